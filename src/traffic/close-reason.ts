@@ -1,0 +1,30 @@
+/** Why a connection ended. Used by the log, the metrics, the dashboard and docs/close-reasons.md. */
+export const CLOSE_REASONS = {
+  'client-closed': 'The client finished first, and both directions were delivered to the end.',
+  'upstream-closed': 'The upstream finished first, and both directions were delivered to the end.',
+  'client-reset': 'The client reset the connection; the upstream got a reset after what the client had sent.',
+  'upstream-reset': 'The upstream reset the connection; the client got a reset after what the upstream had sent.',
+  'client-lost': 'The client stopped answering: keepalive or userTimeout ran out, or the network says it is unreachable.',
+  'upstream-lost': 'The upstream stopped answering: keepalive or userTimeout ran out, or the network says it is unreachable.',
+  'client-left': 'The client left before an upstream was connected.',
+  'upstream-unreachable': 'No upstream accepted the connection; the attempts and their errors are in the log line.',
+  'no-source-port': 'No local port was free to connect to an upstream; see `tidegate doctor` and sourceAddresses.',
+  'proxy-header-invalid': 'A PROXY header was required and what came is not a valid one.',
+  'proxy-header-timeout': 'A PROXY header was required and was not complete in time.',
+  'idle-timeout': 'No byte moved for idleTimeout.',
+  'half-closed-timeout': 'One side had finished, and no byte moved the other way for halfClosedTimeout.',
+  'lifetime': 'The connection was open for maxLifetime.',
+  'refused-ceiling': 'maxConnections was reached; the client was refused before anything was allocated.',
+  'out-of-memory': 'The kernel or the buffer pool had no memory for the connection.',
+  'drained': 'Tidegate stopped, and the connection was still open after drainTimeout.',
+  'internal-error': 'Tidegate met a state it does not expect; the error is in the log. Please report it.',
+} as const
+
+export type CloseReason = keyof typeof CLOSE_REASONS
+
+/** On the hot path a reason is its place in this list. */
+export const CLOSE_REASON_NAMES = Object.keys(CLOSE_REASONS) as readonly CloseReason[]
+
+export const CLOSE_REASON_CODES = Object.fromEntries(CLOSE_REASON_NAMES.map((name, code) => [name, code])) as Readonly<
+  Record<CloseReason, number>
+>

@@ -1,0 +1,78 @@
+/**
+ * The frozen knowledge traffic works from, made by control and swapped as a whole.
+ * A connection keeps the tables it was accepted under. All of it survives structured clone.
+ */
+import type { Network, SocketAddress } from '../lib/ip.ts'
+
+export type Mode = 'raw' | 'proxy-v1' | 'proxy-v2'
+export type LogConnections = 'all' | 'refused' | 'none'
+
+export interface Tables {
+  /** Grows by one with every swap. */
+  readonly version: number
+  readonly logConnections: LogConnections
+  readonly services: readonly Service[]
+}
+
+export interface Service {
+  /** Place in counters and log records; stable while the daemon runs. */
+  readonly index: number
+  readonly name: string
+  readonly mode: Mode
+  readonly listeners: readonly Listener[]
+  readonly upstreams: readonly Upstream[]
+  readonly balance: 'ordered'
+  readonly onFailure: 'reset' | 'close'
+  readonly connectTimeoutMs: number
+  readonly idleTimeoutMs: number
+  readonly halfClosedTimeoutMs: number
+  /** 0 is off. */
+  readonly maxLifetimeMs: number
+  /** 0 forgets a failure at once: every client pays the connect timeout, as in the seeds. */
+  readonly retryFailedAfterMs: number
+  /** Local addresses to connect from, used in turn; empty leaves the choice to the kernel. */
+  readonly sourceAddresses: readonly SocketAddress[]
+  readonly proxyHeader: { readonly crc32c: boolean; readonly uniqueId: boolean }
+  /** A PROXY header is required from these networks and never looked for from others. */
+  readonly acceptProxyFrom: readonly Network[]
+  readonly acceptProxyTimeoutMs: number
+  readonly clientSocket: SocketOptions
+  readonly upstreamSocket: SocketOptions
+}
+
+export interface Listener {
+  /** Place in log records; stable while the daemon runs. */
+  readonly index: number
+  readonly address: SocketAddress
+  /** True for `*:PORT`: an IPv6 socket that takes IPv4 clients too. */
+  readonly dualStack: boolean
+}
+
+export interface Upstream {
+  /** Place in counters and log records; stable while the daemon runs, unique over all services. */
+  readonly index: number
+  /** Configured name, or the configured address text. */
+  readonly name: string
+  /** What a hostname resolved to, in the resolver's order; one entry for a plain address. Never empty at start. */
+  readonly addresses: readonly UpstreamAddress[]
+}
+
+export interface UpstreamAddress {
+  /** Place in the shared table of recent failures. */
+  readonly index: number
+  readonly address: SocketAddress
+}
+
+/** `undefined` leaves the kernel's default, and for buffers its autotuning. */
+export interface SocketOptions {
+  readonly receiveBufferBytes?: number
+  readonly sendBufferBytes?: number
+  readonly windowClampBytes?: number
+  readonly maxSegmentBytes?: number
+  readonly notSentLowWaterBytes?: number
+  readonly congestionControl?: string
+  /** 0 turns keepalive off. */
+  readonly keepAliveMs?: number
+  /** 0 is the kernel's default. */
+  readonly userTimeoutMs?: number
+}
