@@ -1,0 +1,77 @@
+/**
+ * Counters in shared memory. Each worker writes a block of its own, so no count needs an atomic;
+ * control adds the blocks up. Float64 holds whole numbers exactly up to 2^53: 8 PiB of bytes.
+ */
+import { CLOSE_REASON_NAMES } from './close-reason.ts'
+
+/** Upper bounds of the connect-time histogram in milliseconds; a last bucket takes the rest. */
+export const CONNECT_MS_BUCKETS = [0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000] as const
+
+/** Places in a service's block. */
+export const SERVICE = {
+  open: 0,
+  total: 1,
+  bytesToUpstream: 2,
+  bytesToClient: 3,
+  /** `closed + reason code`: admitted connections that ended so. */
+  closed: 4,
+  /** `refused + reason code`: clients that were never admitted. */
+  refused: 4 + CLOSE_REASON_NAMES.length,
+} as const
+export const SERVICE_STRIDE = 4 + 2 * CLOSE_REASON_NAMES.length
+
+/** Places in an upstream's block. */
+export const UPSTREAM = {
+  open: 0,
+  connectFailures: 1,
+  connectMsSum: 2,
+  /** `connectBuckets + i` for bucket i of CONNECT_MS_BUCKETS, then the rest; not cumulative. */
+  connectBuckets: 3,
+} as const
+export const UPSTREAM_STRIDE = 3 + CONNECT_MS_BUCKETS.length + 1
+
+/** Places in a worker's own block. */
+export const WORKER = {
+  /** Milliseconds not spent waiting in epoll_wait. */
+  busyMs: 0,
+  loopTurns: 1,
+  /** Log records that found the ring full. */
+  logRecordsDropped: 2,
+  /** Times accepting was paused because the kernel was out of fds or memory. */
+  acceptPauses: 3,
+  pipesOpen: 4,
+  spillBytes: 5,
+} as const
+export const WORKER_STRIDE = 6
+
+export interface CounterShape {
+  readonly services: number
+  readonly upstreams: number
+}
+
+/** One worker's counters as views on shared memory. */
+export class Counters {
+  readonly worker: Float64Array
+  readonly services: Float64Array
+  readonly upstreams: Float64Array
+
+  constructor(memory: SharedArrayBuffer, shape: CounterShape) {
+    this.worker = new Float64Array(memory, 0, WORKER_STRIDE)
+    this.services = new Float64Array(memory, WORKER_STRIDE * 8, shape.services * SERVICE_STRIDE)
+    const upstreamsAt = (WORKER_STRIDE + shape.services * SERVICE_STRIDE) * 8
+    this.upstreams = new Float64Array(memory, upstreamsAt, shape.upstreams * UPSTREAM_STRIDE)
+  }
+
+  static bytes(shape: CounterShape): number {
+    return (WORKER_STRIDE + shape.services * SERVICE_STRIDE + shape.upstreams * UPSTREAM_STRIDE) * 8
+  }
+
+  /** Counts one connect that took so long. */
+  countConnect(upstreamIndex: number, ms: number): void {
+    const at = upstreamIndex * UPSTREAM_STRIDE
+    let bucket = 0
+    while (bucket < CONNECT_MS_BUCKETS.length && ms > CONNECT_MS_BUCKETS[bucket]) bucket++
+    this.upstreams[at + UPSTREAM.connectBuckets + bucket] += 1
+    this.upstreams[at + UPSTREAM.connectMsSum] += ms
+  }
+}

@@ -1,0 +1,65 @@
+/**
+ * The messages between control and one worker. Tables go down, events go up; everything that happens
+ * per connection goes through shared memory instead (counters.ts, log-ring.ts).
+ */
+import type { MessagePort } from 'node:worker_threads'
+import type { SocketAddress } from '../lib/ip.ts'
+import type { CounterShape } from './counters.ts'
+import type { Tables } from './tables.ts'
+
+export type EngineName = 'linux' | 'node'
+
+/** What a worker is started with (workerData). */
+export interface WorkerStart {
+  readonly workerIndex: number
+  readonly workers: number
+  readonly engine: EngineName
+  readonly tables: Tables
+  readonly limits: WorkerLimits
+  /** 12 hex digits that differ from start to start; the first half of every connection id. */
+  readonly bootId: string
+  /** Messages go both ways on this port. */
+  readonly port: MessagePort
+  readonly counterShape: CounterShape
+  readonly counterMemory: SharedArrayBuffer
+  readonly nodeWideMemory: SharedArrayBuffer
+  readonly logRingMemory: SharedArrayBuffer
+}
+
+export interface WorkerLimits {
+  /** Over all workers of the node. */
+  readonly connectionsMax: number
+  /** Pipes this worker may hold open for splice. */
+  readonly pipesMax: number
+  /** User-space bytes this worker may hold for streams whose receiver is slow. */
+  readonly spillBytesMax: number
+}
+
+/** Control to worker. */
+export type WorkerCommand =
+  | { readonly kind: 'tables'; readonly tables: Tables }
+  /** Stop listening; say `drained` when the last connection is gone. */
+  | { readonly kind: 'drain' }
+  /** Reset every connection that is left, with the reason `drained`, then end. */
+  | { readonly kind: 'end' }
+
+/** Worker to control. */
+export type WorkerEvent =
+  /** All listeners are open. `wakeFd`: write 8 bytes to it after posting a command; -1 where the worker reads its port by itself. */
+  | { readonly kind: 'listening'; readonly wakeFd: number; readonly addresses: readonly ListeningAddress[] }
+  | { readonly kind: 'listen-failed'; readonly address: SocketAddress; readonly code: string; readonly message: string }
+  | { readonly kind: 'accept-paused'; readonly code: string; readonly ms: number }
+  | { readonly kind: 'warning'; readonly message: string }
+  | { readonly kind: 'internal-error'; readonly message: string; readonly stack: string }
+  | { readonly kind: 'drained' }
+
+/** The address a listener got; it differs from the asked one where port 0 was asked. */
+export interface ListeningAddress {
+  readonly listenerIndex: number
+  readonly address: SocketAddress
+}
+
+/** The id of a connection in logs and in the UNIQUE_ID TLV: 24 hex digits. */
+export function connectionId(bootId: string, workerIndex: number, sequence: number): string {
+  return bootId + workerIndex.toString(16).padStart(2, '0') + sequence.toString(16).padStart(10, '0')
+}
