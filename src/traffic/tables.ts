@@ -21,6 +21,8 @@ export interface Service {
   readonly mode: Mode
   readonly listeners: readonly Listener[]
   readonly upstreams: readonly Upstream[]
+  /** Every address that may be dialled, upstream by upstream in configured order; at most CANDIDATES_MAX, no address twice. */
+  readonly candidates: readonly Candidate[]
   readonly balance: 'ordered'
   readonly onFailure: 'reset' | 'close'
   readonly connectTimeoutMs: number
@@ -53,15 +55,18 @@ export interface Upstream {
   readonly index: number
   /** Configured name, or the configured address text. */
   readonly name: string
-  /** What a hostname resolved to, in the resolver's order; one entry for a plain address. Never empty at start. */
-  readonly addresses: readonly UpstreamAddress[]
 }
 
-export interface UpstreamAddress {
-  /** Place in the shared table of recent failures. */
-  readonly index: number
+/** One address of one upstream. A hostname gives one for each address it resolved to, in the resolver's order. */
+export interface Candidate {
+  readonly upstreamIndex: number
+  /** Place in the shared table of recent failures; stable while the daemon runs. */
+  readonly addressIndex: number
   readonly address: SocketAddress
 }
+
+/** Addresses one service can dial; one bit each in a connection's record of what it has tried. */
+export const CANDIDATES_MAX = 31
 
 /** `undefined` leaves the kernel's default, and for buffers its autotuning. */
 export interface SocketOptions {
