@@ -1,0 +1,39 @@
+/** What the kernel knows of a TCP connection, from struct tcp_info [linux/tcp.h]. */
+import { addressOf, getsockopt, ioctl, SIOCOUTQ } from './libc.ts'
+import type { Fd } from './libc.ts'
+import { OPTION } from './socket-option.ts'
+
+/** Up to tcpi_total_retrans; older kernels know no more, newer ones are not asked. */
+const TCP_INFO_BYTES = 104
+const RTT_US = 68 / 4
+const TOTAL_RETRANSMITS = 100 / 4
+
+export class TcpInfo {
+  readonly #info = new Int32Array(TCP_INFO_BYTES / 4)
+  readonly #infoAt = addressOf(this.#info)
+  readonly #length = new Int32Array(1)
+  readonly #lengthAt = addressOf(this.#length)
+
+  /** Asks the kernel; false when it does not say. The getters below then keep their last values. */
+  read(fd: Fd): boolean {
+    this.#length[0] = TCP_INFO_BYTES
+    return getsockopt(fd, OPTION.info[0], OPTION.info[1], this.#infoAt, this.#lengthAt) === 0
+  }
+
+  /** Smoothed round-trip time in microseconds. */
+  get rttUs(): number {
+    return this.#info[RTT_US]
+  }
+
+  get retransmits(): number {
+    return this.#info[TOTAL_RETRANSMITS]
+  }
+}
+
+const queued = new Int32Array(1)
+const queuedAt = addressOf(queued)
+
+/** Bytes given to the kernel that the peer has not acknowledged; 0 when the socket is gone. */
+export function unacknowledgedBytes(fd: Fd): number {
+  return ioctl(fd, SIOCOUTQ, queuedAt) === 0 ? queued[0] : 0
+}
