@@ -32,7 +32,9 @@ function cameFromTerminal(signal) {
   if (signal !== 'SIGINT' && signal !== 'SIGQUIT') return false
   try {
     // After the program's name, which may hold anything: state, parent, process group, session, tty, the tty's foreground group.
-    const fields = readFileSync('/proc/self/stat', 'latin1').replace(/^.*\) /s, '').split(' ')
+    const fields = readFileSync('/proc/self/stat', 'latin1')
+      .replace(/^.*\) /s, '')
+      .split(' ')
     return fields[2] === fields[5]
   } catch {
     return process.stdin.isTTY === true

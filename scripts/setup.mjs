@@ -29,7 +29,9 @@ function setUp() {
 }
 
 function stampOfLock() {
-  const hash = createHash('sha256').update(readFileSync(join(ROOT, 'package-lock.json'))).digest('hex')
+  const hash = createHash('sha256')
+    .update(readFileSync(join(ROOT, 'package-lock.json')))
+    .digest('hex')
   return `${process.platform}-${process.arch} ${hash}\n`
 }
 

@@ -1,0 +1,63 @@
+/** `npm run ok`: whether you are done, in under a minute. Everything short; `npm test` adds the long tests. */
+import { spawn } from 'node:child_process'
+import { availableParallelism } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import { closingLines } from './closing-lines.mjs'
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+
+/** The long ones first: they share the cores with the rest. */
+const STEPS = [
+  { name: 'unit tests', args: ['--test', 'src/**/*.test.ts'], closing: true },
+  { name: 'docs and walls', args: ['--test', 'scripts/**/*.test.ts'], closing: true },
+  { name: 'types', args: ['node_modules/typescript/bin/tsc', '--project', 'tsconfig.json'] },
+  { name: 'lint', args: ['node_modules/oxlint/bin/oxlint', '--type-aware', '--deny-warnings'] },
+  { name: 'format', args: ['node_modules/oxfmt/bin/oxfmt', '--check', '.'] },
+]
+
+const startedMs = performance.now()
+const waiting = [...STEPS]
+const failed = []
+await Promise.all(Array.from({ length: availableParallelism() }, runSteps))
+
+console.log(
+  failed.length === 0
+    ? `\nok in ${seconds(startedMs)}`
+    : `\nNOT ok in ${seconds(startedMs)}: ${failed.join(', ')}. Shown above.`,
+)
+process.exitCode = failed.length === 0 ? 0 : 1
+
+async function runSteps() {
+  for (let step = waiting.shift(); step; step = waiting.shift()) {
+    const stepStartedMs = performance.now()
+    const { code, output } = await run(step.args)
+    const closing = step.closing ? `  ${closingLines(output)}` : ''
+    console.log(`${code === 0 ? 'ok    ' : 'FAILED'}  ${step.name.padEnd(14)}  ${seconds(stepStartedMs)}${closing}`)
+    if (code === 0) continue
+    failed.push(step.name)
+    console.log(whatMatters(output).trimEnd().replaceAll(/^/gm, '  '))
+  }
+}
+
+function run(args) {
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] })
+    let output = ''
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (text) => {
+        output += text
+      })
+    }
+    child.on('close', (code, signal) => resolve({ code, output: signal ? `${output}\nended by ${signal}` : output }))
+  })
+}
+
+/** Of a test run the failures that node:test repeats at its end; of everything else all. */
+function whatMatters(output) {
+  const failures = output.indexOf('✖ failing tests:')
+  return failures === -1 ? output : output.slice(failures)
+}
+
+function seconds(sinceMs) {
+  return `${((performance.now() - sinceMs) / 1000).toFixed(1)} s`
+}
