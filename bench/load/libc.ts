@@ -1,0 +1,143 @@
+/**
+ * The few calls of libc our own load programs need. Apart from src/kernel on purpose: what measures may
+ * not share code with what is measured. Every call here fails by throwing; EAGAIN is the only answer that
+ * is not a failure.
+ */
+import { arch } from 'node:os'
+import koffi from 'koffi'
+
+const libc = koffi.load('libc.so.6')
+
+const native = {
+  socket: libc.func('int socket(int, int, int)'),
+  connect: libc.func('int connect(int, void *, uint32_t)'),
+  bind: libc.func('int bind(int, void *, uint32_t)'),
+  listen: libc.func('int listen(int, int)'),
+  accept4: libc.func('int accept4(int, void *, void *, int)'),
+  close: libc.func('int close(int)'),
+  send: libc.func('long send(int, void *, size_t, int)'),
+  recv: libc.func('long recv(int, void *, size_t, int)'),
+  setsockopt: libc.func('int setsockopt(int, int, int, void *, uint32_t)'),
+  fcntl: libc.func('int fcntl(int, int, long)'),
+  prctl: libc.func('int prctl(int, unsigned long, unsigned long, unsigned long, unsigned long)'),
+  epollCreate1: libc.func('int epoll_create1(int)'),
+  epollCtl: libc.func('int epoll_ctl(int, int, int, void *)'),
+  epollPwait2: libc.func('int epoll_pwait2(int, void *, int, void *, void *)'),
+}
+
+const AF_INET = 2
+const SOCK_STREAM = 1
+const SOL_SOCKET = 1
+const SO_REUSEADDR = 2
+const SO_RCVTIMEO = 20
+const IPPROTO_TCP = 6
+const TCP_NODELAY = 1
+const F_SETFL = 4
+const O_NONBLOCK = 0o4000
+const MSG_NOSIGNAL = 0x4000
+const EAGAIN = 11
+const EPOLL_CTL_ADD = 1
+const EPOLLIN = 1
+const PR_SET_TIMERSLACK = 29
+
+/** [epoll_ctl(2)] is packed on x86-64 only. */
+const EVENT_BYTES = arch() === 'x64' ? 12 : 16
+const EVENT_FD_AT = EVENT_BYTES - 8
+const EVENTS_MAX = 256
+
+function checked(result: number, call: string): number {
+  if (result >= 0) return result
+  throw new Error(`${call} failed with errno ${koffi.errno()}`)
+}
+
+function loopbackAddress(port: number): Buffer {
+  const address = Buffer.alloc(16)
+  address.writeUInt16LE(AF_INET, 0)
+  address.writeUInt16BE(port, 2)
+  address.set([127, 0, 0, 1], 4)
+  return address
+}
+
+const ONE = Buffer.from([1, 0, 0, 0])
+
+/** A connected, blocking socket. */
+export function connectTo(port: number): number {
+  const fd = checked(native.socket(AF_INET, SOCK_STREAM, 0), 'socket')
+  checked(native.connect(fd, loopbackAddress(port), 16), 'connect')
+  checked(native.setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, ONE, 4), 'setsockopt')
+  return fd
+}
+
+/** A blocking listener. */
+export function listenOn(port: number): number {
+  const fd = checked(native.socket(AF_INET, SOCK_STREAM, 0), 'socket')
+  checked(native.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, ONE, 4), 'setsockopt')
+  checked(native.bind(fd, loopbackAddress(port), 16), 'bind')
+  checked(native.listen(fd, 4096), 'listen')
+  return fd
+}
+
+export function accept(listener: number): number {
+  const fd = checked(native.accept4(listener, null, null, 0), 'accept4')
+  checked(native.setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, ONE, 4), 'setsockopt')
+  return fd
+}
+
+export function close(fd: number): void {
+  checked(native.close(fd), 'close')
+}
+
+export function makeNonBlocking(fd: number): void {
+  checked(native.fcntl(fd, F_SETFL, O_NONBLOCK), 'fcntl')
+}
+
+/** A blocking accept or recv fails after so long instead of waiting for ever. */
+export function limitReceiving(fd: number, seconds: number): void {
+  const time = Buffer.alloc(16)
+  time.writeBigInt64LE(BigInt(seconds), 0)
+  checked(native.setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, time, 16), 'setsockopt')
+}
+
+/** Small messages only: a short write is a failure. */
+export function send(fd: number, buffer: Uint8Array, bytes: number): void {
+  const sent = checked(native.send(fd, buffer, bytes, MSG_NOSIGNAL), 'send')
+  if (sent !== bytes) throw new Error(`send took ${sent} of ${bytes} bytes`)
+}
+
+/** Bytes received, 0 at the end of the stream, -1 when there is nothing yet. */
+export function receive(fd: number, buffer: Uint8Array): number {
+  const received: number = native.recv(fd, buffer, buffer.length, 0)
+  if (received < 0 && koffi.errno() === EAGAIN) return -1
+  return checked(received, 'recv')
+}
+
+/** Timers of this thread fire when due: the default slack is 50 µs. */
+export function wakeOnTime(): void {
+  checked(native.prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0), 'prctl')
+}
+
+/** Level-triggered readiness to read. */
+export class ReadySet {
+  readonly #epoll = checked(native.epollCreate1(0), 'epoll_create1')
+  readonly #events = Buffer.alloc(EVENT_BYTES * EVENTS_MAX)
+  readonly #timeout = Buffer.alloc(16)
+
+  add(fd: number): void {
+    const event = Buffer.alloc(EVENT_BYTES)
+    event.writeUInt32LE(EPOLLIN, 0)
+    event.writeInt32LE(fd, EVENT_FD_AT)
+    checked(native.epollCtl(this.#epoll, EPOLL_CTL_ADD, fd, event), 'epoll_ctl')
+  }
+
+  /** Waits at most `microseconds` and returns how many fds are ready; `ready(i)` names them. */
+  wait(microseconds: number): number {
+    const seconds = Math.floor(microseconds / 1e6)
+    this.#timeout.writeUInt32LE(seconds, 0)
+    this.#timeout.writeUInt32LE(Math.round((microseconds - seconds * 1e6) * 1000), 8)
+    return checked(native.epollPwait2(this.#epoll, this.#events, EVENTS_MAX, this.#timeout, null), 'epoll_pwait2')
+  }
+
+  ready(i: number): number {
+    return this.#events.readInt32LE(i * EVENT_BYTES + EVENT_FD_AT)
+  }
+}

@@ -1,0 +1,84 @@
+/** The command line of the bench. */
+import { parseArgs } from 'node:util'
+import { ALL_MEASURES, ONLY_WHEN_NAMED } from './measures/all-measures.ts'
+import type { Measure } from './measures/measure.ts'
+import { ALL_PEERS } from './peers/all-peers.ts'
+import type { Peer } from './peers/peer.ts'
+import { BenchFailure } from './run/failure.ts'
+import type { Pinning } from './run/placement.ts'
+
+export interface Options {
+  readonly rounds: number
+  readonly seconds: number
+  readonly measures: readonly Measure[]
+  readonly peers: readonly Peer[]
+  readonly pinning: Pinning
+  readonly jsonPath: string | undefined
+  readonly writeReadme: boolean
+}
+
+export const USAGE = `npm run bench -- [options]
+
+  --rounds N       counted rounds of each measure (default 5)
+  --seconds S      of each proxy in each round, whole seconds (default 3)
+  --only LIST      measures: ${ALL_MEASURES.map((measure) => measure.name).join(',')}
+                   (default: all but ${ONLY_WHEN_NAMED.join(',')})
+  --peers LIST     ${ALL_PEERS.map((peer) => peer.name).join(',')} (default: all)
+  --pin HOW        split: proxy, origin and load on CPUs of their own, as far as there are any; none (default)
+  --quick          2 rounds of 1 second: to see that it works, not to compare
+  --json FILE      write results with all samples
+  --write-readme   write bench/results/latest.json and the table in bench/README.md
+  --help
+
+Examples:
+  npm run bench -- --only kept,new --peers haproxy,tidegate --rounds 9
+  npm run bench -- --write-readme
+`
+
+/** `undefined` when only help was asked for. */
+export function readOptions(argv: readonly string[]): Options | undefined {
+  const { values } = parseArgs({
+    args: [...argv],
+    options: {
+      rounds: { type: 'string' },
+      seconds: { type: 'string' },
+      only: { type: 'string' },
+      peers: { type: 'string' },
+      pin: { type: 'string', default: 'none' },
+      quick: { type: 'boolean', default: false },
+      json: { type: 'string' },
+      'write-readme': { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  })
+  if (values.help) return undefined
+  const defaultMeasures = ALL_MEASURES.filter((measure) => !ONLY_WHEN_NAMED.includes(measure.name))
+  return {
+    rounds: wholeNumber('--rounds', values.rounds ?? (values.quick ? '2' : '5')),
+    seconds: wholeNumber('--seconds', values.seconds ?? (values.quick ? '1' : '3')),
+    measures: values.only === undefined ? defaultMeasures : pick('--only', values.only, ALL_MEASURES),
+    peers: values.peers === undefined ? ALL_PEERS : pick('--peers', values.peers, ALL_PEERS),
+    pinning: pinningOf(values.pin),
+    jsonPath: values.json,
+    writeReadme: values['write-readme'],
+  }
+}
+
+function wholeNumber(option: string, text: string): number {
+  const value = Number(text)
+  if (Number.isInteger(value) && value >= 1) return value
+  throw new BenchFailure(`${option} takes a whole number from 1 up, not "${text}"`)
+}
+
+/** In the order of `all`, whatever order was asked for. */
+function pick<T extends { readonly name: string }>(option: string, text: string, all: readonly T[]): readonly T[] {
+  const names = text.split(',').map((name) => name.trim())
+  const unknown = names.find((name) => !all.some((each) => each.name === name))
+  if (unknown === undefined) return all.filter((each) => names.includes(each.name))
+  throw new BenchFailure(`${option}: "${unknown}" is none of ${all.map((each) => each.name).join(', ')}`)
+}
+
+function pinningOf(text: string): Pinning {
+  if (text === 'split' || text === 'none') return text
+  throw new BenchFailure(`--pin takes split or none, not "${text}"`)
+}

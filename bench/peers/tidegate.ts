@@ -1,0 +1,47 @@
+/** Tidegate with one worker, on each of its engines. */
+import { fileURLToPath } from 'node:url'
+import { LOOPBACK } from '../run/ports.ts'
+import type { Header, Launch, Peer, PeerName, Route } from './peer.ts'
+
+const PROGRAM = fileURLToPath(new URL('../../bin/tidegate', import.meta.url))
+
+const MODES: Record<Header, string> = {
+  none: 'mode: raw',
+  v1: 'mode: proxy-v1',
+  v2: 'mode: proxy-v2\n    proxyHeader: { crc32c: false, uniqueId: false }',
+  'v2-tlvs': 'mode: proxy-v2\n    proxyHeader: { crc32c: true, uniqueId: true }',
+}
+
+function launchWith(engine: 'linux' | 'node', routes: readonly Route[], connectionLog: boolean): Launch {
+  const config = `
+admin: { listen: off }
+traffic: { workers: 1, engine: ${engine} }
+log: { connections: ${connectionLog ? 'all' : 'none'} }
+services:
+${routes.map(service).join('\n')}
+`
+  return {
+    configName: `tidegate-${engine}.yaml`,
+    config,
+    command: (path) => [PROGRAM, 'run', '-c', path],
+  }
+}
+
+function service({ listenPort, upstreamPort, header }: Route): string {
+  return `  - name: port-${listenPort}
+    listen: [ "${LOOPBACK}:${listenPort}" ]
+    ${MODES[header]}
+    upstreams: [ "${LOOPBACK}:${upstreamPort}" ]`
+}
+
+function peer(name: PeerName, engine: 'linux' | 'node'): Peer {
+  return {
+    name,
+    needs: [PROGRAM],
+    headers: ['none', 'v1', 'v2', 'v2-tlvs'],
+    launch: (routes, connectionLog) => launchWith(engine, routes, connectionLog),
+  }
+}
+
+export const tidegate = peer('tidegate', 'linux')
+export const tidegateNode = peer('tidegate-node', 'node')

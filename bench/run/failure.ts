@@ -1,0 +1,4 @@
+/** A failure the reader can act on: printed as one sentence, without a stack. */
+export class BenchFailure extends Error {
+  override readonly name = 'BenchFailure'
+}
