@@ -1,0 +1,112 @@
+/** Steps 1 and 2 of 6: takes clients off the accept queue and says yes or no before anything is allocated for them. */
+import { accept4, E, errno, errnoName, SOCK } from '../../kernel/libc.ts'
+import type { Fd } from '../../kernel/libc.ts'
+import { closeWithReset } from '../../kernel/socket-option.ts'
+import { CLOSE_REASON_CODES } from '../close-reason.ts'
+import { SERVICE, WORKER } from '../counters.ts'
+import { addressAt, FLAG, NO_REASON, NUMBER, NUMBERS, STAGE } from './connection.ts'
+import type { Connection } from './connection.ts'
+import { firstDeadlineMs } from './deadlines.ts'
+import { dial } from './dial.ts'
+import { isShortage } from './failure.ts'
+import { expectHeader, mustSayProxyHeader } from './hello.ts'
+import type { Loop } from './loop.ts'
+import { startAccepting, stopAccepting } from './open-listener.ts'
+import type { OpenListener } from './open-listener.ts'
+
+/** Clients one listener takes in one turn; the relayed ones want their turn too. */
+const ACCEPTS_PER_TURN_MAX = 64
+
+/** How long nothing is accepted after the kernel ran out of fds or memory: clients wait in the queue, and nobody spins. */
+const ACCEPT_PAUSE_MS = 100
+
+/** Accepts a batch. Its size follows the queue, so that the call that finds it empty is seldom made. */
+export function acceptBatch(loop: Loop, open: OpenListener): void {
+  for (let accepted = 0; accepted < open.batch; accepted++) {
+    const slot = loop.peerAddress
+    slot.reset()
+    const fd = accept4(open.fd, slot.at, slot.lengthAt, SOCK.nonblock | SOCK.cloexec)
+    if (fd >= 0) {
+      admit(loop, open, fd)
+      continue
+    }
+    const code = errno()
+    // A client that left while it was queued; the next one is not to blame.
+    if (code === E.ECONNABORTED || code === E.EINTR || code === E.EPROTO || code === E.EPERM) continue
+    open.batch = Math.max(1, accepted)
+    if (code !== E.EAGAIN) pauseAccepting(loop, code)
+    return
+  }
+  open.batch = Math.min(open.batch * 2, ACCEPTS_PER_TURN_MAX)
+}
+
+function admit(loop: Loop, open: OpenListener, fd: Fd): void {
+  if (!loop.nodeWide.takePlace(loop.start.limits.connectionsMax)) return refuseAtCeiling(loop, open, fd)
+  const connection = loop.pool.take(open.plan)
+  if (connection === undefined) {
+    loop.nodeWide.givePlaceBack()
+    return refuseAtCeiling(loop, open, fd)
+  }
+  begin(loop, open, connection, fd)
+  if (open.plan.service.acceptProxyFrom.length > 0 && mustSayProxyHeader(loop, connection)) expectHeader(loop, connection)
+  else dial(loop, connection)
+}
+
+/** With a reset: no TIME_WAIT of ours for a client that was never served. */
+function refuseAtCeiling(loop: Loop, open: OpenListener, fd: Fd): void {
+  loop.counters.services[open.plan.countersAt + SERVICE.refused + CLOSE_REASON_CODES['refused-ceiling']] += 1
+  closeWithReset(fd)
+}
+
+function begin(loop: Loop, open: OpenListener, connection: Connection, fd: Fd): void {
+  const services = loop.counters.services
+  services[open.plan.countersAt + SERVICE.open] += 1
+  services[open.plan.countersAt + SERVICE.total] += 1
+  loop.openConnections++
+  connection.stage = STAGE.dial
+  connection.listenerIndex = open.listener.index
+  connection.tried = 0
+  connection.attempts = 0
+  connection.candidate = -1
+  connection.failedAttempts = null
+  connection.reasonCode = NO_REASON
+  connection.lackedSourcePort = false
+  connection.lastingOptionsSet = false
+  connection.destination = null
+  connection.client.fd = fd
+  connection.client.flags = FLAG.writable
+  noteClient(loop, connection)
+  const at = connection.slot * NUMBERS
+  loop.pool.numbers.fill(0, at, at + NUMBERS)
+  loop.pool.numbers[at + NUMBER.startedMs] = loop.nowMs
+  loop.pool.numbers[at + NUMBER.connectMs] = -1
+  loop.pool.numbers[at + NUMBER.firstByteMs] = -1
+  loop.pool.numbers[at + NUMBER.sequence] = ++loop.sequence
+  loop.wheel.schedule(connection, firstDeadlineMs(loop, open.plan.service))
+}
+
+function noteClient(loop: Loop, connection: Connection): void {
+  const slot = loop.peerAddress
+  const from = slot.ipAt
+  const to = addressAt(connection)
+  connection.clientFamily = slot.ipFamily
+  connection.clientPort = slot.port
+  const bytes = connection.clientFamily === 4 ? 4 : 16
+  for (let i = 0; i < bytes; i++) loop.pool.clientAddresses[to + i] = slot.bytes[from + i]
+}
+
+function pauseAccepting(loop: Loop, code: number): void {
+  for (const open of loop.listeners) stopAccepting(loop, open)
+  loop.pausedUntilMs = loop.nowMs + ACCEPT_PAUSE_MS
+  loop.counters.worker[WORKER.acceptPauses] += 1
+  // A shortage comes in bursts and is counted; one that is none is worth its own line each time.
+  if (!isShortage(code)) loop.tell({ kind: 'warning', message: `accept4 failed with ${errnoName(code)}` })
+  loop.tell({ kind: 'accept-paused', code: errnoName(code), ms: ACCEPT_PAUSE_MS })
+}
+
+/** After the pause; called every turn. */
+export function resumeAccepting(loop: Loop): void {
+  if (loop.pausedUntilMs === 0 || loop.nowMs < loop.pausedUntilMs) return
+  loop.pausedUntilMs = 0
+  for (const open of loop.listeners) startAccepting(loop, open)
+}

@@ -1,0 +1,139 @@
+/**
+ * Step 5 of 6, after balance, before relay: connects to one candidate after the other until one answers.
+ * The first bytes (PROXY header, what the client has said) go out in first-bytes.ts.
+ */
+import { bind, close, connect, E, EPOLL, errno, SOCK, socket } from '../../kernel/libc.ts'
+import type { Fd } from '../../kernel/libc.ts'
+import type { NativeSocketAddress } from '../../kernel/socket-address.ts'
+import { OPTION, setInteger, takeSocketError } from '../../kernel/socket-option.ts'
+import { chooseOrdered } from '../balance/ordered.ts'
+import { UPSTREAM, UPSTREAM_STRIDE } from '../counters.ts'
+import { ATTEMPT_TIMED_OUT } from '../log-ring.ts'
+import { FLAG, NUMBER, NUMBERS, STAGE } from './connection.ts'
+import type { Connection } from './connection.ts'
+import { closeHalf, endWithFin, endWithReset } from './end.ts'
+import { isShortage } from './failure.ts'
+import { beginRelay } from './first-bytes.ts'
+import type { Loop } from './loop.ts'
+import { applyOptions } from './service-plan.ts'
+import { register } from './watch.ts'
+
+/** Tries candidates until a connect is under way, or ends the connection. */
+export function dial(loop: Loop, connection: Connection): void {
+  const { plan } = connection
+  connection.stage = STAGE.dial
+  for (;;) {
+    const choice = chooseOrdered(plan.service, connection.tried, loop.nodeWide, loop.nowMs)
+    if (choice === -1) return giveUp(loop, connection)
+    connection.tried |= 1 << choice
+    connection.candidate = choice
+    connection.attempts++
+    loop.pool.numbers[connection.slot * NUMBERS + NUMBER.dialledMs] = loop.nowMs
+    const code = startConnect(loop, connection, plan.candidates[choice])
+    if (code === 0) return
+    noteFailedAttempt(loop, connection, code)
+    if (isShortage(code)) return endWithReset(loop, connection, 'out-of-memory')
+  }
+}
+
+/** 0 when the connect is under way, else the errno; no fd is left behind then. */
+function startConnect(loop: Loop, connection: Connection, target: NativeSocketAddress): number {
+  const fd = socket(target.family, SOCK.stream | SOCK.nonblock | SOCK.cloexec, 0)
+  if (fd < 0) return errno()
+  const { plan, upstream } = connection
+  if (plan.upstreamOptions.length > 0) applyOptions(fd, plan.upstreamOptions)
+  const code = plan.sources.length === 0 ? connectTo(fd, target) : connectFromSources(loop, connection, fd, target)
+  if (code !== 0) {
+    close(fd)
+    return code
+  }
+  upstream.fd = fd
+  upstream.flags = 0
+  const watched = register(loop, upstream, true)
+  if (watched !== 0) closeHalf(upstream, close)
+  return watched
+}
+
+function connectTo(fd: Fd, target: NativeSocketAddress): number {
+  if (connect(fd, target.at, target.bytes) === 0) return 0
+  const code = errno()
+  return code === E.EINPROGRESS ? 0 : code
+}
+
+/** Each source address has its own range of ports: the next one is tried while the kernel finds none free. */
+function connectFromSources(loop: Loop, connection: Connection, fd: Fd, target: NativeSocketAddress): number {
+  const { sources } = connection.plan
+  let code: number = E.EADDRNOTAVAIL
+  for (let i = 0; i < sources.length; i++) {
+    const source = sources[loop.nextSource++ % sources.length]
+    if (source.family !== target.family) continue
+    code = bindAndConnect(fd, source, target)
+    if (code !== E.EADDRNOTAVAIL) return code
+  }
+  return code
+}
+
+function bindAndConnect(fd: Fd, source: NativeSocketAddress, target: NativeSocketAddress): number {
+  // The port is then chosen at connect, by the whole 4-tuple, and not reserved for all targets at bind.
+  setInteger(fd, OPTION.bindAddressNoPort, 1)
+  if (bind(fd, source.at, source.bytes) !== 0) return errno()
+  return connectTo(fd, target)
+}
+
+/** An event of the upstream's socket while its connect is under way. */
+export function onUpstreamWhileDialling(loop: Loop, connection: Connection, events: number): void {
+  if ((events & (EPOLL.err | EPOLL.hup)) !== 0) {
+    const code = takeSocketError(connection.upstream.fd)
+    return nextAttempt(loop, connection, code === 0 ? E.ECONNRESET : code)
+  }
+  if ((events & EPOLL.out) === 0) return
+  connected(loop, connection)
+}
+
+export function dialTimedOut(loop: Loop, connection: Connection): void {
+  nextAttempt(loop, connection, ATTEMPT_TIMED_OUT)
+}
+
+function nextAttempt(loop: Loop, connection: Connection, code: number): void {
+  noteFailedAttempt(loop, connection, code)
+  closeHalf(connection.upstream, close)
+  dial(loop, connection)
+}
+
+function connected(loop: Loop, connection: Connection): void {
+  const { slot, upstream, plan, candidate } = connection
+  const { addressIndex, upstreamIndex } = plan.service.candidates[candidate]
+  const numbers = loop.pool.numbers
+  const at = slot * NUMBERS
+  const connectMs = loop.nowMs - numbers[at + NUMBER.dialledMs]
+  numbers[at + NUMBER.connectMs] = connectMs
+  upstream.flags |= FLAG.writable
+  if (loop.nodeWide.failedUntilMs(addressIndex) !== 0) loop.nodeWide.forgetFailure(addressIndex)
+  loop.counters.countConnect(upstreamIndex, connectMs)
+  loop.counters.upstreams[upstreamIndex * UPSTREAM_STRIDE + UPSTREAM.open] += 1
+  beginRelay(loop, connection)
+}
+
+function noteFailedAttempt(loop: Loop, connection: Connection, code: number): void {
+  const { addressIndex, upstreamIndex } = connection.plan.service.candidates[connection.candidate]
+  loop.counters.upstreams[upstreamIndex * UPSTREAM_STRIDE + UPSTREAM.connectFailures] += 1
+  const dialledMs = loop.pool.numbers[connection.slot * NUMBERS + NUMBER.dialledMs]
+  connection.failedAttempts ??= []
+  connection.failedAttempts.push({
+    upstreamIndex,
+    upstreamAddressIndex: addressIndex,
+    error: code,
+    durationMs: Math.round(loop.nowMs - dialledMs),
+  })
+  if (code === E.EADDRNOTAVAIL) connection.lackedSourcePort = true
+  // Our own want says nothing about the upstream.
+  if (code === E.EADDRNOTAVAIL || isShortage(code)) return
+  const { retryFailedAfterMs } = connection.plan.service
+  if (retryFailedAfterMs > 0) loop.nodeWide.rememberFailure(addressIndex, loop.nowMs + retryFailedAfterMs)
+}
+
+function giveUp(loop: Loop, connection: Connection): void {
+  const reason = connection.lackedSourcePort ? 'no-source-port' : 'upstream-unreachable'
+  if (connection.plan.service.onFailure === 'close') endWithFin(loop, connection, reason)
+  else endWithReset(loop, connection, reason)
+}

@@ -1,0 +1,85 @@
+/** The last step: one reason, one log record, both fds closed, everything lent given back, the slot free. Nothing else closes a connection. */
+import { close } from '../../kernel/libc.ts'
+import { closeWithReset } from '../../kernel/socket-option.ts'
+import { CLOSE_REASON_CODES } from '../close-reason.ts'
+import type { CloseReason } from '../close-reason.ts'
+import { SERVICE, UPSTREAM, UPSTREAM_STRIDE } from '../counters.ts'
+import { NO_REASON, NUMBER, NUMBERS, STAGE } from './connection.ts'
+import type { Connection, Half } from './connection.ts'
+import type { Loop } from './loop.ts'
+import { recordConnection } from './record.ts'
+
+/** Ends with the reason found so far; both directions were delivered. */
+export function endInOrder(loop: Loop, connection: Connection): void {
+  end(loop, connection, close)
+}
+
+/** Ends with a reset to both sides, for `reason` or the one found so far. */
+export function endWithReset(loop: Loop, connection: Connection, reason?: CloseReason): void {
+  if (reason !== undefined) connection.reasonCode = CLOSE_REASON_CODES[reason]
+  end(loop, connection, closeWithReset)
+}
+
+/** Ends with a plain FIN to the client, for `reason`. */
+export function endWithFin(loop: Loop, connection: Connection, reason: CloseReason): void {
+  connection.reasonCode = CLOSE_REASON_CODES[reason]
+  end(loop, connection, close)
+}
+
+function end(loop: Loop, connection: Connection, closeSocket: (fd: number) => void): void {
+  if (connection.stage === STAGE.free) return
+  if (connection.reasonCode === NO_REASON) connection.reasonCode = CLOSE_REASON_CODES['internal-error']
+  dropUndelivered(loop, connection.client)
+  dropUndelivered(loop, connection.upstream)
+  count(loop, connection)
+  if (loop.logConnections === 'all') recordConnection(loop, connection)
+  closeHalf(connection.client, closeSocket)
+  closeHalf(connection.upstream, closeSocket)
+  loop.wheel.cancel(connection)
+  loop.nodeWide.givePlaceBack()
+  loop.openConnections--
+  loop.pool.free(connection)
+}
+
+/** Bytes are counted when they are read; what was never delivered is taken off again. */
+function dropUndelivered(loop: Loop, half: Half): void {
+  let bytes = 0
+  if (half.spill !== null) {
+    bytes = half.spill.end - half.spill.start
+    loop.spills.giveBack(half.spill)
+    half.spill = null
+  }
+  if (half.pipe !== null) {
+    bytes += half.pipe.bytes
+    loop.pipes.giveBack(half.pipe)
+    half.pipe = null
+  }
+  if (bytes > 0) countBytes(loop, half, -bytes)
+}
+
+/** Adds to the bytes that came out of this half, live in the counters and for the log. */
+export function countBytes(loop: Loop, from: Half, bytes: number): void {
+  const { plan, slot } = from.connection
+  const isClient = from.isClient
+  loop.pool.numbers[slot * NUMBERS + (isClient ? NUMBER.bytesToUpstream : NUMBER.bytesToClient)] += bytes
+  loop.counters.services[plan.countersAt + (isClient ? SERVICE.bytesToUpstream : SERVICE.bytesToClient)] += bytes
+}
+
+function count(loop: Loop, connection: Connection): void {
+  const services = loop.counters.services
+  const at = connection.plan.countersAt
+  services[at + SERVICE.open] -= 1
+  services[at + SERVICE.closed + connection.reasonCode] += 1
+  if (connection.stage === STAGE.relay || connection.stage === STAGE.resetting) {
+    const { upstreamIndex } = connection.plan.service.candidates[connection.candidate]
+    loop.counters.upstreams[upstreamIndex * UPSTREAM_STRIDE + UPSTREAM.open] -= 1
+  }
+}
+
+/** Closing an fd and forgetting it are one step: a closed number may be another connection's a moment later. */
+export function closeHalf(half: Half, closeSocket: (fd: number) => void): void {
+  if (half.fd !== -1) closeSocket(half.fd)
+  half.fd = -1
+  half.flags = 0
+  half.streak = 0
+}

@@ -1,0 +1,186 @@
+/**
+ * The linux engine: one epoll loop in a worker thread that never goes back to Node's event loop.
+ * A turn: wait, look at each event, go on with unfinished halves, look at deadlines, take commands.
+ */
+import { close, EFD, EPOLL, errno, errnoName, eventfd, addressOf, read } from '../../kernel/libc.ts'
+import { monotonicMs } from '../../lib/clock.ts'
+import { WORKER } from '../counters.ts'
+import type { WorkerCommand, WorkerStart } from '../events.ts'
+import type { Tables } from '../tables.ts'
+import { acceptBatch, resumeAccepting } from './accept.ts'
+import { FLAG, STAGE } from './connection.ts'
+import type { Connection, Half } from './connection.ts'
+import { onDeadline } from './deadlines.ts'
+import { endWithReset } from './end.ts'
+import { Loop } from './loop.ts'
+import { onEvent } from './on-event.ts'
+import { ListenError, openListener } from './open-listener.ts'
+import { pump } from './relay.ts'
+import { optionComplaints, planService } from './service-plan.ts'
+import type { ServicePlan } from './service-plan.ts'
+
+/** Epoll keys below zero are not connections. */
+const WAKE_KEY = -1
+const FIRST_LISTENER_KEY = -2
+
+/** Idle pipes kept for the next bulk. */
+const IDLE_PIPES_KEPT = 16
+const HOUSEKEEPING_MS = 1000
+
+/** Runs until control says `end`. Returns at once when a listener can't be opened, having said so. */
+export function runLinuxEngine(start: WorkerStart): void {
+  const loop = new Loop(start)
+  const plans = start.tables.services.map(planService)
+  const wakeFd = openWakeFd(loop)
+  if (openListeners(loop, plans)) {
+    if (start.workerIndex === 0) {
+      for (const message of plans.flatMap(optionComplaints)) loop.tell({ kind: 'warning', message })
+    }
+    const addresses = loop.listeners.map(({ listener, address }) => ({ listenerIndex: listener.index, address }))
+    loop.tell({ kind: 'listening', wakeFd, addresses })
+    const due = (connection: Connection): void => guarded(loop, connection, 0, lookAtDeadline)
+    while (!loop.ended) turn(loop, wakeFd, due)
+  }
+  closeListeners(loop)
+  loop.pipes.trim(0)
+  loop.epoll.close()
+  close(wakeFd)
+  start.port.close()
+}
+
+function openWakeFd(loop: Loop): number {
+  const fd = eventfd(0, EFD.nonblock | EFD.cloexec)
+  if (fd < 0) throw new Error(`eventfd: ${errnoName(errno())}`)
+  loop.epoll.add(fd, EPOLL.in, WAKE_KEY)
+  return fd
+}
+
+/** True when all are open; else control has been told which failed, and none is left open. */
+function openListeners(loop: Loop, plans: readonly ServicePlan[]): boolean {
+  try {
+    for (const plan of plans) {
+      for (const listener of plan.service.listeners) {
+        const key = FIRST_LISTENER_KEY - loop.listeners.length
+        const open = openListener(listener, plan, key, loop.start.workerIndex === 0)
+        loop.listeners.push(open)
+        loop.epoll.add(open.fd, EPOLL.in, key)
+      }
+    }
+    return true
+  } catch (error) {
+    if (!(error instanceof ListenError)) throw error
+    loop.tell({ kind: 'listen-failed', address: error.address, code: error.code, message: error.message })
+    return false
+  }
+}
+
+function closeListeners(loop: Loop): void {
+  for (const open of loop.listeners) close(open.fd)
+  loop.listeners = []
+}
+
+function turn(loop: Loop, wakeFd: number, due: (connection: Connection) => void): void {
+  const timeoutMs = waitMs(loop)
+  loop.counters.worker[WORKER.busyMs] += performance.now() - loop.busySinceMs
+  const events = loop.epoll.wait(timeoutMs)
+  loop.nowMs = monotonicMs()
+  loop.busySinceMs = performance.now()
+  loop.counters.worker[WORKER.loopTurns] += 1
+  for (let i = 0; i < events; i++) dispatch(loop, loop.epoll.key(i), loop.epoll.events(i), wakeFd)
+  if (loop.unfinished.length > 0) finishUnfinished(loop)
+  loop.wheel.advance(loop.nowMs, due)
+  resumeAccepting(loop)
+  loop.pool.recycle()
+  if (loop.draining) sayDrained(loop)
+  if (loop.nowMs >= loop.housekeepingDueMs) keepHouse(loop)
+}
+
+function waitMs(loop: Loop): number {
+  if (loop.unfinished.length > 0) return 0
+  const untilNextMs = loop.wheel.untilNextMs(loop.nowMs)
+  if (loop.pausedUntilMs === 0) return untilNextMs
+  const untilResumeMs = Math.max(1, Math.ceil(loop.pausedUntilMs - loop.nowMs))
+  return untilNextMs === -1 ? untilResumeMs : Math.min(untilNextMs, untilResumeMs)
+}
+
+function dispatch(loop: Loop, key: number, events: number, wakeFd: number): void {
+  if (key >= 0) {
+    const half = loop.pool.half(key)
+    if (half.fd !== -1) guarded(loop, half.connection, events | 0, half.isClient ? onClientEvent : onUpstreamEvent)
+  } else if (key === WAKE_KEY) {
+    takeCommands(loop, wakeFd)
+  } else if (loop.pausedUntilMs === 0) {
+    const open = loop.listeners[FIRST_LISTENER_KEY - key]
+    if (open !== undefined) acceptBatch(loop, open)
+  }
+}
+
+type Step = (loop: Loop, connection: Connection, events: number) => void
+const onClientEvent: Step = (loop, connection, events) => onEvent(loop, connection.client, events)
+const onUpstreamEvent: Step = (loop, connection, events) => onEvent(loop, connection.upstream, events)
+const lookAtDeadline: Step = (loop, connection) => onDeadline(loop, connection)
+
+/** A defect that shows on one connection ends that connection, and the log says what it was. */
+function guarded(loop: Loop, connection: Connection, events: number, step: Step): void {
+  try {
+    step(loop, connection, events)
+  } catch (error) {
+    const { message, stack } = error instanceof Error ? error : new Error(String(error))
+    loop.tell({ kind: 'internal-error', message, stack: stack ?? '' })
+    endWithReset(loop, connection, 'internal-error')
+  }
+}
+
+const resume: Step = (loop, connection) => {
+  resumeHalf(loop, connection.client)
+  resumeHalf(loop, connection.upstream)
+}
+
+function resumeHalf(loop: Loop, half: Half): void {
+  if (half.connection.stage !== STAGE.relay || !half.has(FLAG.unfinished)) return
+  half.flags &= ~FLAG.unfinished
+  pump(loop, half)
+}
+
+function finishUnfinished(loop: Loop): void {
+  const halves = loop.unfinished
+  loop.unfinished = []
+  for (const half of halves) guarded(loop, half.connection, 0, resume)
+}
+
+const wakeCount = new BigUint64Array(1)
+const wakeCountAt = addressOf(wakeCount)
+
+function takeCommands(loop: Loop, wakeFd: number): void {
+  read(wakeFd, wakeCountAt, 8)
+  for (let command = loop.nextCommand(); command !== undefined; command = loop.nextCommand()) obey(loop, command)
+}
+
+function obey(loop: Loop, command: WorkerCommand): void {
+  if (command.kind === 'tables') return adopt(loop, command.tables)
+  closeListeners(loop)
+  loop.draining = true
+  if (command.kind === 'drain') return
+  for (const connection of loop.pool.all) if (connection.stage !== STAGE.free) endWithReset(loop, connection, 'drained')
+  loop.ended = true
+}
+
+/** New connections go by the new tables; open ones keep theirs. Listeners do not change in this version. */
+function adopt(loop: Loop, tables: Tables): void {
+  loop.logConnections = tables.logConnections
+  const plans = new Map(tables.services.map((service) => [service.index, planService(service)]))
+  for (const open of loop.listeners) open.plan = plans.get(open.plan.service.index) ?? open.plan
+}
+
+function keepHouse(loop: Loop): void {
+  loop.housekeepingDueMs = loop.nowMs + HOUSEKEEPING_MS
+  loop.pipes.trim(IDLE_PIPES_KEPT)
+  loop.counters.worker[WORKER.pipesOpen] = loop.pipes.open
+  loop.counters.worker[WORKER.spillBytes] = loop.spills.bytesReserved
+}
+
+function sayDrained(loop: Loop): void {
+  if (loop.openConnections > 0) return
+  loop.draining = false
+  loop.tell({ kind: 'drained' })
+}

@@ -1,0 +1,93 @@
+/**
+ * Step 3 of 6, after admit, before dial, only where `acceptProxyFrom` names the client's network: nothing is done before a
+ * whole and valid PROXY header is there, and its address becomes the client's. From all others it is never looked for.
+ */
+import { E, errno, recv } from '../../kernel/libc.ts'
+import { networkContains } from '../../lib/ip.ts'
+import { DECODED_HEADER_BYTES_MAX, decodeProxyHeader } from '../../lib/proxy-protocol/decode.ts'
+import type { ProxyHeader } from '../../lib/proxy-protocol/decoded.ts'
+import { addressAt, FLAG, STAGE } from './connection.ts'
+import type { Connection } from './connection.ts'
+import { dial } from './dial.ts'
+import { countBytes, endWithReset } from './end.ts'
+import type { Loop } from './loop.ts'
+import { register } from './watch.ts'
+
+export function mustSayProxyHeader(loop: Loop, connection: Connection): boolean {
+  const networks = connection.plan.service.acceptProxyFrom
+  for (let i = 0; i < networks.length; i++) {
+    const network = networks[i]
+    if (network.family !== connection.clientFamily) continue
+    if (networkContains(network, loop.pool.clientAddresses, addressAt(connection))) return true
+  }
+  return false
+}
+
+/** Begins to wait for the header; often it is there already. */
+export function expectHeader(loop: Loop, connection: Connection): void {
+  connection.stage = STAGE.hello
+  const spill = loop.spills.take(DECODED_HEADER_BYTES_MAX)
+  if (spill === undefined) return endWithReset(loop, connection, 'out-of-memory')
+  connection.client.spill = spill
+  readHeader(loop, connection)
+  const { client } = connection
+  if (connection.stage !== STAGE.hello || client.has(FLAG.inEpoll)) return
+  if (register(loop, client, false) !== 0) endWithReset(loop, connection, 'out-of-memory')
+}
+
+/** Reads until the header is whole, wrong, or not there yet. */
+export function readHeader(loop: Loop, connection: Connection): void {
+  const { client } = connection
+  while (connection.stage === STAGE.hello && client.spill !== null) {
+    const spill = client.spill
+    const bytes = recv(client.fd, spill.at + spill.end, DECODED_HEADER_BYTES_MAX - spill.end, 0)
+    if (bytes <= 0) return noteNothingRead(loop, connection, bytes === 0 ? 0 : errno())
+    spill.end += bytes
+    const decoded = decodeProxyHeader(spill.bytes, 0, spill.end)
+    if (decoded.kind === 'invalid') return refuse(loop, connection)
+    if (decoded.kind === 'header') return accept(loop, connection, decoded)
+  }
+}
+
+function noteNothingRead(loop: Loop, connection: Connection, code: number): void {
+  if (code === E.EAGAIN || code === E.EINTR) return
+  const hasBegun = connection.client.spill !== null && connection.client.spill.end > 0
+  dropHeader(loop, connection)
+  endWithReset(loop, connection, hasBegun && code === 0 ? 'proxy-header-invalid' : 'client-left')
+}
+
+function refuse(loop: Loop, connection: Connection): void {
+  dropHeader(loop, connection)
+  endWithReset(loop, connection, 'proxy-header-invalid')
+}
+
+export function headerTimedOut(loop: Loop, connection: Connection): void {
+  dropHeader(loop, connection)
+  endWithReset(loop, connection, 'proxy-header-timeout')
+}
+
+/** What was read of a header are no bytes for the upstream. */
+function dropHeader(loop: Loop, connection: Connection): void {
+  const { client } = connection
+  if (client.spill === null) return
+  loop.spills.giveBack(client.spill)
+  client.spill = null
+}
+
+function accept(loop: Loop, connection: Connection, header: ProxyHeader): void {
+  const { client } = connection
+  const spill = client.spill
+  if (spill === null) return
+  spill.start = header.headerBytes
+  if (spill.start === spill.end) dropHeader(loop, connection)
+  else countBytes(loop, client, spill.end - spill.start)
+  if (header.addresses !== undefined) {
+    const { source, destination } = header.addresses
+    connection.clientFamily = source.family
+    connection.clientPort = source.port
+    loop.pool.clientAddresses.set(source.address, addressAt(connection))
+    connection.destination = destination
+  }
+  dial(loop, connection)
+}
+

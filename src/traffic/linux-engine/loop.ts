@@ -1,0 +1,85 @@
+/** What one worker's epoll loop owns: clock, buffers, pools, counters. Every step gets it as its first argument. */
+import { receiveMessageOnPort } from 'node:worker_threads'
+import { monotonicMs } from '../../lib/clock.ts'
+import { ProxyHeaderSource, WRITTEN_HEADER_BYTES_MAX } from '../../lib/proxy-protocol/encode.ts'
+import { TimingWheel } from '../../lib/timing-wheel.ts'
+import { Epoll } from '../../kernel/epoll.ts'
+import { addressOf } from '../../kernel/libc.ts'
+import { PipePool } from '../../kernel/pipe-pool.ts'
+import { SocketAddressSlot } from '../../kernel/socket-address.ts'
+import { TcpInfo } from '../../kernel/tcp-info.ts'
+import { Counters } from '../counters.ts'
+import type { WorkerCommand, WorkerEvent, WorkerStart } from '../events.ts'
+import { LogRingWriter } from '../log-ring.ts'
+import { NodeWide } from '../node-wide.ts'
+import type { LogConnections } from '../tables.ts'
+import { ConnectionPool, FLAG } from './connection.ts'
+import type { Connection, Half } from './connection.ts'
+import type { OpenListener } from './open-listener.ts'
+import { SPILL_BYTES_MAX, SpillPool } from './spill-pool.ts'
+
+/** Slots beyond connectionsMax: those freed in a turn are not used again before its end. */
+const SLACK_SLOTS = 4096
+
+export class Loop {
+  readonly start: WorkerStart
+  readonly epoll = new Epoll()
+  readonly pool: ConnectionPool
+  readonly pipes: PipePool
+  readonly spills: SpillPool
+  readonly counters: Counters
+  readonly nodeWide: NodeWide
+  readonly logRing: LogRingWriter
+  readonly wheel: TimingWheel<Connection>
+  readonly tcpInfo = new TcpInfo()
+  /** Filled by accept4 with the client, and by getsockname with our own end. */
+  readonly peerAddress = new SocketAddressSlot()
+  readonly localAddress = new SocketAddressSlot()
+  readonly proxyHeader = new ProxyHeaderSource()
+  /** Every read goes here first, behind room for a PROXY header. */
+  readonly buffer = new Uint8Array(WRITTEN_HEADER_BYTES_MAX + SPILL_BYTES_MAX)
+  readonly bufferAt = addressOf(this.buffer)
+  /** Halves that used up their budget with bytes left: edge-triggered epoll does not name them again. */
+  unfinished: Half[] = []
+  listeners: OpenListener[] = []
+  logConnections: LogConnections
+  /** Read once per turn. */
+  nowMs = monotonicMs()
+  openConnections = 0
+  sequence = 0
+  nextSource = 0
+  /** Accepting is paused until then; 0 when it is not. */
+  pausedUntilMs = 0
+  /** When the wait before this turn ended, by performance.now(). */
+  busySinceMs = performance.now()
+  housekeepingDueMs = 0
+  draining = false
+  ended = false
+
+  constructor(start: WorkerStart) {
+    this.start = start
+    this.pool = new ConnectionPool(start.limits.connectionsMax + SLACK_SLOTS)
+    this.pipes = new PipePool(start.limits.pipesMax)
+    this.spills = new SpillPool(start.limits.spillBytesMax)
+    this.counters = new Counters(start.counterMemory, start.counterShape)
+    this.nodeWide = new NodeWide(start.nodeWideMemory)
+    this.logRing = new LogRingWriter(start.logRingMemory)
+    this.wheel = new TimingWheel<Connection>(this.nowMs)
+    this.logConnections = start.tables.logConnections
+  }
+
+  /** Goes on with this half in the next turn, after everyone else had one. */
+  comeBackTo(half: Half): void {
+    if (half.has(FLAG.unfinished)) return
+    half.flags |= FLAG.unfinished
+    this.unfinished.push(half)
+  }
+
+  tell(event: WorkerEvent): void {
+    this.start.port.postMessage(event)
+  }
+
+  nextCommand(): WorkerCommand | undefined {
+    return receiveMessageOnPort(this.start.port)?.message as WorkerCommand | undefined
+  }
+}

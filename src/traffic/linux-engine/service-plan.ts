@@ -1,0 +1,103 @@
+/** A service of the tables, made ready for system calls: addresses as sockaddr, options as numbers. Made at every swap. */
+import { AF, close, errnoName, SOCK, socket } from '../../kernel/libc.ts'
+import { nativeSocketAddress } from '../../kernel/socket-address.ts'
+import type { NativeSocketAddress } from '../../kernel/socket-address.ts'
+import { OPTION, setInteger, setText } from '../../kernel/socket-option.ts'
+import type { SocketOption } from '../../kernel/socket-option.ts'
+import { SERVICE_STRIDE } from '../counters.ts'
+import type { Service, SocketOptions } from '../tables.ts'
+
+export interface ServicePlan {
+  readonly service: Service
+  /** Where the service's block of counters begins. */
+  readonly countersAt: number
+  /** Beside `service.candidates`, one to one. */
+  readonly candidates: readonly NativeSocketAddress[]
+  readonly sources: readonly NativeSocketAddress[]
+  /** Set before connect, where the kernel wants them then. */
+  readonly upstreamOptions: readonly PlannedOption[]
+  /** Set once an upstream connection has lasted a moment: most are over before these matter. */
+  readonly lastingOptions: readonly PlannedOption[]
+  /** Set on the listening socket; accepted sockets inherit them. */
+  readonly clientOptions: readonly PlannedOption[]
+}
+
+export interface PlannedOption {
+  readonly name: string
+  readonly option: SocketOption
+  readonly value: number | string
+}
+
+/** Probes after keepAliveMs of silence, so far apart and so many. */
+const KEEPALIVE_INTERVAL_SECONDS_MAX = 15
+const KEEPALIVE_PROBES = 4
+
+export function planService(service: Service): ServicePlan {
+  return {
+    service,
+    countersAt: service.index * SERVICE_STRIDE,
+    candidates: service.candidates.map((candidate) => nativeSocketAddress(candidate.address)),
+    sources: service.sourceAddresses.map(nativeSocketAddress),
+    upstreamOptions: bufferOptions(service.upstreamSocket),
+    lastingOptions: livenessOptions(service.upstreamSocket),
+    clientOptions: [
+      { name: 'noDelay', option: OPTION.noDelay, value: 1 },
+      ...bufferOptions(service.clientSocket),
+      ...livenessOptions(service.clientSocket),
+    ],
+  }
+}
+
+function bufferOptions(socket: SocketOptions): PlannedOption[] {
+  const wanted: [string, SocketOption, number | string | undefined][] = [
+    ['receiveBuffer', OPTION.receiveBuffer, socket.receiveBufferBytes],
+    ['sendBuffer', OPTION.sendBuffer, socket.sendBufferBytes],
+    ['windowClamp', OPTION.windowClamp, socket.windowClampBytes],
+    ['maxSegment', OPTION.maxSegment, socket.maxSegmentBytes],
+    ['notSentLowWater', OPTION.notSentLowWater, socket.notSentLowWaterBytes],
+    ['congestionControl', OPTION.congestion, socket.congestionControl],
+  ]
+  return wanted.flatMap(([name, option, value]) => (value === undefined ? [] : [{ name, option, value }]))
+}
+
+function livenessOptions(socket: SocketOptions): PlannedOption[] {
+  const planned: PlannedOption[] = []
+  if (socket.keepAliveMs !== undefined && socket.keepAliveMs > 0) {
+    const idleSeconds = Math.max(1, Math.round(socket.keepAliveMs / 1000))
+    const intervalSeconds = Math.min(idleSeconds, KEEPALIVE_INTERVAL_SECONDS_MAX)
+    planned.push(
+      { name: 'keepAlive', option: OPTION.keepAlive, value: 1 },
+      { name: 'keepAlive', option: OPTION.keepIdleSeconds, value: idleSeconds },
+      { name: 'keepAlive', option: OPTION.keepIntervalSeconds, value: intervalSeconds },
+      { name: 'keepAlive', option: OPTION.keepCount, value: KEEPALIVE_PROBES },
+    )
+  }
+  if (socket.userTimeoutMs !== undefined && socket.userTimeoutMs > 0) {
+    planned.push({ name: 'userTimeout', option: OPTION.userTimeoutMs, value: socket.userTimeoutMs })
+  }
+  return planned
+}
+
+/** 0, or the errno of the first option the kernel refuses; the others are set all the same. */
+export function applyOptions(fd: number, options: readonly PlannedOption[]): number {
+  let failed = 0
+  for (let i = 0; i < options.length; i++) failed ||= applyOption(fd, options[i])
+  return failed
+}
+
+function applyOption(fd: number, { option, value }: PlannedOption): number {
+  return typeof value === 'string' ? setText(fd, option, value) : setInteger(fd, option, value)
+}
+
+/** What the kernel refuses of a plan, one sentence each, found out on a socket that is never used. */
+export function optionComplaints(plan: ServicePlan): string[] {
+  const fd = socket(AF.inet, SOCK.stream | SOCK.cloexec, 0)
+  if (fd < 0) return []
+  const complaints = [...plan.clientOptions, ...plan.upstreamOptions, ...plan.lastingOptions].flatMap((planned) => {
+    const code = applyOption(fd, planned)
+    if (code === 0) return []
+    return [`Service ${plan.service.name}: the kernel refuses socket.${planned.name} ${planned.value} (${errnoName(code)}); its default stays.`]
+  })
+  close(fd)
+  return [...new Set(complaints)]
+}
