@@ -1,0 +1,81 @@
+/** The configuration after reading: checked, complete with defaults, in plain numbers. `load.ts` makes it. */
+import type { Network, SocketAddress } from '../../lib/ip.ts'
+import type { LogConnections, Mode, SocketOptions } from '../../traffic/tables.ts'
+
+export interface Config {
+  readonly admin: AdminConfig
+  readonly traffic: TrafficConfig
+  readonly log: LogConfig
+  readonly services: readonly ServiceConfig[]
+}
+
+export interface AdminConfig {
+  readonly listen: SocketAddress | 'off'
+}
+
+export interface TrafficConfig {
+  readonly workers: number | 'auto'
+  readonly engine: 'auto' | 'linux' | 'node'
+  readonly maxConnections: number | 'auto'
+  readonly drainTimeoutMs: number
+}
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
+
+export interface LogConfig {
+  readonly level: LogLevel
+  readonly format: 'json' | 'text'
+  readonly connections: LogConnections
+}
+
+export interface ServiceConfig {
+  readonly name: string
+  readonly listen: readonly ListenConfig[]
+  readonly mode: Mode
+  readonly upstreams: readonly UpstreamConfig[]
+  readonly balance: 'ordered'
+  readonly onFailure: 'reset' | 'close'
+  readonly connectTimeoutMs: number
+  /** 0 is off. */
+  readonly idleTimeoutMs: number
+  readonly halfClosedTimeoutMs: number
+  /** 0 is off. */
+  readonly maxLifetimeMs: number
+  /** 0 remembers no failure. */
+  readonly retryFailedAfterMs: number
+  /** Ports are 0: the kernel picks them. */
+  readonly sourceAddresses: readonly SocketAddress[]
+  readonly proxyHeader: { readonly crc32c: boolean; readonly uniqueId: boolean }
+  readonly acceptProxyFrom: readonly Network[]
+  readonly clientSocket: SocketOptions
+  readonly upstreamSocket: SocketOptions
+  readonly at: ConfigPlace
+}
+
+export interface ListenConfig {
+  /** As written. */
+  readonly text: string
+  /** Port 0 means any free port. `*:PORT` is `::` with `dualStack`. */
+  readonly address: SocketAddress
+  readonly dualStack: boolean
+  readonly at: ConfigPlace
+}
+
+export interface UpstreamConfig {
+  /** The configured name, or the address as written. */
+  readonly name: string
+  /** An IP address in canonical text without brackets, or a hostname in lower case. */
+  readonly host: string
+  readonly port: number
+  readonly hostIsIp: boolean
+  readonly at: ConfigPlace
+}
+
+/** Where a value stands in the file; lines and columns count from 1. */
+export interface ConfigPlace {
+  readonly file: string
+  readonly line: number
+  readonly column: number
+  /** `services[0].upstreams[1]` */
+  readonly key: string
+}

@@ -1,0 +1,58 @@
+/** The schema as JSON Schema (draft 2020-12), for editors and for finding which keys a mapping knows. */
+import { z } from 'zod'
+import { configSchema } from './schema.ts'
+import type { ConfigPath } from './config-tree.ts'
+
+/** The part of JSON Schema that the configuration uses. */
+export interface JsonSchema {
+  readonly type?: string | readonly string[]
+  readonly description?: string
+  readonly default?: unknown
+  readonly enum?: readonly string[]
+  readonly properties?: Readonly<Record<string, JsonSchema>>
+  readonly required?: readonly string[]
+  readonly items?: JsonSchema
+  readonly anyOf?: readonly JsonSchema[]
+  readonly [keyword: string]: unknown
+}
+
+let cached: JsonSchema | undefined
+
+export function configJsonSchema(): JsonSchema {
+  cached ??= {
+    ...(z.toJSONSchema(configSchema, {
+      io: 'input',
+      override: ({ jsonSchema }) => offerShortForm(jsonSchema),
+    }) as JsonSchema),
+    title: 'tidegate.yaml',
+  }
+  return cached
+}
+
+/** A mapping with a `shortForm` may be written as that text instead. */
+function offerShortForm(schema: Record<string, unknown>): void {
+  if (schema.shortForm === undefined) return
+  const { shortForm, ...long } = schema
+  for (const keyword of Object.keys(schema)) delete schema[keyword]
+  schema.anyOf = [shortForm, long]
+}
+
+/** The schema of the value at a path; undefined where the path leaves the schema. */
+export function jsonSchemaAt(path: ConfigPath): JsonSchema | undefined {
+  let schema: JsonSchema | undefined = configJsonSchema()
+  for (const step of path) {
+    const owner = asMapping(schema)
+    schema = typeof step === 'number' ? owner?.items : owner?.properties?.[step]
+    if (schema === undefined) return undefined
+  }
+  return asMapping(schema)
+}
+
+function asMapping(schema: JsonSchema | undefined): JsonSchema | undefined {
+  return schema?.anyOf?.find((form) => form.properties !== undefined) ?? schema
+}
+
+/** The keys of the mapping at a path. */
+export function knownKeysAt(path: ConfigPath): readonly string[] {
+  return Object.keys(jsonSchemaAt(path)?.properties ?? {})
+}

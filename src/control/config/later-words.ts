@@ -1,0 +1,21 @@
+/** Keys and words of the design that a later version brings. They are named so that nobody searches for a typo. */
+
+/** By the place of the mapping, with list positions left out. */
+export const LATER_KEYS: Readonly<Record<string, readonly string[]>> = {
+  '': ['cluster', 'logs', 'store', 'firewall', 'lists'],
+  admin: ['stateDir', 'tokens', 'tls', 'users'],
+  traffic: [],
+  log: [],
+  'services[]': ['maxConnections', 'affinity', 'queue', 'check', 'protect', 'tls', 'http'],
+  'services[].upstreams[]': ['weight', 'maxConnections', 'backup', 'check', 'sourceAddresses'],
+}
+
+export const LATER_MODES: readonly string[] = ['http']
+
+export const LATER_BALANCE_METHODS: readonly string[] = [
+  'round-robin',
+  'least-connections',
+  'power-of-two',
+  'source-hash',
+  'random',
+]

@@ -1,0 +1,153 @@
+/**
+ * The single values of the schema. Each reads text, since the text is what its user wrote: `007`, `1e3` and `yes`
+ * are no numbers or booleans before a key says that it takes one.
+ */
+import { z } from 'zod'
+import { DURATION_MS_MAX, formatDuration, parseDuration } from '../../lib/duration.ts'
+import { didYouMean } from '../../lib/did-you-mean.ts'
+import { formatSize, parseSize } from '../../lib/size.ts'
+import { read, unread } from './reading.ts'
+import type { Reading } from './reading.ts'
+
+/** What an editor is told about a value: JSON Schema keywords. */
+export interface LeafMeta {
+  readonly type?: string | readonly string[]
+  readonly pattern?: string
+  readonly description: string
+  readonly [keyword: string]: unknown
+}
+
+type Leaf<Value> = z.ZodPipe<z.ZodAny, z.ZodTransform<Awaited<Value>, unknown>>
+
+/** A value read from text by `readText`. */
+export function leaf<Value>(readText: (text: string) => Reading<Value>, meta: LeafMeta): Leaf<Value> {
+  const schema = z.any().transform((input: unknown, context): Value => {
+    const reading = readInput(input, readText)
+    if (reading.ok) return reading.value
+    context.issues.push({ code: 'custom', input, message: reading.problem, params: { code: reading.code } })
+    return z.NEVER
+  })
+  return schema.meta(meta as Record<string, unknown>) as unknown as Leaf<Value>
+}
+
+function readInput<Value>(input: unknown, readText: (text: string) => Reading<Value>): Reading<Value> {
+  if (input === undefined) return unread('E_CONFIG_MISSING', 'is missing')
+  if (input === null) return unread('E_CONFIG_MISSING', 'has no value; give it one, or take the key out')
+  if (Array.isArray(input)) return unread('E_CONFIG_TYPE', 'is a list; expected a single value')
+  if (typeof input === 'object') return unread('E_CONFIG_TYPE', 'is a mapping; expected a single value')
+  return readText(String(input))
+}
+
+export interface DurationBounds {
+  /** Taken beside durations and read as 0. */
+  readonly off?: boolean
+  /** May it be 0s? */
+  readonly zero?: boolean
+  readonly minMs?: number
+  readonly maxMs?: number
+  readonly wholeSeconds?: boolean
+}
+
+/** Milliseconds. */
+export function duration(bounds: DurationBounds, description: string): Leaf<number> {
+  const pattern = `^[0-9]+(ms|s|m|h|d)$${bounds.off === true ? '|^off$' : ''}`
+  return leaf((text) => readDuration(text, bounds), { type: 'string', pattern, description })
+}
+
+function readDuration(text: string, bounds: DurationBounds): Reading<number> {
+  if (bounds.off === true && text === 'off') return read(0)
+  const parsed = parseDuration(text)
+  const orOff = bounds.off === true ? ', or off' : ''
+  if (!parsed.ok) return unread('E_CONFIG_DURATION', parsed.problem + orOff)
+  const ms = parsed.value
+  const { minMs = 1, maxMs = DURATION_MS_MAX } = bounds
+  if (ms === 0 && bounds.zero === true) return read(0)
+  if (ms === 0) return unread('E_CONFIG_DURATION', `is zero; expected at least ${formatDuration(minMs)}${orOff}`)
+  if (ms < minMs) return unread('E_CONFIG_DURATION', `is too short; expected at least ${formatDuration(minMs)}${orOff}`)
+  if (ms > maxMs) return unread('E_CONFIG_DURATION', `is too long; expected at most ${formatDuration(maxMs)}${orOff}`)
+  if (bounds.wholeSeconds === true && ms % 1000 !== 0) {
+    return unread('E_CONFIG_DURATION', 'is not whole seconds, which is how the kernel counts here')
+  }
+  return read(ms)
+}
+
+/** Bytes; `auto` is undefined and leaves the kernel's default. */
+export function sizeOrAuto(minBytes: number, maxBytes: number, description: string): Leaf<number | undefined> {
+  const expected = `${formatSize(minBytes)} to ${formatSize(maxBytes)}, or auto`
+  return leaf<number | undefined>(
+    (text) => {
+      if (text === 'auto') return read(undefined)
+      const parsed = parseSize(text)
+      if (!parsed.ok) return unread('E_CONFIG_SIZE', parsed.problem)
+      const inRange = parsed.value >= minBytes && parsed.value <= maxBytes
+      return inRange ? read(parsed.value) : unread('E_CONFIG_SIZE', `is out of range; expected ${expected}`)
+    },
+    {
+      type: ['string', 'integer'],
+      pattern: '^[0-9]+(B|KiB|MiB|GiB)?$|^auto$',
+      minimum: minBytes,
+      maximum: maxBytes,
+      description,
+    },
+  )
+}
+
+export function countOrAuto(min: number, max: number, description: string): Leaf<number | 'auto'> {
+  return leaf<number | 'auto'>(
+    (text) => {
+      if (text === 'auto') return read('auto')
+      const count = /^\d{1,12}$/.test(text) ? Number(text) : Number.NaN
+      if (count >= min && count <= max) return read(count)
+      return unread('E_CONFIG_VALUE', `is out of range; expected a whole number from ${min} to ${max}, or auto`)
+    },
+    { type: ['string', 'integer'], pattern: '^[0-9]+$|^auto$', minimum: min, maximum: max, description },
+  )
+}
+
+export function boolean(description: string): Leaf<boolean> {
+  return leaf(
+    (text) =>
+      text === 'true' || text === 'false' ? read(text === 'true') : unread('E_CONFIG_VALUE', 'is not true or false'),
+    { type: 'boolean', description },
+  )
+}
+
+/** One of a closed set of words; `later` names those that a later version takes. */
+export function choice<const Word extends string>(
+  words: readonly Word[],
+  description: string,
+  later: readonly string[] = [],
+): Leaf<Word> {
+  return leaf<Word>(
+    (text) => {
+      const found = words.find((word) => word === text)
+      if (found !== undefined) return read(found)
+      const expected = `expected ${listWords(words)}`
+      if (later.includes(text))
+        return unread('E_CONFIG_NOT_IN_THIS_VERSION', `is not part of this version; ${expected}`)
+      const near = didYouMean(text, words)
+      return unread(
+        'E_CONFIG_VALUE',
+        near === undefined ? `is unknown; ${expected}` : `is unknown, did you mean ${near}? ${expected}`,
+      )
+    },
+    { enum: words, description },
+  )
+}
+
+export function listWords(words: readonly string[]): string {
+  if (words.length < 2) return words.join('')
+  return `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`
+}
+
+/** A name that can stand in a metric label, a log line and a URL as it is. */
+export function name(description: string): Leaf<string> {
+  return leaf(
+    (text) => {
+      if (/^[A-Za-z0-9._-]{1,63}$/.test(text)) return read(text)
+      if (text.length > 63) return unread('E_CONFIG_NAME', 'is longer than 63 characters')
+      return unread('E_CONFIG_NAME', 'is not a name; expected letters, digits, dots, _ and -')
+    },
+    { type: 'string', pattern: '^[A-Za-z0-9._-]{1,63}$', description },
+  )
+}

@@ -1,0 +1,61 @@
+/** Gives parsed values the names and the shape that the rest of the program works with, and their places in the file. */
+import type { SocketOptions } from '../../traffic/tables.ts'
+import type { Config, ServiceConfig } from './config.ts'
+import type { ConfigSource } from './config-tree.ts'
+import type { ParsedConfig, ParsedService, SocketSide } from './schema.ts'
+
+export function makeConfig(parsed: ParsedConfig, source: ConfigSource): Config {
+  const { workers, engine, maxConnections, drainTimeout } = parsed.traffic
+  return {
+    admin: parsed.admin,
+    traffic: { workers, engine, maxConnections, drainTimeoutMs: drainTimeout },
+    log: parsed.log,
+    services: parsed.services.map((service, i) => makeService(service, i, source)),
+  }
+}
+
+function makeService(service: ParsedService, index: number, source: ConfigSource): ServiceConfig {
+  const path = ['services', index]
+  const { client, upstream, ...both } = service.socket
+  return {
+    name: service.name,
+    listen: service.listen.map((listen, i) => ({ ...listen, at: source.place([...path, 'listen', i]) })),
+    mode: service.mode,
+    upstreams: service.upstreams.map(({ address, name }, i) => ({
+      name: name ?? address.text,
+      host: address.host,
+      port: address.port,
+      hostIsIp: address.hostIsIp,
+      at: source.place([...path, 'upstreams', i, 'address']),
+    })),
+    balance: service.balance,
+    onFailure: service.onFailure,
+    connectTimeoutMs: service.connectTimeout,
+    idleTimeoutMs: service.idleTimeout,
+    halfClosedTimeoutMs: service.halfClosedTimeout,
+    maxLifetimeMs: service.maxLifetime,
+    retryFailedAfterMs: service.retryFailedAfter,
+    sourceAddresses: service.sourceAddresses,
+    proxyHeader: service.proxyHeader,
+    acceptProxyFrom: service.acceptProxyFrom,
+    clientSocket: socketOptions(both, client),
+    upstreamSocket: socketOptions(both, upstream),
+    at: source.place(path),
+  }
+}
+
+/** One side's options: its own where it has the key, even if that says `auto`, else those for both. */
+function socketOptions(both: SocketSide, side: SocketSide): SocketOptions {
+  const chosen: SocketSide = { ...both, ...side }
+  const options = {
+    receiveBufferBytes: chosen.receiveBuffer,
+    sendBufferBytes: chosen.sendBuffer,
+    windowClampBytes: chosen.windowClamp,
+    maxSegmentBytes: chosen.maxSegment,
+    notSentLowWaterBytes: chosen.notSentLowWater,
+    congestionControl: chosen.congestionControl,
+    keepAliveMs: chosen.keepAlive,
+    userTimeoutMs: chosen.userTimeout,
+  }
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as SocketOptions
+}

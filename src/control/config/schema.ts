@@ -1,0 +1,224 @@
+/** The shape of tidegate.yaml: every key, its type, default and meaning. The JSON Schema and docs/config.md are held to it. */
+import { z } from 'zod'
+import { CANDIDATES_MAX } from '../../traffic/tables.ts'
+import { LATER_BALANCE_METHODS, LATER_MODES } from './later-words.ts'
+import { boolean, choice, countOrAuto, duration, leaf, name, sizeOrAuto } from './leaf.ts'
+import { read, unread } from './reading.ts'
+import {
+  readAdminListen,
+  readListenAddress,
+  readNetwork,
+  readSourceAddress,
+  readUpstreamAddress,
+} from './read-address.ts'
+
+/** A worker's index has two hex digits in a connection's id. */
+export const WORKERS_MAX = 256
+/** Each needs counters in every worker's shared memory. */
+export const SERVICES_MAX = 1000
+/** Each is one open socket in every worker. */
+export const LISTENERS_PER_SERVICE_MAX = 64
+export const SOURCE_ADDRESSES_MAX = 256
+/** Each accepted connection is compared with them one by one. */
+export const PROXY_NETWORKS_MAX = 256
+/** More than a machine has file descriptors for: Linux's fs.nr_open is 1,048,576 unless raised. */
+export const CONNECTIONS_MAX = 10_000_000
+
+const KIB = 2 ** 10
+const GIB = 2 ** 30
+/** TCP_KEEPIDLE is whole seconds up to MAX_TCP_KEEPIDLE [Linux include/net/tcp.h]. */
+const KEEP_ALIVE_MS_MAX = 32_767_000
+/** TCP_MIN_MSS and MAX_TCP_WINDOW: outside of them TCP_MAXSEG is EINVAL [Linux net/ipv4/tcp.c]. */
+const SEGMENT_BYTES_MIN = 88
+const SEGMENT_BYTES_MAX = 32_767
+
+const receiveBuffer = sizeOrAuto(
+  4 * KIB,
+  GIB,
+  'SO_RCVBUF: bytes the kernel may hold that were not read yet. `auto` lets the kernel tune it.',
+)
+const sendBuffer = sizeOrAuto(
+  4 * KIB,
+  GIB,
+  'SO_SNDBUF: bytes the kernel may hold that were not acknowledged yet. `auto` lets the kernel tune it.',
+)
+const windowClamp = sizeOrAuto(4 * KIB, GIB, 'TCP_WINDOW_CLAMP: the largest receive window offered. `auto` sets none.')
+const maxSegment = sizeOrAuto(
+  SEGMENT_BYTES_MIN,
+  SEGMENT_BYTES_MAX,
+  'TCP_MAXSEG: the largest segment, in bytes. `auto` goes by the path.',
+)
+const notSentLowWater = sizeOrAuto(
+  1,
+  GIB,
+  'TCP_NOTSENT_LOWAT: unsent bytes above which the socket takes no more. `auto` sets none.',
+)
+const congestionControl = leaf<string | undefined>(
+  (text) => {
+    if (text === 'auto') return read(undefined)
+    // TCP_CA_NAME_MAX is 16 with the closing zero [Linux include/net/tcp.h].
+    if (/^[a-z0-9_-]{1,15}$/.test(text)) return read(text)
+    return unread('E_CONFIG_VALUE', 'is not the name of an algorithm; expected a name such as cubic or bbr, or auto')
+  },
+  {
+    type: 'string',
+    pattern: '^[a-z0-9_-]{1,15}$',
+    description:
+      "TCP_CONGESTION: the name of an algorithm that the kernel offers, such as `bbr`. `auto` is the kernel's default.",
+  },
+)
+const keepAlive = duration(
+  { off: true, minMs: 1000, maxMs: KEEP_ALIVE_MS_MAX, wholeSeconds: true },
+  'Time without data after which the kernel asks whether the other side is still there; `off` never asks.',
+)
+const userTimeout = duration(
+  { off: true },
+  "TCP_USER_TIMEOUT: time that sent data may stay unacknowledged before the connection ends; `off` is the kernel's own limit, about 15 minutes.",
+)
+
+/** Without defaults: what is absent in `client` or `upstream` is taken from `socket`. */
+const socketSide = z.strictObject({
+  receiveBuffer: receiveBuffer.optional(),
+  sendBuffer: sendBuffer.optional(),
+  windowClamp: windowClamp.optional(),
+  maxSegment: maxSegment.optional(),
+  notSentLowWater: notSentLowWater.optional(),
+  congestionControl: congestionControl.optional(),
+  keepAlive: keepAlive.optional(),
+  userTimeout: userTimeout.optional(),
+})
+export type SocketSide = z.output<typeof socketSide>
+
+const socket = z.strictObject({
+  receiveBuffer: receiveBuffer.prefault('auto'),
+  sendBuffer: sendBuffer.prefault('auto'),
+  windowClamp: windowClamp.prefault('auto'),
+  maxSegment: maxSegment.prefault('auto'),
+  notSentLowWater: notSentLowWater.prefault('auto'),
+  congestionControl: congestionControl.prefault('auto'),
+  keepAlive: keepAlive.prefault('60s'),
+  userTimeout: userTimeout.prefault('30s'),
+  client: socketSide.prefault({}).meta({ description: 'The same options for connections from clients only.' }),
+  upstream: socketSide.prefault({}).meta({ description: 'The same options for connections to upstreams only.' }),
+})
+
+const upstream = z
+  .preprocess(
+    (input) => (typeof input === 'string' ? { address: input } : input),
+    z.strictObject({
+      address: leaf(readUpstreamAddress, {
+        type: 'string',
+        description: '`IP:PORT`, `[IPv6]:PORT` or `HOSTNAME:PORT`.',
+      }),
+      name: name('What logs and metrics call the upstream; its address when absent.').optional(),
+    }),
+  )
+  .meta({ shortForm: { type: 'string', description: '`IP:PORT`, `[IPv6]:PORT` or `HOSTNAME:PORT`.' } })
+
+const service = z.strictObject({
+  name: name('What logs, metrics and commands call the service.'),
+  listen: z
+    .array(leaf(readListenAddress, { type: 'string', description: '`IP:PORT`, `[IPv6]:PORT` or `*:PORT`.' }))
+    .min(1)
+    .max(LISTENERS_PER_SERVICE_MAX)
+    .meta({
+      description:
+        'Where clients connect: `IP:PORT`, `[IPv6]:PORT` (IPv6 only), `*:PORT` (IPv4 and IPv6 on one listener). Port 0 is any free port.',
+    }),
+  mode: choice(
+    ['raw', 'proxy-v1', 'proxy-v2'],
+    "What an upstream gets: the bytes alone, or a PROXY protocol header with the client's address before them.",
+    LATER_MODES,
+  ),
+  upstreams: z.array(upstream).min(1).max(CANDIDATES_MAX).meta({ description: 'The servers to connect to, in order.' }),
+  balance: choice(
+    ['ordered'],
+    'How an upstream is picked. `ordered`: the first that can be connected to.',
+    LATER_BALANCE_METHODS,
+  ).prefault('ordered'),
+  onFailure: choice(
+    ['reset', 'close'],
+    'What the client sees when no upstream could be connected to: a reset, or an ordinary close.',
+  ).prefault('reset'),
+  connectTimeout: duration(
+    {},
+    'How long one upstream address may take to accept a connection before the next is tried.',
+  ).prefault('5s'),
+  idleTimeout: duration(
+    { off: true },
+    'Time without a byte in either direction after which a connection is closed.',
+  ).prefault('1h'),
+  halfClosedTimeout: duration(
+    {},
+    'Time without a byte after which a connection is closed that one side has already finished.',
+  ).prefault('1m'),
+  maxLifetime: duration({ off: true }, 'The longest that a connection may last, idle or not.').prefault('off'),
+  retryFailedAfter: duration(
+    { zero: true },
+    'How long an address that failed to connect is tried last. `0s` remembers nothing.',
+  ).prefault('10s'),
+  sourceAddresses: z
+    .array(leaf(readSourceAddress, { type: 'string', description: 'An IP address of this machine.' }))
+    .max(SOURCE_ADDRESSES_MAX)
+    .prefault([])
+    .meta({
+      description: 'Local addresses to connect to upstreams from, in turn. Empty leaves the choice to the kernel.',
+    }),
+  proxyHeader: z
+    .strictObject({
+      crc32c: boolean('Add a checksum over the header (PP2_TYPE_CRC32C).').prefault(true),
+      uniqueId: boolean("Add the connection's id in our log (PP2_TYPE_UNIQUE_ID).").prefault(true),
+    })
+    .prefault({})
+    .meta({ description: 'What a version 2 header carries besides the addresses; mode `proxy-v2` only.' }),
+  acceptProxyFrom: z
+    .array(leaf(readNetwork, { type: 'string', description: 'A network such as `192.0.2.0/24`, or one address.' }))
+    .max(PROXY_NETWORKS_MAX)
+    .prefault([])
+    .meta({
+      description:
+        'Networks of proxies in front: from them a PROXY header is required and its client address believed; from all others it is never looked for.',
+    }),
+  socket: socket
+    .prefault({})
+    .meta({ description: "Socket options for both sides; `auto` leaves the kernel's default." }),
+})
+export type ParsedService = z.output<typeof service>
+
+const admin = z.strictObject({
+  listen: leaf(readAdminListen, {
+    type: 'string',
+    description: 'Where `/metrics`, `/healthz` and `/readyz` answer: `IP:PORT`, or `off`. Port 0 is any free port.',
+  }).prefault('127.0.0.1:9900'),
+})
+
+const traffic = z.strictObject({
+  workers: countOrAuto(1, WORKERS_MAX, 'Threads that carry traffic. `auto` is one for each core.').prefault('auto'),
+  engine: choice(
+    ['auto', 'linux', 'node'],
+    'What moves the bytes. `auto` is `linux` where it can run, else `node`.',
+  ).prefault('auto'),
+  maxConnections: countOrAuto(
+    1,
+    CONNECTIONS_MAX,
+    'Clients connected at once, over all services. `auto` goes by the file limit.',
+  ).prefault('auto'),
+  drainTimeout: duration(
+    { zero: true },
+    'How long connections may finish after SIGTERM before they are reset.',
+  ).prefault('30s'),
+})
+
+const log = z.strictObject({
+  level: choice(['debug', 'info', 'warn', 'error'], 'The least serious messages to write.').prefault('info'),
+  format: choice(['json', 'text'], 'One JSON object a line, or text for people.').prefault('json'),
+  connections: choice(['all', 'refused', 'none'], 'Which connections get a line when they end.').prefault('all'),
+})
+
+export const configSchema = z.strictObject({
+  admin: admin.prefault({}).meta({ description: 'The endpoint for operators.' }),
+  traffic: traffic.prefault({}).meta({ description: 'How traffic is carried, for all services.' }),
+  log: log.prefault({}).meta({ description: 'What is written to standard output.' }),
+  services: z.array(service).min(1).max(SERVICES_MAX).meta({ description: 'The protected services.' }),
+})
+export type ParsedConfig = z.output<typeof configSchema>

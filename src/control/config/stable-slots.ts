@@ -1,0 +1,68 @@
+/**
+ * Which place each service, listener, upstream and address has in shared memory and log records. A place stays with
+ * its key while the daemon runs, so that counters and old connections never speak of something else after a change.
+ */
+
+/** Keys to places. It only grows: what is gone from the configuration keeps its place and its counts. */
+export class GrowingSlots {
+  readonly #indexByKey = new Map<string, number>()
+
+  indexOf(key: string): number {
+    const known = this.#indexByKey.get(key)
+    if (known !== undefined) return known
+    const index = this.#indexByKey.size
+    this.#indexByKey.set(key, index)
+    return index
+  }
+
+  get size(): number {
+    return this.#indexByKey.size
+  }
+}
+
+/**
+ * Keys to places of a memory whose size is fixed. A hostname may go through new addresses without end, so the place
+ * that was unused for the longest time is given away when all are taken. What a stale place can do is small: its
+ * address is tried last for a moment.
+ */
+export class RecycledSlots {
+  readonly capacity: number
+  /** In the order of last use, oldest first. */
+  readonly #slotByKey = new Map<string, { readonly index: number; usedInVersion: number }>()
+
+  constructor(capacity: number) {
+    this.capacity = capacity
+  }
+
+  /** Undefined when every place is used by the tables of this version. */
+  indexOf(key: string, version: number): number | undefined {
+    const known = this.#slotByKey.get(key)
+    const index = known?.index ?? this.#freeIndex(version)
+    if (index === undefined) return undefined
+    this.#slotByKey.delete(key)
+    this.#slotByKey.set(key, { index, usedInVersion: version })
+    return index
+  }
+
+  #freeIndex(version: number): number | undefined {
+    if (this.#slotByKey.size < this.capacity) return this.#slotByKey.size
+    for (const [key, slot] of this.#slotByKey) {
+      if (slot.usedInVersion === version) return undefined
+      this.#slotByKey.delete(key)
+      return slot.index
+    }
+    return undefined
+  }
+}
+
+export class StableSlots {
+  readonly services = new GrowingSlots()
+  readonly listeners = new GrowingSlots()
+  readonly upstreams = new GrowingSlots()
+  readonly addresses: RecycledSlots
+
+  /** `addressCapacity`: places in the table of recent failures; see `addressCapacityFor`. */
+  constructor(addressCapacity: number) {
+    this.addresses = new RecycledSlots(addressCapacity)
+  }
+}
