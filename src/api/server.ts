@@ -1,0 +1,141 @@
+/**
+ * The admin API on `admin.listen`. It only answers questions, and expects that an attacker may reach it:
+ * few connections, short deadlines, small headers, no bodies.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { NodeView } from '../control/node-view.ts'
+import { listenError } from '../control/workers/start-error.ts'
+import { socketAddress, type SocketAddress } from '../lib/ip.ts'
+import { makeMetricsPage, type MetricsPage } from '../metrics/metrics-page.ts'
+import { ADMIN_PATHS, type Problem } from './contract.ts'
+import { nodeStatus } from './status.ts'
+
+/** Well below the fds that control keeps for itself (CONTROL_FD_RESERVE). */
+export const ADMIN_CONNECTIONS_MAX = 64
+const HEADER_BYTES_MAX = 8 * 1024
+const HEADERS_MAX = 64
+/** For the headers and for the whole request. */
+const REQUEST_TIMEOUT_MS = 5_000
+const KEEP_ALIVE_TIMEOUT_MS = 5_000
+/** A client that does not read its answer is cut off. */
+const SOCKET_TIMEOUT_MS = 10_000
+const REQUESTS_PER_CONNECTION_MAX = 1_000
+
+interface Answer {
+  readonly status: number
+  readonly contentType: string
+  readonly body: string
+}
+
+type Route = (node: NodeView, metrics: MetricsPage) => Answer | Promise<Answer>
+
+const ROUTES: Readonly<Record<string, Route>> = {
+  [ADMIN_PATHS.metrics]: async (_, metrics) => ({
+    status: 200,
+    contentType: metrics.contentType,
+    body: await metrics.text(),
+  }),
+  /** Alive: this thread answers. Whether clients are served is the next one's question. */
+  [ADMIN_PATHS.health]: () => text(200, 'ok'),
+  [ADMIN_PATHS.ready]: (node) => {
+    const state = node.state()
+    if (state === 'ready') return text(200, 'ready')
+    return problem(503, 'Not ready', state === 'starting' ? 'Not all listeners are open yet.' : 'The node is draining.')
+  },
+  [ADMIN_PATHS.status]: (node) => json(200, 'application/json', nodeStatus(node)),
+}
+
+export class AdminServer {
+  readonly #server: Server
+  readonly address: SocketAddress
+
+  private constructor(server: Server, address: SocketAddress) {
+    this.#server = server
+    this.address = address
+  }
+
+  /** Throws StartError when the address can't be had. */
+  static async listen(address: SocketAddress, node: NodeView): Promise<AdminServer> {
+    const server = makeServer(node, makeMetricsPage(node))
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      reject(listenError(address, error.code ?? 'error', error.message, 'admin.listen'))
+    })
+    server.listen({ host: address.address, port: address.port, ipv6Only: address.family === 6 }, resolve)
+    await promise
+    const { port } = server.address() as AddressInfo
+    return new AdminServer(server, socketAddress(address.address, port) ?? address)
+  }
+
+  /** Answers that are under way are cut off: whoever stops a node wants it to stop. */
+  async close(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#server.close(() => resolve())
+    this.#server.closeAllConnections()
+    await promise
+  }
+}
+
+function makeServer(node: NodeView, metrics: MetricsPage): Server {
+  const server = createServer(
+    {
+      maxHeaderSize: HEADER_BYTES_MAX,
+      headersTimeout: REQUEST_TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+      connectionsCheckingInterval: 1_000,
+    },
+    (request, response) => {
+      void answer(request, node, metrics).then((result) => send(response, request, result))
+    },
+  )
+  server.maxConnections = ADMIN_CONNECTIONS_MAX
+  server.maxHeadersCount = HEADERS_MAX
+  server.maxRequestsPerSocket = REQUESTS_PER_CONNECTION_MAX
+  server.timeout = SOCKET_TIMEOUT_MS
+  return server
+}
+
+async function answer(request: IncomingMessage, node: NodeView, metrics: MetricsPage): Promise<Answer> {
+  const path = (request.url ?? '/').split('?', 1)[0]
+  if (!Object.hasOwn(ROUTES, path)) {
+    return problem(404, 'Not found', `There is ${Object.values(ADMIN_PATHS).join(', ')}.`)
+  }
+  if (request.method !== 'GET' && request.method !== 'HEAD') {
+    return problem(405, 'Method not allowed', `${path} takes GET and HEAD.`)
+  }
+  try {
+    return await ROUTES[path](node, metrics)
+  } catch (error) {
+    return problem(500, 'Internal error', (error as Error).message)
+  }
+}
+
+function send(response: ServerResponse, request: IncomingMessage, { status, contentType, body }: Answer): void {
+  response.writeHead(status, {
+    'content-type': contentType,
+    'content-length': Buffer.byteLength(body),
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+    ...(status === 405 ? { allow: 'GET, HEAD' } : {}),
+    // Nothing here takes a body; one that comes anyway ends with the connection.
+    ...(request.headers['content-length'] !== undefined || request.headers['transfer-encoding'] !== undefined
+      ? { connection: 'close' }
+      : {}),
+  })
+  response.end(request.method === 'HEAD' ? '' : body)
+}
+
+function text(status: number, body: string): Answer {
+  return { status, contentType: 'text/plain; charset=utf-8', body: `${body}\n` }
+}
+
+function json(status: number, contentType: string, value: unknown): Answer {
+  return { status, contentType, body: `${JSON.stringify(value)}\n` }
+}
+
+function problem(status: number, title: string, detail: string): Answer {
+  const body: Problem = { type: 'about:blank', title, status, detail }
+  return json(status, 'application/problem+json', body)
+}

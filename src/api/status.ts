@@ -1,0 +1,62 @@
+/** GET /status.json: the node in numbers, for `tidegate status` and whoever scripts against it. */
+import { listenerText } from '../control/listener-text.ts'
+import { closedByReason, isUpstreamUp, type NodeView, refusedByReason } from '../control/node-view.ts'
+import { monotonicMs } from '../lib/clock.ts'
+import { formatSocketAddress } from '../lib/ip.ts'
+import { CONNECT_MS_BUCKETS, SERVICE, UPSTREAM, WORKER } from '../traffic/counters.ts'
+import type { Service, Upstream } from '../traffic/tables.ts'
+import type { NodeStatus, ServiceStatus, UpstreamStatus } from './contract.ts'
+
+export function nodeStatus(node: NodeView): NodeStatus {
+  const tables = node.tables()
+  return {
+    version: node.version,
+    state: node.state(),
+    startedAt: new Date(node.startedAtMs).toISOString(),
+    uptimeMs: Math.max(0, Date.now() - node.startedAtMs),
+    engine: node.engine,
+    workers: node.busy.ratios().map((busyRatio) => ({ busyRatio })),
+    connectionsOpen: node.memory.nodeWide.openConnections,
+    connectionsMax: node.limits.connectionsMax,
+    logDropped: node.logLinesDropped() + node.memory.workerSum(WORKER.logRecordsDropped),
+    tablesVersion: tables.version,
+    services: tables.services.map((service) => serviceStatus(node, service)),
+  }
+}
+
+function serviceStatus(node: NodeView, service: Service): ServiceStatus {
+  const sum = (place: number): number => node.memory.serviceSum(service.index, place)
+  return {
+    name: service.name,
+    mode: service.mode,
+    listeners: service.listeners.map(listenerText),
+    connectionsOpen: sum(SERVICE.open),
+    connectionsTotal: sum(SERVICE.total),
+    bytesToUpstream: sum(SERVICE.bytesToUpstream),
+    bytesToClient: sum(SERVICE.bytesToClient),
+    closed: closedByReason(node.memory, service),
+    refused: refusedByReason(node.memory, service),
+    upstreams: service.upstreams.map((upstream) => upstreamStatus(node, service, upstream)),
+  }
+}
+
+function upstreamStatus(node: NodeView, service: Service, upstream: Upstream): UpstreamStatus {
+  const nowMs = monotonicMs()
+  const sum = (place: number): number => node.memory.upstreamSum(upstream.index, place)
+  let connects = 0
+  for (let i = 0; i <= CONNECT_MS_BUCKETS.length; i++) connects += sum(UPSTREAM.connectBuckets + i)
+  return {
+    name: upstream.name,
+    up: isUpstreamUp(node.memory, service, upstream),
+    addresses: service.candidates
+      .filter(({ upstreamIndex }) => upstreamIndex === upstream.index)
+      .map(({ address, addressIndex }) => ({
+        address: formatSocketAddress(address),
+        failedRecently: node.memory.nodeWide.failedUntilMs(addressIndex) > nowMs,
+      })),
+    connectionsOpen: sum(UPSTREAM.open),
+    connects,
+    connectFailures: sum(UPSTREAM.connectFailures),
+    connectMsMean: connects === 0 ? null : sum(UPSTREAM.connectMsSum) / connects,
+  }
+}

@@ -1,0 +1,36 @@
+/** `tidegate run`: the daemon in the foreground, until a signal stops it. */
+import type { Command } from 'commander'
+import { configOption } from './config-option.ts'
+import { addExamples } from './examples.ts'
+import { CommandError, EXIT_CODES } from './exit-code.ts'
+import { packageVersion } from './package-version.ts'
+
+/** Something that still holds the process this long after the daemon has stopped won't let go by itself. */
+const EXIT_TIMEOUT_MS = 1_000
+
+export function addRunCommand(program: Command): void {
+  const command = program
+    .command('run')
+    .description('Run the proxy in the foreground. SIGTERM or SIGINT drains it, a second one stops it at once.')
+    .addOption(configOption())
+    .action(async ({ config }: { config: string }) => run(config))
+  addExamples(command, [
+    ['tidegate run', 'with ./tidegate.yaml'],
+    ['tidegate run -c /etc/tidegate.yaml', 'with another file'],
+    ['PORT=8443 tidegate run', 'where the file says "0.0.0.0:${PORT}"'],
+  ])
+}
+
+async function run(configPath: string): Promise<void> {
+  const { ConfigError, loadConfig, runDaemon, StartError } = await import('../main.ts')
+  try {
+    const config = await loadConfig(configPath, process.env)
+    process.exitCode = await runDaemon({ config, version: packageVersion() })
+  } catch (error) {
+    if (error instanceof ConfigError) throw new CommandError(error.format(), EXIT_CODES.usage)
+    if (error instanceof StartError) throw new CommandError(error.message, EXIT_CODES.failed)
+    throw error
+  } finally {
+    setTimeout(() => process.exit(), EXIT_TIMEOUT_MS).unref()
+  }
+}

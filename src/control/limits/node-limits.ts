@@ -1,0 +1,99 @@
+/**
+ * How much this node may take: connections from the file limit and the memory, pipes and buffers for each worker.
+ * Above these limits new clients are refused; admin, logs and checks keep working from the reserve.
+ */
+import type { EngineName, WorkerLimits } from '../../traffic/events.ts'
+
+/** Node itself, stdout, the admin server's connections, name lookups, checks: never taken by clients. */
+export const CONTROL_FD_RESERVE = 128
+/** A worker's event loops, its eventfd, and the fd that a refused client has for a moment. */
+export const WORKER_FD_RESERVE = 32
+/** One for the client, one for the upstream. */
+export const FDS_PER_CONNECTION = 2
+export const FDS_PER_PIPE = 2
+/** Pipes are held only while bytes are in flight; where none is left, bytes are copied instead. */
+export const PIPES_PER_WORKER_MAX = 256
+/** Under a small file limit connections matter more than bulk speed: pipes get an eighth. */
+export const PIPE_SHARE_OF_FDS = 1 / 8
+export const SPILL_BYTES_PER_WORKER = 64 * 1024 * 1024
+/** What an idle connection may cost the kernel: two sockets with their files and smallest buffers, about 12 KiB, rounded up. */
+export const MEMORY_BYTES_PER_CONNECTION = 16 * 1024
+/** The other half is for bytes in flight, for the upstreams' neighbours on this machine, and for Tidegate itself. */
+export const MEMORY_SHARE_FOR_CONNECTIONS = 1 / 2
+/** `auto` goes no further: containers often say a file limit of 2^30, which nobody chose. */
+export const CONNECTIONS_AUTO_MAX = 1_000_000
+
+export interface LimitQuestion {
+  readonly engine: EngineName
+  readonly workers: number
+  /** Listening addresses over all services. */
+  readonly listeners: number
+  /** The soft limit on open files. */
+  readonly fileLimit: number
+  /** What this process may use: the machine's, or its container's. */
+  readonly memoryBytes: number
+  readonly configuredMax: number | 'auto'
+}
+
+export interface NodeLimits extends WorkerLimits {
+  /** What set connectionsMax. */
+  readonly boundBy: 'maxConnections' | 'file limit' | 'memory' | 'auto ceiling'
+  /** Sentences for the log at start. */
+  readonly warnings: readonly string[]
+}
+
+/**
+ * With F = file limit - CONTROL_FD_RESERVE - workers x (WORKER_FD_RESERVE + listeners):
+ *
+ *   pipesMax        = min(PIPES_PER_WORKER_MAX, F / 8 / FDS_PER_PIPE / workers)      0 for the node engine
+ *   byFiles         = (F - workers x pipesMax x FDS_PER_PIPE) / FDS_PER_CONNECTION
+ *   byMemory        = memory / 2 / MEMORY_BYTES_PER_CONNECTION
+ *   connectionsMax  = auto: min(byFiles, byMemory, CONNECTIONS_AUTO_MAX); configured: min(configured, byFiles)
+ *
+ * `connectionsMax` below 1 means that Tidegate can't start under this file limit.
+ */
+export function nodeLimits(question: LimitQuestion): NodeLimits {
+  const { workers, configuredMax } = question
+  const fdsForTraffic = Math.max(
+    0,
+    question.fileLimit - CONTROL_FD_RESERVE - workers * (WORKER_FD_RESERVE + question.listeners),
+  )
+  const pipesMax = question.engine === 'linux' ? pipesPerWorker(fdsForTraffic, workers) : 0
+  const byFiles = Math.floor((fdsForTraffic - workers * pipesMax * FDS_PER_PIPE) / FDS_PER_CONNECTION)
+  const byMemory = Math.floor((question.memoryBytes * MEMORY_SHARE_FOR_CONNECTIONS) / MEMORY_BYTES_PER_CONNECTION)
+  const perWorker = { pipesMax, spillBytesMax: SPILL_BYTES_PER_WORKER }
+  if (configuredMax === 'auto') return { ...perWorker, ...automaticMax(byFiles, byMemory), warnings: [] }
+  return { ...perWorker, ...checkedMax(configuredMax, byFiles, byMemory, question.fileLimit) }
+}
+
+function pipesPerWorker(fdsForTraffic: number, workers: number): number {
+  const affordable = Math.floor((fdsForTraffic * PIPE_SHARE_OF_FDS) / FDS_PER_PIPE / workers)
+  return Math.min(PIPES_PER_WORKER_MAX, affordable)
+}
+
+type ChosenMax = Pick<NodeLimits, 'connectionsMax' | 'boundBy'>
+
+function automaticMax(byFiles: number, byMemory: number): ChosenMax {
+  const connectionsMax = Math.min(byFiles, byMemory, CONNECTIONS_AUTO_MAX)
+  if (connectionsMax === byFiles) return { connectionsMax, boundBy: 'file limit' }
+  return { connectionsMax, boundBy: connectionsMax === byMemory ? 'memory' : 'auto ceiling' }
+}
+
+function checkedMax(
+  configured: number,
+  byFiles: number,
+  byMemory: number,
+  fileLimit: number,
+): ChosenMax & Pick<NodeLimits, 'warnings'> {
+  if (configured > byFiles) {
+    const warning = `maxConnections is ${configured}, but the file limit of ${fileLimit} allows ${byFiles}; ${byFiles} it is. Raise the limit (LimitNOFILE= in a systemd unit, ulimit -n in a shell) or lower maxConnections.`
+    return { connectionsMax: byFiles, boundBy: 'file limit', warnings: [warning] }
+  }
+  const warnings =
+    configured > byMemory
+      ? [
+          `maxConnections is ${configured}; half of this machine's memory holds about ${byMemory} idle connections. A flood may run it out of memory.`,
+        ]
+      : []
+  return { connectionsMax: configured, boundBy: 'maxConnections', warnings }
+}

@@ -1,0 +1,63 @@
+/** The memory that control and the workers share, and what it says in sum over all workers. */
+import {
+  type CounterShape,
+  Counters,
+  SERVICE,
+  SERVICE_STRIDE,
+  UPSTREAM,
+  UPSTREAM_STRIDE,
+  WORKER,
+} from '../../traffic/counters.ts'
+import { ringBytes } from '../../traffic/log-ring.ts'
+import { NodeWide } from '../../traffic/node-wide.ts'
+
+/** 2^20 bytes hold 8,192 connections without failed attempts: more than a worker ends between two reads of its ring. */
+const LOG_RING_POWER_OF_TWO = 20
+
+export interface WorkerMemory {
+  readonly counterMemory: SharedArrayBuffer
+  readonly logRingMemory: SharedArrayBuffer
+  readonly counters: Counters
+}
+
+export class SharedMemory {
+  readonly counterShape: CounterShape
+  readonly nodeWideMemory: SharedArrayBuffer
+  readonly nodeWide: NodeWide
+  readonly workers: readonly WorkerMemory[]
+
+  constructor(workers: number, counterShape: CounterShape, upstreamAddresses: number) {
+    this.counterShape = counterShape
+    this.nodeWideMemory = new SharedArrayBuffer(NodeWide.bytes(upstreamAddresses))
+    this.nodeWide = new NodeWide(this.nodeWideMemory)
+    this.workers = Array.from({ length: workers }, () => {
+      const counterMemory = new SharedArrayBuffer(Counters.bytes(counterShape))
+      const logRingMemory = new SharedArrayBuffer(ringBytes(LOG_RING_POWER_OF_TWO))
+      return { counterMemory, logRingMemory, counters: new Counters(counterMemory, counterShape) }
+    })
+  }
+
+  /** `place` is one of SERVICE, or `SERVICE.closed + code`. */
+  serviceSum(serviceIndex: number, place: number): number {
+    const at = serviceIndex * SERVICE_STRIDE + place
+    return this.#sum((counters) => counters.services[at])
+  }
+
+  /** `place` is one of UPSTREAM, or `UPSTREAM.connectBuckets + i`. */
+  upstreamSum(upstreamIndex: number, place: number): number {
+    const at = upstreamIndex * UPSTREAM_STRIDE + place
+    return this.#sum((counters) => counters.upstreams[at])
+  }
+
+  workerSum(place: (typeof WORKER)[keyof typeof WORKER]): number {
+    return this.#sum((counters) => counters.worker[place])
+  }
+
+  #sum(read: (counters: Counters) => number): number {
+    let sum = 0
+    for (const { counters } of this.workers) sum += read(counters)
+    return sum
+  }
+}
+
+export { SERVICE, UPSTREAM, WORKER }

@@ -1,0 +1,173 @@
+/**
+ * Starts the workers, gives them tables, and ends them. Worker 0 listens first: it finds out which ports are taken,
+ * and picks the port where port 0 was asked, so that all workers share one.
+ */
+import type { SocketAddress } from '../../lib/ip.ts'
+import type { EngineName, ListeningAddress, WorkerCommand, WorkerEvent, WorkerLimits } from '../../traffic/events.ts'
+import type { Tables } from '../../traffic/tables.ts'
+import type { SharedMemory } from './shared-memory.ts'
+import { listenError, StartError } from './start-error.ts'
+import { defaultWorkerEntry, WorkerThread } from './worker-thread.ts'
+
+/** Opening sockets takes milliseconds; a worker that says nothing for so long hangs. */
+const START_TIMEOUT_MS = 30_000
+/** How long a worker may take to reset its connections and end. */
+const END_TIMEOUT_MS = 5_000
+
+export interface WorkersOptions {
+  readonly engine: EngineName
+  readonly tables: Tables
+  readonly limits: WorkerLimits
+  readonly bootId: string
+  readonly memory: SharedMemory
+  readonly entry?: URL
+  /** All but `listening`, `listen-failed` and `drained`, which are dealt with here. */
+  readonly onEvent: (event: WorkerEvent, workerIndex: number) => void
+  /** A worker ended that nobody told to: the daemon can't go on. */
+  readonly onLost: (workerIndex: number, error: Error | undefined) => void
+}
+
+export class Workers {
+  readonly #options: WorkersOptions
+  readonly #threads: WorkerThread[] = []
+  /** Resolved by `listening`, rejected by `listen-failed` or the thread's end. */
+  readonly #starts = new Map<number, PromiseWithResolvers<readonly ListeningAddress[]>>()
+  readonly #drains = new Map<number, PromiseWithResolvers<void>>()
+  readonly #addressByListener = new Map<number, SocketAddress>()
+  readonly #listening = new Set<number>()
+  #tables: Tables
+  #ending = false
+
+  constructor(options: WorkersOptions) {
+    this.#options = options
+    this.#tables = options.tables
+  }
+
+  /** The tables of now, with the ports that listeners got. */
+  get tables(): Tables {
+    return this.#tables
+  }
+
+  /** Resolves when all listeners of all workers are open; throws StartError, with all workers ended. */
+  async start(): Promise<void> {
+    try {
+      for (const { listenerIndex, address } of await this.#startWorker(0)) {
+        this.#addressByListener.set(listenerIndex, address)
+      }
+      this.#tables = this.#withListeningAddresses(this.#tables)
+      const others = this.#options.memory.workers.slice(1)
+      await Promise.all(others.map((_, i) => this.#startWorker(i + 1)))
+    } catch (error) {
+      await this.end()
+      throw error
+    }
+  }
+
+  async #startWorker(workerIndex: number): Promise<readonly ListeningAddress[]> {
+    const { engine, limits, bootId, memory } = this.#options
+    const started = Promise.withResolvers<readonly ListeningAddress[]>()
+    this.#starts.set(workerIndex, started)
+    const { counterMemory, logRingMemory } = memory.workers[workerIndex]
+    const thread = new WorkerThread({
+      entry: this.#options.entry ?? defaultWorkerEntry(),
+      start: {
+        workerIndex,
+        workers: memory.workers.length,
+        engine,
+        tables: this.#tables,
+        limits,
+        bootId,
+        counterShape: memory.counterShape,
+        counterMemory,
+        nodeWideMemory: memory.nodeWideMemory,
+        logRingMemory,
+      },
+      onEvent: (event) => this.#takeEvent(event, workerIndex),
+      onEnd: (_, error) => this.#takeEnd(workerIndex, error),
+    })
+    this.#threads[workerIndex] = thread
+    const timer = setTimeout(() => {
+      const seconds = START_TIMEOUT_MS / 1000
+      started.reject(
+        new StartError('E_WORKER_START', `Worker ${workerIndex} did not open its listeners in ${seconds} s.`),
+      )
+    }, START_TIMEOUT_MS)
+    return started.promise.finally(() => clearTimeout(timer))
+  }
+
+  #takeEvent(event: WorkerEvent, workerIndex: number): void {
+    switch (event.kind) {
+      case 'listening':
+        this.#listening.add(workerIndex)
+        this.#starts.get(workerIndex)?.resolve(event.addresses)
+        return
+      case 'listen-failed':
+        this.#starts
+          .get(workerIndex)
+          ?.reject(listenError(event.address, event.code, event.message, 'services[].listen'))
+        return
+      case 'drained':
+        this.#drains.get(workerIndex)?.resolve()
+        return
+      default:
+        this.#options.onEvent(event, workerIndex)
+    }
+  }
+
+  #takeEnd(workerIndex: number, error: Error | undefined): void {
+    this.#drains.get(workerIndex)?.resolve()
+    const why = error === undefined ? 'it ended without an error' : error.message
+    this.#starts
+      .get(workerIndex)
+      ?.reject(new StartError('E_WORKER_START', `Worker ${workerIndex} did not start: ${why}`))
+    if (!this.#ending && this.#listening.has(workerIndex)) this.#options.onLost(workerIndex, error)
+  }
+
+  #withListeningAddresses(tables: Tables): Tables {
+    const services = tables.services.map((service) => ({
+      ...service,
+      listeners: service.listeners.map((listener) => ({
+        ...listener,
+        address: this.#addressByListener.get(listener.index) ?? listener.address,
+      })),
+    }))
+    return { ...tables, services }
+  }
+
+  /** Swaps the tables in all workers; connections keep those they began with. */
+  swapTables(tables: Tables): void {
+    this.#tables = this.#withListeningAddresses(tables)
+    this.#post({ kind: 'tables', tables: this.#tables })
+  }
+
+  #post(command: WorkerCommand): void {
+    for (const thread of this.#threads) thread.post(command)
+  }
+
+  /** Stops listening everywhere; resolves when the last connection is gone. The caller sets the deadline. */
+  async drain(): Promise<void> {
+    const drains = this.#threads.map((thread) => {
+      const drained = Promise.withResolvers<void>()
+      this.#drains.set(thread.index, drained)
+      if (thread.hasEnded) drained.resolve()
+      return drained.promise
+    })
+    this.#post({ kind: 'drain' })
+    await Promise.all(drains)
+  }
+
+  /** Resets what is left and ends all threads; false when some had to be cut off. */
+  async end(): Promise<boolean> {
+    this.#ending = true
+    this.#post({ kind: 'end' })
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<'late'>((resolve) => {
+      timer = setTimeout(() => resolve('late'), END_TIMEOUT_MS)
+    })
+    const outcome = await Promise.race([Promise.all(this.#threads.map((thread) => thread.ended)), late])
+    clearTimeout(timer)
+    if (outcome !== 'late') return true
+    await Promise.all(this.#threads.map((thread) => thread.terminate()))
+    return false
+  }
+}

@@ -1,0 +1,119 @@
+/**
+ * The daemon on one screen: load config, start control, start workers, wait, drain.
+ * The command line (cli/run.ts, cli/check.ts) may import this file and nothing else of the daemon.
+ */
+import { setTimeout as delay } from 'node:timers/promises'
+import { AdminServer } from './api/server.ts'
+import type { Config } from './control/config/config.ts'
+import { loadConfig } from './control/config/load.ts'
+import { openStdout } from './control/log/bounded-output.ts'
+import {
+  sayAdminListening,
+  sayDraining,
+  sayHostnameEvent,
+  sayReady,
+  sayStopped,
+  sayUncaught,
+} from './control/log/daemon-lines.ts'
+import { type Log, openLog } from './control/log/log.ts'
+import { RunningNode } from './control/running-node.ts'
+import { type StopRequest, StopSignals } from './control/stop-signals.ts'
+import { UpstreamAddresses } from './control/resolve/upstream-addresses.ts'
+import { formatSocketAddress } from './lib/ip.ts'
+
+export { ConfigError, loadConfig } from './control/config/load.ts'
+export { StartError } from './control/workers/start-error.ts'
+
+/** What a configuration amounts to. */
+export interface ConfigSummary {
+  readonly services: number
+  readonly listeners: number
+  readonly upstreams: number
+}
+
+/** Reads and resolves as the daemon would, and opens nothing. Throws ConfigError. */
+export async function checkConfigFile(path: string, env: NodeJS.ProcessEnv): Promise<ConfigSummary> {
+  const config = await loadConfig(path, env)
+  await UpstreamAddresses.resolve(config)
+  return {
+    services: config.services.length,
+    listeners: config.services.flatMap(({ listen }) => listen).length,
+    upstreams: config.services.flatMap(({ upstreams }) => upstreams).length,
+  }
+}
+
+/** The dead worker's sockets stay open in the kernel and take clients that nobody serves: short exchanges may finish, no more. */
+const LOST_WORKER_DRAIN_MS = 1_000
+/** A stalled reader of the log can't keep us from stopping. */
+const LOG_FLUSH_TIMEOUT_MS = 1_000
+
+export interface DaemonOptions {
+  readonly config: Config
+  readonly version: string
+  /** Another worker than our own, for tests. */
+  readonly workerEntry?: URL
+}
+
+/** Serves until it is told to stop; returns the exit code. Throws ConfigError or StartError before it serves. */
+export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
+  const { config } = options
+  const log = openLog({ ...config.log, stream: openStdout() })
+  const upstreams = await UpstreamAddresses.resolve(config)
+  const stop = new StopSignals((error) => sayUncaught(log, error))
+  const node = new RunningNode({
+    ...options,
+    addresses: upstreams.current,
+    log,
+    onLostWorker: () => stop.request({ by: 'lost-worker' }),
+  })
+  const admin = await startAdmin(config, node, log)
+  await node.start().catch(async (error: unknown) => {
+    await admin?.close()
+    throw error
+  })
+  upstreams.start(
+    (addresses) => node.useAddresses(addresses),
+    (event) => sayHostnameEvent(log, event),
+  )
+  const { engine, limits, memory } = node
+  sayReady(log, {
+    engine,
+    workers: memory.workers.length,
+    maxConnections: limits.connectionsMax,
+    version: node.version,
+  })
+
+  const request = await stop.first
+  upstreams.stop()
+  const timeoutMs = drainMs(request, config)
+  sayDraining(log, request.by, memory.nodeWide.openConnections, timeoutMs)
+  await drain(node, timeoutMs, stop.second)
+  const connectionsReset = await node.end()
+  await admin?.close()
+  const exitCode = stop.hasFailed ? 1 : 0
+  sayStopped(log, connectionsReset, exitCode)
+  await log.output.flush(LOG_FLUSH_TIMEOUT_MS)
+  return exitCode
+}
+
+async function startAdmin(config: Config, node: RunningNode, log: Log): Promise<AdminServer | undefined> {
+  if (config.admin.listen === 'off') return undefined
+  const admin = await AdminServer.listen(config.admin.listen, node)
+  sayAdminListening(log, formatSocketAddress(admin.address))
+  return admin
+}
+
+function drainMs({ by }: StopRequest, config: Config): number {
+  if (by === 'uncaught-exception') return 0
+  return by === 'lost-worker'
+    ? Math.min(LOST_WORKER_DRAIN_MS, config.traffic.drainTimeoutMs)
+    : config.traffic.drainTimeoutMs
+}
+
+/** Returns when the last connection is gone, the time is over, or we are asked again. */
+async function drain(node: RunningNode, timeoutMs: number, askedAgain: Promise<void>): Promise<void> {
+  const timer = new AbortController()
+  const timeout = delay(timeoutMs, undefined, { signal: timer.signal }).catch(() => {})
+  await Promise.race([node.drain(), timeout, askedAgain])
+  timer.abort()
+}

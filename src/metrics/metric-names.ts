@@ -1,0 +1,89 @@
+/** Every metric there is. docs/metrics.md is compared with this table by a test. */
+
+export interface MetricDescription {
+  readonly type: 'counter' | 'gauge' | 'histogram'
+  readonly help: string
+  readonly labels: readonly string[]
+}
+
+export const METRICS = {
+  tidegate_build_info: {
+    type: 'gauge',
+    help: 'Always 1; the labels say what runs.',
+    labels: ['version', 'node', 'engine'],
+  },
+  tidegate_ready: { type: 'gauge', help: '1 while all listeners are open and the node is not draining.', labels: [] },
+  tidegate_connections_open: { type: 'gauge', help: 'Connections that are open now.', labels: ['service'] },
+  tidegate_connections_max: {
+    type: 'gauge',
+    help: 'Connections this node takes at most; above it clients are refused with refused-ceiling.',
+    labels: [],
+  },
+  tidegate_connections_total: { type: 'counter', help: 'Connections that were admitted.', labels: ['service'] },
+  tidegate_connections_closed_total: {
+    type: 'counter',
+    help: 'Admitted connections that have ended, by reason (docs/close-reasons.md).',
+    labels: ['service', 'reason'],
+  },
+  tidegate_refused_total: {
+    type: 'counter',
+    help: 'Clients that were never admitted, by reason (docs/close-reasons.md).',
+    labels: ['service', 'reason'],
+  },
+  tidegate_bytes_total: {
+    type: 'counter',
+    help: 'Bytes relayed, without PROXY headers; direction is to_upstream or to_client.',
+    labels: ['service', 'direction'],
+  },
+  tidegate_upstream_up: {
+    type: 'gauge',
+    help: '0 while every address of the upstream has failed within retryFailedAfter, else 1.',
+    labels: ['service', 'upstream'],
+  },
+  tidegate_upstream_connections_open: {
+    type: 'gauge',
+    help: 'Connections to the upstream that are open now.',
+    labels: ['service', 'upstream'],
+  },
+  tidegate_upstream_connect_seconds: {
+    type: 'histogram',
+    help: 'How long successful connects to the upstream took.',
+    labels: ['service', 'upstream'],
+  },
+  tidegate_upstream_connect_failures_total: {
+    type: 'counter',
+    help: 'Connects that were refused, unreachable, or not made within connectTimeout.',
+    labels: ['service', 'upstream'],
+  },
+  tidegate_worker_loop_busy_ratio: {
+    type: 'gauge',
+    help: 'The part of the last 10 s that the worker did not spend waiting; near 1 it is the bottleneck.',
+    labels: ['worker'],
+  },
+  tidegate_worker_pipes_open: {
+    type: 'gauge',
+    help: 'Pipes the worker holds for splice.',
+    labels: ['worker'],
+  },
+  tidegate_worker_spill_bytes: {
+    type: 'gauge',
+    help: 'Bytes the worker holds in user space for receivers that are slow.',
+    labels: ['worker'],
+  },
+  tidegate_accept_pauses_total: {
+    type: 'counter',
+    help: 'Times accepting was paused because the kernel was out of files or memory.',
+    labels: [],
+  },
+  tidegate_log_dropped_total: {
+    type: 'counter',
+    help: 'Log lines that were dropped because the reader of the log did not keep up.',
+    labels: [],
+  },
+  process_cpu_seconds_total: { type: 'counter', help: 'CPU time of the process, user and system.', labels: [] },
+  process_resident_memory_bytes: { type: 'gauge', help: 'Resident memory of the process.', labels: [] },
+  process_max_fds: { type: 'gauge', help: 'The soft limit on open files.', labels: [] },
+  process_start_time_seconds: { type: 'gauge', help: 'When the process started, in seconds since 1970.', labels: [] },
+} as const satisfies Record<`tidegate_${string}` | `process_${string}`, MetricDescription>
+
+export type MetricName = keyof typeof METRICS

@@ -1,0 +1,117 @@
+/** Where each metric's values come from. */
+import { CLOSE_REASON_NAMES, type CloseReason } from '../traffic/close-reason.ts'
+import { CONNECT_MS_BUCKETS, SERVICE, UPSTREAM, WORKER } from '../traffic/counters.ts'
+import type { Service, Upstream } from '../traffic/tables.ts'
+import { isUpstreamUp, type NodeView } from '../control/node-view.ts'
+import { fileLimit } from '../kernel/limits.ts'
+import type { MetricName } from './metric-names.ts'
+
+export interface Sample {
+  readonly labels: Readonly<Record<string, string>>
+  readonly value: number
+  /** Where a line is not named as its metric: `_bucket`, `_sum`, `_count`. */
+  readonly suffix?: string
+}
+
+/** One line per metric: the compiler says when a name has none. */
+export const SAMPLES: Readonly<Record<MetricName, (node: NodeView) => Sample[]>> = {
+  tidegate_build_info: ({ version, engine }) => [
+    { labels: { version, node: process.versions.node, engine }, value: 1 },
+  ],
+  tidegate_ready: (node) => one(node.state() === 'ready' ? 1 : 0),
+  tidegate_connections_open: (node) => perService(node, SERVICE.open),
+  tidegate_connections_max: (node) => one(node.limits.connectionsMax),
+  tidegate_connections_total: (node) => perService(node, SERVICE.total),
+  tidegate_connections_closed_total: (node) => perReason(node, SERVICE.closed, (reason) => !isRefusal(reason)),
+  tidegate_refused_total: (node) => perReason(node, SERVICE.refused, isRefusal),
+  tidegate_bytes_total: (node) =>
+    node
+      .tables()
+      .services.flatMap((service) => [
+        bytes(node, service, 'to_upstream', SERVICE.bytesToUpstream),
+        bytes(node, service, 'to_client', SERVICE.bytesToClient),
+      ]),
+  tidegate_upstream_up: (node) =>
+    perUpstream(node, (service, upstream) => (isUpstreamUp(node.memory, service, upstream) ? 1 : 0)),
+  tidegate_upstream_connections_open: (node) =>
+    perUpstream(node, (_, upstream) => node.memory.upstreamSum(upstream.index, UPSTREAM.open)),
+  tidegate_upstream_connect_seconds: connectSeconds,
+  tidegate_upstream_connect_failures_total: (node) =>
+    perUpstream(node, (_, upstream) => node.memory.upstreamSum(upstream.index, UPSTREAM.connectFailures)),
+  tidegate_worker_loop_busy_ratio: (node) =>
+    node.busy.ratios().map((value, i) => ({ labels: { worker: String(i) }, value })),
+  tidegate_worker_pipes_open: (node) => perWorker(node, WORKER.pipesOpen),
+  tidegate_worker_spill_bytes: (node) => perWorker(node, WORKER.spillBytes),
+  tidegate_accept_pauses_total: (node) => one(node.memory.workerSum(WORKER.acceptPauses)),
+  tidegate_log_dropped_total: (node) => one(node.logLinesDropped() + node.memory.workerSum(WORKER.logRecordsDropped)),
+  process_cpu_seconds_total: () => {
+    const { user, system } = process.cpuUsage()
+    return one((user + system) / 1e6)
+  },
+  process_resident_memory_bytes: () => one(process.memoryUsage.rss()),
+  // The open ones are not counted: listing 100,000 of them takes longer than the rest of the page.
+  process_max_fds: () => one(fileLimit()?.soft ?? 0),
+  process_start_time_seconds: ({ startedAtMs }) => one(startedAtMs / 1000),
+}
+
+function one(value: number): Sample[] {
+  return [{ labels: {}, value }]
+}
+
+function perService(node: NodeView, place: number): Sample[] {
+  return node.tables().services.map(({ name, index }) => ({
+    labels: { service: name },
+    value: node.memory.serviceSum(index, place),
+  }))
+}
+
+function bytes(node: NodeView, service: Service, direction: string, place: number): Sample {
+  return { labels: { service: service.name, direction }, value: node.memory.serviceSum(service.index, place) }
+}
+
+/** Reasons that are expected are there from the start, at 0: a rate over a series that just appeared misses its first count. */
+function perReason(node: NodeView, place: number, isExpected: (reason: CloseReason) => boolean): Sample[] {
+  return node.tables().services.flatMap(({ name, index }) =>
+    CLOSE_REASON_NAMES.flatMap((reason, code) => {
+      const value = node.memory.serviceSum(index, place + code)
+      return value > 0 || isExpected(reason) ? [{ labels: { service: name, reason }, value }] : []
+    }),
+  )
+}
+
+function isRefusal(reason: CloseReason): boolean {
+  return reason.startsWith('refused-')
+}
+
+function perUpstream(node: NodeView, valueOf: (service: Service, upstream: Upstream) => number): Sample[] {
+  return node.tables().services.flatMap((service) =>
+    service.upstreams.map((upstream) => ({
+      labels: { service: service.name, upstream: upstream.name },
+      value: valueOf(service, upstream),
+    })),
+  )
+}
+
+function perWorker(node: NodeView, place: (typeof WORKER)[keyof typeof WORKER]): Sample[] {
+  return node.memory.workers.map(({ counters }, i) => ({
+    labels: { worker: String(i) },
+    value: counters.worker[place],
+  }))
+}
+
+/** Workers count each bucket by itself in milliseconds; Prometheus wants them added up, in seconds. */
+function connectSeconds(node: NodeView): Sample[] {
+  return node.tables().services.flatMap((service) =>
+    service.upstreams.flatMap((upstream) => {
+      const labels = { service: service.name, upstream: upstream.name }
+      let count = 0
+      const samples: Sample[] = [...CONNECT_MS_BUCKETS, Infinity].map((boundMs, i) => {
+        count += node.memory.upstreamSum(upstream.index, UPSTREAM.connectBuckets + i)
+        const le = boundMs === Infinity ? '+Inf' : String(boundMs / 1000)
+        return { labels: { ...labels, le }, value: count, suffix: '_bucket' }
+      })
+      const sumMs = node.memory.upstreamSum(upstream.index, UPSTREAM.connectMsSum)
+      return [...samples, { labels, value: sumMs / 1000, suffix: '_sum' }, { labels, value: count, suffix: '_count' }]
+    }),
+  )
+}
