@@ -1,0 +1,154 @@
+/**
+ * One connection of the node engine, from accept to close. Start here.
+ *
+ *   listen -> admit -> Hello ------> Dial ---------> Relay -----------> end
+ *             refuse   PROXY header  next candidate  both ways, then    record, both sockets
+ *             (reset)  in, if asked  on failure      the FINs           closed, place given back
+ *                                                      |                   ^
+ *                                                      +-> Flush ----------+
+ *                                     one side failed: what it had sent is delivered, then the other is reset
+ *
+ * It is at one station at a time; both sockets' events go to that station, which also names the next deadline.
+ */
+import type { Socket } from 'node:net'
+import { monotonicMs } from '../../lib/clock.ts'
+import { NOT_SCHEDULED, type WheelEntry } from '../../lib/timing-wheel.ts'
+import type { CloseReason } from '../close-reason.ts'
+import type { FailedAttempt } from '../log-ring.ts'
+import type { MonotonicMs } from '../node-wide.ts'
+import type { Candidate, Service } from '../tables.ts'
+import { Dial } from './dial.ts'
+import { endpointOf, UNKNOWN_ENDPOINT, type Endpoint } from './endpoint.ts'
+import { Hello, isHeaderRequired } from './hello.ts'
+import { countBegin, recordEnd } from './record.ts'
+import { ignoreError, resetSocket } from './reset.ts'
+import { setKeepAlive } from './socket-options.ts'
+import { Nowhere, type Side, type Station } from './station.ts'
+import type { TrafficWorker } from './traffic-worker.ts'
+
+const ACCEPTED = new Nowhere('accepted')
+const ENDED = new Nowhere('ended')
+
+export class Connection implements WheelEntry<Connection> {
+  readonly worker: TrafficWorker
+  /** As it was when the client came. */
+  readonly service: Service
+  readonly listenerIndex: number
+  readonly client: Socket
+  readonly sequence: number
+  readonly startedMs: MonotonicMs
+  /** Who the client is: what a believed PROXY header says, else the socket's other end. */
+  clientEnd: Endpoint
+  /** Where the client connected to, where a believed PROXY header says it; else the socket knows. */
+  destinationEnd: Endpoint | undefined
+  upstream: Socket | undefined
+  /** The candidate behind `upstream`. */
+  candidate: Candidate | undefined
+  attempts = 0
+  readonly failedAttempts: FailedAttempt[] = []
+  connectMs = -1
+  /** From accept to the upstream's first byte; -1 before. */
+  firstByteMs = -1
+  /** Taken by the kernel; PROXY headers are not counted. */
+  bytesToUpstream = 0
+  bytesToClient = 0
+  wheelNext: Connection | null = null
+  wheelPrevious: Connection | null = null
+  wheelBucket = NOT_SCHEDULED
+  #station: Station = ACCEPTED
+
+  private constructor(worker: TrafficWorker, service: Service, listenerIndex: number, client: Socket) {
+    this.worker = worker
+    this.service = service
+    this.listenerIndex = listenerIndex
+    this.client = client
+    this.sequence = ++worker.sequence
+    this.startedMs = monotonicMs()
+    this.clientEnd = endpointOf(client.remoteAddress, client.remotePort)
+  }
+
+  /** The caller has taken a place for it; the connection gives it back. */
+  static begin(worker: TrafficWorker, service: Service, listenerIndex: number, client: Socket): void {
+    const connection = new Connection(worker, service, listenerIndex, client)
+    countBegin(connection)
+    worker.add(connection)
+    connection.attach('client', client)
+    connection.guard(() => {
+      setKeepAlive(client, service.clientSocket)
+      if (connection.clientEnd === UNKNOWN_ENDPOINT) return connection.end('client-left')
+      connection.enter(isHeaderRequired(service, connection.clientEnd) ? new Hello(connection) : new Dial(connection))
+    })
+  }
+
+  /** Sends the socket's events to the station of the moment. */
+  attach(side: Side, socket: Socket): void {
+    socket.on('data', (bytes: Buffer) => this.guard(() => this.#station.take(side, bytes)))
+    socket.on('drain', () => this.guard(() => this.#station.takeDrain(side)))
+    socket.on('end', () => this.guard(() => this.#station.takeEnd(side)))
+    socket.on('finish', () => this.guard(() => this.#station.takeFinish(side)))
+    socket.on('error', (error) => this.guard(() => this.#station.takeFailure(side, error)))
+    socket.on('close', () => this.guard(() => this.#checkClose(side, socket)))
+  }
+
+  /** What `step` throws ends this connection and no other. */
+  guard(step: () => void): void {
+    try {
+      step()
+    } catch (error) {
+      this.worker.reportInternalError(error)
+      this.end('internal-error')
+    }
+  }
+
+  /** node:net closes a socket that has finished both ways, or failed. Anything else would leave the connection without an end. */
+  #checkClose(side: Side, socket: Socket): void {
+    if (this.hasEnded || this.#station.kind === 'flush') return
+    if (socket.readableEnded && socket.writableFinished) return
+    throw new Error(`The ${side}'s socket closed without an error at station ${this.#station.kind}`)
+  }
+
+  enter(station: Station): void {
+    if (this.hasEnded) return
+    this.#station = station
+    station.start()
+    this.worker.schedule(this)
+  }
+
+  get hasEnded(): boolean {
+    return this.#station === ENDED
+  }
+
+  deadlineMs(): MonotonicMs {
+    return Math.min(this.#station.deadlineMs(), this.#lifetimeEndMs())
+  }
+
+  #lifetimeEndMs(): MonotonicMs {
+    const { maxLifetimeMs } = this.service
+    return maxLifetimeMs === 0 ? Infinity : this.startedMs + maxLifetimeMs
+  }
+
+  /** To be called when `deadlineMs` has passed. */
+  expire(nowMs: MonotonicMs): void {
+    this.guard(() => {
+      if (this.#lifetimeEndMs() <= nowMs) this.end('lifetime')
+      else this.#station.expire(nowMs)
+    })
+    this.worker.schedule(this)
+  }
+
+  /** Once; later calls do nothing. `reset` loses what is not written yet, `close` is for ends where nothing is. */
+  end(reason: CloseReason, how: 'reset' | 'close' = 'reset'): void {
+    if (this.hasEnded) return
+    const station = this.#station
+    this.#station = ENDED
+    station.leave()
+    for (const socket of [this.client, this.upstream]) {
+      if (socket === undefined) continue
+      socket.on('error', ignoreError)
+      if (how === 'reset') resetSocket(socket)
+      else socket.destroy()
+    }
+    recordEnd(this, reason)
+    this.worker.remove(this)
+  }
+}

@@ -1,0 +1,64 @@
+/** Step 3 of 6, after admit, before dial: the PROXY header of a client from acceptProxyFrom, under a deadline. */
+import { networkContains } from '../../lib/ip.ts'
+import { decodeProxyHeader } from '../../lib/proxy-protocol/decode.ts'
+import type { ProxyHeader } from '../../lib/proxy-protocol/decoded.ts'
+import type { MonotonicMs } from '../node-wide.ts'
+import type { Service } from '../tables.ts'
+import type { Connection } from './connection.ts'
+import { Dial } from './dial.ts'
+import type { Endpoint } from './endpoint.ts'
+import { Station } from './station.ts'
+
+export function isHeaderRequired(service: Service, { family, address }: Endpoint): boolean {
+  return service.acceptProxyFrom.some((network) => network.family === family && networkContains(network, address, 0))
+}
+
+export class Hello extends Station {
+  readonly kind = 'hello'
+  readonly #connection: Connection
+  /** From the first byte on; the decoder bounds it: with enough bytes it never asks for more. */
+  #bytes: Buffer = Buffer.alloc(0)
+
+  constructor(connection: Connection) {
+    super()
+    this.#connection = connection
+  }
+
+  override start(): void {
+    this.#connection.client.resume()
+  }
+
+  deadlineMs(): MonotonicMs {
+    return this.#connection.startedMs + this.#connection.service.acceptProxyTimeoutMs
+  }
+
+  override expire(): void {
+    this.#connection.end('proxy-header-timeout')
+  }
+
+  override take(_side: 'client', bytes: Buffer): void {
+    this.#bytes = this.#bytes.length === 0 ? bytes : Buffer.concat([this.#bytes, bytes])
+    const header = decodeProxyHeader(this.#bytes, 0, this.#bytes.length)
+    if (header.kind === 'invalid') this.#connection.end('proxy-header-invalid')
+    else if (header.kind === 'header') this.#believe(header)
+  }
+
+  #believe({ addresses, headerBytes }: ProxyHeader): void {
+    if (addresses !== undefined) {
+      this.#connection.clientEnd = addresses.source
+      this.#connection.destinationEnd = addresses.destination
+    }
+    const dial = new Dial(this.#connection)
+    // Before the dial starts: it may end at once, and then nothing more may be taken.
+    if (headerBytes < this.#bytes.length) dial.take('client', this.#bytes.subarray(headerBytes))
+    this.#connection.enter(dial)
+  }
+
+  override takeEnd(): void {
+    this.#connection.end(this.#bytes.length === 0 ? 'client-left' : 'proxy-header-invalid')
+  }
+
+  override takeFailure(): void {
+    this.#connection.end('client-left')
+  }
+}

@@ -1,0 +1,95 @@
+/** What all connections of one worker share: tables, counters, log, clock, the events to control. */
+import { monotonicMs } from '../../lib/clock.ts'
+import { TICK_MS, TimingWheel } from '../../lib/timing-wheel.ts'
+import { Counters } from '../counters.ts'
+import type { WorkerEvent, WorkerStart } from '../events.ts'
+import { LogRingWriter } from '../log-ring.ts'
+import { NodeWide } from '../node-wide.ts'
+import type { Service, Tables } from '../tables.ts'
+import type { Connection } from './connection.ts'
+import { HeldBytes } from './held-bytes.ts'
+
+export class TrafficWorker {
+  readonly start: WorkerStart
+  readonly counters: Counters
+  readonly nodeWide: NodeWide
+  readonly log: LogRingWriter
+  readonly held: HeldBytes<Connection>
+  readonly connections = new Set<Connection>()
+  /** Of the newest connection; part of its id. */
+  sequence = 0
+  /** Whose turn it is among a service's source addresses. */
+  sourceTurn = 0
+  onEmpty: () => void = () => {}
+  onOutOfFiles: (code: string) => void = () => {}
+  #tables: Tables
+  readonly #serviceByIndex = new Map<number, Service>()
+  readonly #wheel = new TimingWheel<Connection>(monotonicMs())
+  #ticking: NodeJS.Timeout | undefined
+
+  constructor(start: WorkerStart) {
+    this.start = start
+    this.counters = new Counters(start.counterMemory, start.counterShape)
+    this.nodeWide = new NodeWide(start.nodeWideMemory)
+    this.log = new LogRingWriter(start.logRingMemory)
+    this.held = new HeldBytes(start.limits.spillBytesMax, this.counters)
+    this.#tables = start.tables
+    this.swapTables(start.tables)
+  }
+
+  get tables(): Tables {
+    return this.#tables
+  }
+
+  /** For the connections to come. A service that is gone stays known: its listeners are still open. */
+  swapTables(tables: Tables): void {
+    this.#tables = tables
+    for (const service of tables.services) this.#serviceByIndex.set(service.index, service)
+  }
+
+  service(index: number): Service | undefined {
+    return this.#serviceByIndex.get(index)
+  }
+
+  add(connection: Connection): void {
+    this.connections.add(connection)
+    if (this.#ticking !== undefined) return
+    this.#tick()
+    this.#ticking = setInterval(() => this.#tick(), TICK_MS)
+  }
+
+  /** Its place for the next client; called once, by the connection's end. */
+  remove(connection: Connection): void {
+    this.#wheel.cancel(connection)
+    this.held.release(connection)
+    this.connections.delete(connection)
+    this.nodeWide.givePlaceBack()
+    if (this.connections.size > 0) return
+    clearInterval(this.#ticking)
+    this.#ticking = undefined
+    this.onEmpty()
+  }
+
+  /** To be called where a deadline comes nearer; one that moves away is noticed when the old one is due. */
+  schedule(connection: Connection): void {
+    if (!this.connections.has(connection)) return
+    this.#wheel.schedule(connection, connection.deadlineMs())
+  }
+
+  #tick(): void {
+    const nowMs = monotonicMs()
+    this.#wheel.advance(nowMs, (connection) => {
+      if (connection.deadlineMs() <= nowMs) connection.expire(nowMs)
+      else this.schedule(connection)
+    })
+  }
+
+  report(event: WorkerEvent): void {
+    this.start.port.postMessage(event)
+  }
+
+  reportInternalError(error: unknown): void {
+    const { message, stack } = error instanceof Error ? error : new Error(String(error))
+    this.report({ kind: 'internal-error', message, stack: stack ?? '' })
+  }
+}
