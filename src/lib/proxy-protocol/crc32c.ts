@@ -18,16 +18,19 @@ function buildTable(): Int32Array {
   return table
 }
 
-/** The checksum of `bytes[start, end)` as an unsigned 32-bit number. */
+/**
+ * The checksum of `bytes[start, end)` as a signed 32-bit number: V8 keeps those in a register or a field,
+ * while an unsigned one beyond 2^31 is an object on the heap. `>>> 0` gives the number as it is printed.
+ */
 export function crc32c(bytes: Uint8Array, start: number, end: number): number {
-  return ~updateCrc(-1, bytes, start, end) >>> 0
+  return ~updateCrc(-1, bytes, start, end)
 }
 
 /** The same with the four bytes at `fieldAt` read as zeros: the receiver's check, which must not write into the stream. */
 export function crc32cWithZeroedField(bytes: Uint8Array, start: number, end: number, fieldAt: number): number {
   let crc = updateCrc(-1, bytes, start, fieldAt)
   for (let i = 0; i < 4; i++) crc = TABLE[crc & 0xff] ^ (crc >>> 8)
-  return ~updateCrc(crc, bytes, fieldAt + 4, end) >>> 0
+  return ~updateCrc(crc, bytes, fieldAt + 4, end)
 }
 
 function updateCrc(crc: number, bytes: Uint8Array, start: number, end: number): number {

@@ -119,12 +119,12 @@ function proxyHeader(bytes: Uint8Array, start: number, tlvsAt: number, headerEnd
     const type = bytes[at]
     const valueAt = at + TLV_HEADER_BYTES
     if (type === TLV_TYPES.crc32c) {
-      if (readUint32(bytes, valueAt) !== crc32cWithZeroedField(bytes, start, headerEnd, valueAt)) {
+      if (readInt32(bytes, valueAt) !== crc32cWithZeroedField(bytes, start, headerEnd, valueAt)) {
         return invalid('v2-crc32c-wrong')
       }
       isCrc32cVerified = true
     } else if (type !== TLV_TYPES.noop) {
-      tlvs.push({ type, value: bytes.slice(valueAt, valueAt + tlvLengthAt(bytes, at)) })
+      tlvs.push({ type, value: copyOf(bytes, valueAt, tlvLengthAt(bytes, at)) })
     }
   }
   const addresses = readAddresses(bytes, start)
@@ -149,11 +149,17 @@ function readAddresses(bytes: Uint8Array, start: number): ProxyHeaderAddresses |
 }
 
 function readAddress(bytes: Uint8Array, at: number, addressBytes: number, portAt: number): ProxyHeaderAddress {
-  const raw = bytes.slice(at, at + addressBytes)
+  const raw = copyOf(bytes, at, addressBytes)
   const address = isMappedIpv4(raw) ? raw.slice(12) : raw
   return { family: address.length === 4 ? 4 : 6, address, port: (bytes[portAt] << 8) | bytes[portAt + 1] }
 }
 
-function readUint32(bytes: Uint8Array, at: number): number {
-  return ((bytes[at] << 24) | (bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3]) >>> 0
+/** Not `slice`: on a Buffer that is a view, and the next read into it would change the header. */
+function copyOf(bytes: Uint8Array, at: number, count: number): Uint8Array {
+  return new Uint8Array(bytes.subarray(at, at + count))
+}
+
+/** Signed, as crc32c gives it. */
+function readInt32(bytes: Uint8Array, at: number): number {
+  return (bytes[at] << 24) | (bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3]
 }

@@ -52,7 +52,7 @@ export function encodeV2(header: V2Header): Uint8Array {
   fixed[13] = familyByte
   fixed.writeUInt16BE(body.length, 14)
   const bytes = Buffer.concat([fixed, body])
-  if (header.crc32c) bytes.writeUInt32BE(crc32c(bytes, 0, bytes.length), bytes.length - 4)
+  if (header.crc32c) bytes.writeInt32BE(crc32c(bytes, 0, bytes.length), bytes.length - 4)
   return new Uint8Array(bytes)
 }
 

@@ -113,7 +113,7 @@ function requireWritable(source: ProxyHeaderSource, target: Uint8Array, offset: 
 }
 
 function requirePort(port: number): void {
-  if (port >>> 16 !== 0) throw new RangeError(`Cannot write a PROXY header: ${port} is not a port`)
+  if ((port & 0xffff) !== port) throw new RangeError(`Cannot write a PROXY header: ${port} is not a port`)
 }
 
 /** Where the four bytes of an IPv4 address begin, mapped or not; -1 for any other IPv6 address. */
