@@ -15,10 +15,11 @@ export function checkListeners(config: Config, source: ConfigSource): ConfigProb
   // Only listeners of one port can meet: a thousand services are not compared with each other.
   const seenByPort = new Map<number, PlacedListener[]>()
   for (const listener of allListeners(config)) {
-    const seen = seenByPort.get(listener.address.port) ?? []
+    const { port } = listener.address
+    const seen = seenByPort.get(port) ?? []
     const other = seen.find((earlier) => listenersOverlap(listener, earlier))
     if (other !== undefined) problems.push(overlap(listener, other, source))
-    seenByPort.set(listener.address.port, [...seen, listener])
+    if (seen.push(listener) === 1) seenByPort.set(port, seen)
   }
   return problems
 }
@@ -33,11 +34,10 @@ function allListeners(config: Config): PlacedListener[] {
 
 function overlap(listener: PlacedListener, other: PlacedListener, source: ConfigSource): ConfigProblem {
   const text = other.dualStack ? `*:${other.address.port}` : formatSocketAddress(other.address)
-  return source.problem(
-    'E_CONFIG_LISTEN_OVERLAP',
-    listener.path,
-    `overlaps ${text} of ${where(other, source)}; a connection can go to one of them only`,
-  )
+  const isSame = listener.dualStack === other.dualStack && listener.address.address === other.address.address
+  const says = isSame ? 'is already taken by' : `overlaps ${text} of`
+  const message = `${says} ${where(other, source)}; a connection can go to one of them only`
+  return source.problem('E_CONFIG_LISTEN_OVERLAP', listener.path, message)
 }
 
 function where(listener: PlacedListener, source: ConfigSource): string {

@@ -14,8 +14,9 @@ interface Edge {
 
 /** One problem for each upstream that leads back to its own service, directly or through others. */
 export function checkLoops(config: Config, addresses: ResolvedAddresses): ConfigProblem[] {
+  const servicesByPort = groupByPort(config)
   const edgesByService = new Map<ServiceConfig, Edge[]>()
-  for (const service of config.services) edgesByService.set(service, edgesFrom(service, config, addresses))
+  for (const service of config.services) edgesByService.set(service, edgesFrom(service, servicesByPort, addresses))
   return config.services.flatMap((service) =>
     edgesByService.get(service)!.flatMap(({ upstream, to }) => {
       const way = wayTo(service, to, edgesByService)
@@ -24,10 +25,26 @@ export function checkLoops(config: Config, addresses: ResolvedAddresses): Config
   )
 }
 
-function edgesFrom(service: ServiceConfig, config: Config, addresses: ResolvedAddresses): Edge[] {
+function groupByPort(config: Config): Map<number, ServiceConfig[]> {
+  const servicesByPort = new Map<number, ServiceConfig[]>()
+  for (const service of config.services) {
+    for (const port of new Set(service.listen.map(({ address }) => address.port))) {
+      const listening = servicesByPort.get(port)
+      if (listening === undefined) servicesByPort.set(port, [service])
+      else listening.push(service)
+    }
+  }
+  return servicesByPort
+}
+
+function edgesFrom(
+  service: ServiceConfig,
+  servicesByPort: ReadonlyMap<number, ServiceConfig[]>,
+  addresses: ResolvedAddresses,
+): Edge[] {
   return service.upstreams.flatMap((upstream) => {
     const targets = upstreamIps(upstream, addresses).map((ip) => socketAddress(ip, upstream.port)!)
-    const reached = config.services.filter((other) =>
+    const reached = (servicesByPort.get(upstream.port) ?? []).filter((other) =>
       other.listen.some((listen) => targets.some((target) => listenerTakes(listen, target))),
     )
     return reached.map((to) => ({ upstream, to }))

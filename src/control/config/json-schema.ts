@@ -56,3 +56,24 @@ function asMapping(schema: JsonSchema | undefined): JsonSchema | undefined {
 export function knownKeysAt(path: ConfigPath): readonly string[] {
   return Object.keys(jsonSchemaAt(path)?.properties ?? {})
 }
+
+/** For editors: the same, but a `${NAME}` may stand in for every single value. */
+export function editorJsonSchema(): JsonSchema {
+  return withReferences(configJsonSchema())
+}
+
+const REFERENCE_PATTERN = '\\$\\{'
+
+function withReferences(schema: JsonSchema): JsonSchema {
+  if (schema.properties !== undefined) {
+    const properties = Object.entries(schema.properties).map(([key, inner]) => [key, withReferences(inner)])
+    return { ...schema, properties: Object.fromEntries(properties) as Record<string, JsonSchema> }
+  }
+  if (schema.items !== undefined) return { ...schema, items: withReferences(schema.items) }
+  if (schema.anyOf !== undefined) return { ...schema, anyOf: schema.anyOf.map(withReferences) }
+  if (schema.pattern !== undefined) return { ...schema, pattern: `${schema.pattern}|${REFERENCE_PATTERN}` }
+  if (schema.enum === undefined && schema.type !== 'boolean') return schema
+  const { enum: words, type, ...rest } = schema
+  const values = words === undefined ? { type } : { enum: words }
+  return { ...rest, anyOf: [values as JsonSchema, { type: 'string', pattern: REFERENCE_PATTERN }] }
+}

@@ -5,6 +5,7 @@
 import { z } from 'zod'
 import { DURATION_MS_MAX, formatDuration, parseDuration } from '../../lib/duration.ts'
 import { didYouMean } from '../../lib/did-you-mean.ts'
+import { listWords } from '../../lib/list-words.ts'
 import { formatSize, parseSize } from '../../lib/size.ts'
 import { read, unread } from './reading.ts'
 import type { Reading } from './reading.ts'
@@ -133,11 +134,6 @@ export function choice<const Word extends string>(
     },
     { enum: words, description },
   )
-}
-
-export function listWords(words: readonly string[]): string {
-  if (words.length < 2) return words.join('')
-  return `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`
 }
 
 /** A name that can stand in a metric label, a log line and a URL as it is. */

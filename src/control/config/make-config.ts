@@ -2,7 +2,8 @@
 import type { SocketOptions } from '../../traffic/tables.ts'
 import type { Config, ServiceConfig } from './config.ts'
 import type { ConfigSource } from './config-tree.ts'
-import type { ParsedConfig, ParsedService, SocketSide } from './schema.ts'
+import type { ParsedConfig, ParsedService } from './schema.ts'
+import type { SocketSide } from './socket-schema.ts'
 
 export function makeConfig(parsed: ParsedConfig, source: ConfigSource): Config {
   const { workers, engine, maxConnections, drainTimeout } = parsed.traffic

@@ -1,5 +1,6 @@
 /** The configuration and the resolved addresses as the tables that traffic works from. */
 import { formatSocketAddress, socketAddress } from '../../lib/ip.ts'
+import type { SocketAddress } from '../../lib/ip.ts'
 import { CANDIDATES_MAX } from '../../traffic/tables.ts'
 import type { Candidate, Listener, Service, Tables, Upstream } from '../../traffic/tables.ts'
 import { hasSourceFor } from './check-source-families.ts'
@@ -74,6 +75,7 @@ function makeUpstream(service: ServiceConfig, upstream: UpstreamConfig, slots: S
   return { index: slots.upstreams.indexOf(`${service.name} ${upstream.name}`), name: upstream.name }
 }
 
+/** Every address of every upstream in order; when there are too many, each upstream keeps at least its first. */
 function makeCandidates(
   service: ServiceConfig,
   upstreams: readonly Upstream[],
@@ -82,23 +84,34 @@ function makeCandidates(
   version: number,
   warn: (message: string) => void,
 ): Candidate[] {
+  const addressesByUpstream = distinctAddresses(service, addresses)
   const candidates: Candidate[] = []
-  const seen = new Set<string>()
   let leftOut = 0
-  for (const [i, upstream] of service.upstreams.entries()) {
-    for (const ip of upstreamIps(upstream, addresses)) {
-      const address = socketAddress(ip, upstream.port)!
-      const key = `${service.name} ${formatSocketAddress(address)}`
-      if (seen.has(key) || !hasSourceFor(service, ip)) continue
-      seen.add(key)
-      const addressIndex = candidates.length < CANDIDATES_MAX ? slots.addresses.indexOf(key, version) : undefined
-      if (addressIndex === undefined) leftOut++
-      else candidates.push({ upstreamIndex: upstreams[i].index, addressIndex, address })
+  for (const [i, own] of addressesByUpstream.entries()) {
+    const owed = addressesByUpstream.slice(i + 1).filter((later) => later.length > 0).length
+    const taken = own.slice(0, Math.max(CANDIDATES_MAX - candidates.length - owed, 0))
+    for (const address of taken) {
+      const addressIndex = slots.addresses.indexOf(`${service.name} ${formatSocketAddress(address)}`, version)
+      if (addressIndex !== undefined) candidates.push({ upstreamIndex: upstreams[i].index, addressIndex, address })
     }
+    leftOut += own.length - taken.length
   }
-  if (leftOut > 0)
+  if (leftOut > 0) {
     warn(
-      `Service ${service.name} has ${leftOut} more upstream addresses than the ${CANDIDATES_MAX} that are tried; the last ones are left out`,
+      `Service ${service.name} has ${CANDIDATES_MAX + leftOut} upstream addresses and ${CANDIDATES_MAX} are tried; ${leftOut} are left out`,
     )
+  }
   return candidates
+}
+
+/** An address belongs to the first upstream that has it. Those that no source address can reach are left out. */
+function distinctAddresses(service: ServiceConfig, addresses: ResolvedAddresses): SocketAddress[][] {
+  const seen = new Set<string>()
+  return service.upstreams.map((upstream) => {
+    const reachable = upstreamIps(upstream, addresses).filter((ip) => hasSourceFor(service, ip))
+    const own = reachable.map((ip) => socketAddress(ip, upstream.port)!)
+    const fresh = own.filter((address) => !seen.has(formatSocketAddress(address)))
+    for (const address of fresh) seen.add(formatSocketAddress(address))
+    return fresh
+  })
 }

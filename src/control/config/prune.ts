@@ -23,6 +23,41 @@ export function prune(node: ConfigNode, path: ConfigPath): ConfigNode | undefine
   return { ...node, entries }
 }
 
+/**
+ * What stands in for a required part of a service that was taken out, so that the service itself stays to be compared
+ * with the others. Each fits the schema and collides with nothing: port 0 never overlaps, `.invalid` never resolves.
+ */
+const STAND_INS = new Map<string, (offset: number, count: number) => ConfigNode>([
+  ['name', (offset, count) => scalar(offset, `unnamed-${count}`)],
+  ['mode', (offset) => scalar(offset, 'raw')],
+  ['listen', (offset) => list(offset, scalar(offset, '0.0.0.0:0'))],
+  ['upstreams', (offset) => list(offset, scalar(offset, 'stand-in.invalid:1'))],
+])
+
+function scalar(offset: number, text: string): ConfigNode {
+  return { kind: 'scalar', offset, size: 1, text, plain: true }
+}
+
+function list(offset: number, item: ConfigNode): ConfigNode {
+  return { kind: 'list', offset, size: 2, items: [item] }
+}
+
+/** `prune`, but a required part of a service is replaced. `count` makes names that differ. */
+export function pruneOrReplace(root: ConfigNode, path: ConfigPath, count: number): ConfigNode | undefined {
+  const [top, index, key] = path
+  const standIn = path.length === 3 && top === 'services' ? STAND_INS.get(String(key)) : undefined
+  const services = childOf(root, 'services')
+  const service = services === undefined || index === undefined ? undefined : childOf(services, index)
+  if (root.kind !== 'map' || services?.kind !== 'list' || service?.kind !== 'map' || standIn === undefined) {
+    return prune(root, path)
+  }
+  const value = standIn(service.offset, count)
+  const whole = { ...service, entries: new Map(service.entries).set(String(key), { keyOffset: service.offset, value }) }
+  const items = services.items.map((item, i) => (i === index ? whole : item))
+  const entry = root.entries.get('services')!
+  return { ...root, entries: new Map(root.entries).set('services', { ...entry, value: { ...services, items } }) }
+}
+
 /** Every path in the tree whose value is already reported. */
 export function brokenPaths(node: ConfigNode, path: ConfigPath = []): ConfigPath[] {
   if (node.kind === 'scalar') return node.broken === true ? [path] : []

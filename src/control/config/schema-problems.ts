@@ -1,11 +1,11 @@
 /** Turns what the schema complains about into problems at their place in the file, in our words. */
 import type { z } from 'zod'
-import { didYouMean } from '../../lib/did-you-mean.ts'
+import { listWords } from '../../lib/list-words.ts'
 import { findNode } from './config-tree.ts'
 import type { ConfigPath, ConfigSource } from './config-tree.ts'
 import { jsonSchemaAt, knownKeysAt } from './json-schema.ts'
+import { hintForKey } from './key-hint.ts'
 import { LATER_KEYS } from './later-words.ts'
-import { listWords } from './leaf.ts'
 import type { ConfigProblem, ConfigProblemCode } from './problem.ts'
 
 type Issue = z.core.$ZodIssue
@@ -42,10 +42,7 @@ function unknownKey(source: ConfigSource, path: ConfigPath, key: string): Config
     const message = 'is not part of this version; take the key out'
     return { code: 'E_CONFIG_NOT_IN_THIS_VERSION', ...place, value: undefined, message }
   }
-  const known = knownKeysAt(path)
-  const near = didYouMean(key, known)
-  const message =
-    near === undefined ? `is not a key here; expected ${listWords(known)}` : `is not a key here, did you mean ${near}?`
+  const message = `is not a key here${hintForKey(path, key)}`
   return { code: 'E_CONFIG_UNKNOWN_KEY', ...place, value: undefined, message }
 }
 

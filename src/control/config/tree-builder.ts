@@ -1,5 +1,5 @@
 /** Builds the ConfigNode tree from YAML nodes: replaces `${NAME}`, follows aliases and merge keys, finds duplicate keys. */
-import { isAlias, isMap, isPair, isScalar, isSeq, Scalar } from 'yaml'
+import { isAlias, isMap, isScalar, isSeq, Scalar } from 'yaml'
 import type { Alias, Node, Pair, YAMLMap, YAMLSeq } from 'yaml'
 import type { ConfigNode, ConfigPath, MapEntry, MapNode, ScalarNode } from './config-tree.ts'
 import { formatPath } from './config-tree.ts'
@@ -72,26 +72,42 @@ export class TreeBuilder {
   #buildMap(map: YAMLMap, path: ConfigPath): ConfigNode {
     const entries = new Map<string, MapEntry>()
     const merged: MapNode[] = []
-    for (const pair of map.items) this.#addPair(pair as Pair<Node, Node | null>, path, entries, merged)
-    // A key of the mapping itself wins over a merged one, and an earlier merge over a later one.
-    for (const source of merged)
-      for (const [key, entry] of source.entries) if (!entries.has(key)) entries.set(key, entry)
-    return {
-      kind: 'map',
-      offset: offsetOf(map),
-      size: sizeOf([...entries.values()].map((entry) => entry.value)),
-      entries,
+    for (const pair of map.items as Pair<Node, Node | null>[]) {
+      if (!isScalar(pair.key)) return this.#strangeKey(map, pair, path)
+      this.#addPair(pair, pair.key, path, entries, merged)
     }
+    // A key of the mapping itself wins over a merged one, and an earlier merge over a later one.
+    for (const source of merged) {
+      for (const [key, entry] of source.entries) if (!entries.has(key)) entries.set(key, entry)
+    }
+    const size = sizeOf([...entries.values()].map((entry) => entry.value))
+    return { kind: 'map', offset: offsetOf(map), size, entries }
   }
 
-  #addPair(pair: Pair<Node, Node | null>, path: ConfigPath, entries: Map<string, MapEntry>, merged: MapNode[]): void {
-    const keyOffset = offsetOf(pair.key)
-    if (!isScalar(pair.key)) {
-      this.#report('E_CONFIG_SYNTAX', keyOffset, path, undefined, `a key must be a word${keyHint(pair)}`)
-      return
-    }
-    const key = pair.key.source ?? String(pair.key.value)
-    if (key === '<<' && pair.key.type === Scalar.PLAIN) {
+  /** `[ [::]:443 ]` is a mapping with a list as its key to YAML. */
+  #strangeKey(map: YAMLMap, pair: Pair<Node, Node | null>, path: ConfigPath): ConfigNode {
+    const hint = isSeq(pair.key) ? '; write addresses with brackets in quotes, such as "[::]:443"' : ''
+    const offset = offsetOf(map)
+    this.#report(
+      'E_CONFIG_SYNTAX',
+      offset,
+      path,
+      undefined,
+      `has a ${isSeq(pair.key) ? 'list' : 'value'} where a key must be a word${hint}`,
+    )
+    return { kind: 'scalar', offset, size: 1, text: '', plain: true, broken: true }
+  }
+
+  #addPair(
+    pair: Pair<Node, Node | null>,
+    keyNode: Scalar,
+    path: ConfigPath,
+    entries: Map<string, MapEntry>,
+    merged: MapNode[],
+  ): void {
+    const keyOffset = offsetOf(keyNode)
+    const key = keyNode.source ?? String(keyNode.value)
+    if (key === '<<' && keyNode.type === Scalar.PLAIN) {
       this.#addMerge(pair.value, keyOffset, path, merged)
       return
     }
@@ -166,9 +182,4 @@ function sizeOf(nodes: readonly ConfigNode[]): number {
 function unknownAlias(name: string): string {
   if (/^:\d+$/.test(name)) return `is an alias to YAML; write "*${name}" in quotes`
   return `refers to the anchor &${name}, which no earlier value has; text that begins with * needs quotes`
-}
-
-/** `[ [::]:443 ]` is a list as the key of a mapping to YAML. */
-function keyHint(pair: Pair<Node, Node | null>): string {
-  return isSeq(pair.key) || isPair(pair.key) ? '; write addresses with brackets in quotes, such as "[::]:443"' : ''
 }

@@ -2,7 +2,7 @@
 import type { ConfigNode, ConfigPath, ConfigSource } from './config-tree.ts'
 import { plainValue } from './config-tree.ts'
 import type { ConfigProblem } from './problem.ts'
-import { brokenPaths, prune } from './prune.ts'
+import { brokenPaths, pruneOrReplace } from './prune.ts'
 import { configSchema } from './schema.ts'
 import type { ParsedConfig } from './schema.ts'
 import { problemsOfIssue } from './schema-problems.ts'
@@ -34,8 +34,9 @@ function fittingRest(source: ConfigSource, wrong: readonly ConfigPath[]): Valida
   let paths = wrong
   for (let round = 0; round < PRUNE_ROUNDS_MAX; round++) {
     // From the end: taking out a list item must not move the ones still to go.
-    for (const path of paths.toSorted(comparePaths).toReversed())
-      root = root === undefined ? undefined : prune(root, path)
+    for (const [i, path] of paths.toSorted(comparePaths).toReversed().entries()) {
+      root = root === undefined ? undefined : pruneOrReplace(root, path, round * paths.length + i)
+    }
     if (root === undefined) return undefined
     const result = configSchema.safeParse(plainValue(root))
     if (result.success) return { parsed: result.data, source: source.withRoot(root) }

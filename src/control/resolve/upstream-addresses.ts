@@ -32,7 +32,8 @@ export function systemDependencies(): ResolveDependencies {
   return {
     resolver: systemResolver(),
     setTimer: (callback, delayMs) => {
-      const timer = setTimeout(callback, delayMs)
+      // A lookup that is due must not keep a daemon alive that has nothing else left to do.
+      const timer = setTimeout(callback, delayMs).unref()
       return () => clearTimeout(timer)
     },
     random: Math.random,
