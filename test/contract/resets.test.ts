@@ -1,0 +1,170 @@
+/** A reset on one side becomes a reset on the other, after what was sent before it. Never a clean end: that would be a lie. */
+import assert from 'node:assert/strict'
+import { after, before, beforeEach, it } from 'node:test'
+import { Daemon } from '../harness/daemon.ts'
+import { waitFor } from '../harness/deadline.ts'
+import { forEachEngine } from '../harness/engines.ts'
+import { Peer } from '../harness/peer.ts'
+import { socketBetween } from '../harness/socket-state.ts'
+import { wholeStream } from '../harness/test-stream.ts'
+import { Upstream } from '../harness/upstream.ts'
+
+const MEGABYTE = wholeStream(5, 1_000_000)
+
+forEachEngine((engine) => {
+  let upstream: Upstream
+  let daemon: Daemon
+  let socketsAtStart: number
+
+  before(async () => {
+    upstream = await Upstream.listen()
+    daemon = await Daemon.start({ engine, services: [{ upstreams: [upstream.address.text] }] })
+    socketsAtStart = daemon.socketCount()
+  })
+  beforeEach(() => upstream.forget())
+  after(async () => {
+    upstream.close()
+    await daemon.stop()
+  })
+
+  async function connection(options: { paused?: boolean } = {}): Promise<{ client: Peer; server: Peer }> {
+    const client = await Peer.connect(daemon.addressOf(), options)
+    return { client, server: await upstream.next() }
+  }
+
+  /** All that was written has been acknowledged by the daemon's kernel: a reset can no longer overtake it. */
+  async function acknowledged(peer: Peer): Promise<void> {
+    const { localPort, remotePort } = peer.socket
+    await waitFor('all bytes to be acknowledged', () => {
+      return peer.socket.writableLength === 0 && socketBetween(localPort ?? 0, remotePort ?? 0)?.sendQueue === 0
+    })
+  }
+
+  it('an idle client resets', async () => {
+    const { client, server } = await connection()
+    await client.write('hello')
+    await server.receive(5)
+    client.reset()
+    assert.equal((await server.receiveAll()).ending, 'reset')
+    const line = await daemon.lineOf(client)
+    assert.equal(line.reason, 'client-reset')
+    assert.equal(line.bytesToUpstream, 5)
+  })
+
+  it('an idle upstream resets', async () => {
+    const { client, server } = await connection()
+    await server.write('hello')
+    await client.receive(5)
+    server.reset()
+    assert.equal((await client.receiveAll()).ending, 'reset')
+    const line = await daemon.lineOf(client)
+    assert.equal(line.reason, 'upstream-reset')
+    assert.equal(line.bytesToClient, 5)
+  })
+
+  it('bytes and the reset behind them arrive together: the bytes are delivered first', async () => {
+    const { client, server } = await connection()
+    await client.write('before')
+    await server.receive(6)
+    await daemon.frozen(async () => {
+      await server.write('last words')
+      await acknowledged(server)
+      server.reset()
+    })
+    const seen = await client.receiveAll()
+    assert.equal(seen.bytes.toString(), 'last words')
+    assert.equal(seen.ending, 'reset')
+    assert.equal((await daemon.lineOf(client)).reason, 'upstream-reset')
+  })
+
+  it('QUIT and a reset, because the client closed with unread bytes: the upstream gets QUIT', async () => {
+    const { client, server } = await connection({ paused: true })
+    await server.write('220 a greeting nobody reads')
+    await waitFor('the greeting to lie unread at the client', () => {
+      return (socketBetween(client.socket.localPort ?? 0, client.socket.remotePort ?? 0)?.receiveQueue ?? 0) > 0
+    })
+    await daemon.frozen(async () => {
+      await client.write('QUIT\r\n')
+      // Closing a socket with unread bytes makes the kernel send a reset [RFC 2525 2.17].
+      client.destroy()
+    })
+    const seen = await server.receiveAll()
+    assert.equal(seen.bytes.toString(), 'QUIT\r\n')
+    assert.equal(seen.ending, 'reset')
+    assert.equal((await daemon.lineOf(client)).reason, 'client-reset')
+  })
+
+  it('an upstream sends 1 MB and resets: a client that reads gets all of it, then the reset', async () => {
+    const { client, server } = await connection()
+    await server.write(MEGABYTE)
+    await acknowledged(server)
+    server.reset()
+    const seen = await client.receiveAll()
+    assert.equal(seen.ending, 'reset')
+    assert.ok(seen.bytes.equals(MEGABYTE), `${seen.bytes.length} of ${MEGABYTE.length} bytes arrived`)
+  })
+
+  it('a client sends 1 MB and resets: an upstream that reads gets all of it, then the reset', async () => {
+    const { client, server } = await connection()
+    await client.write(MEGABYTE)
+    await acknowledged(client)
+    client.reset()
+    const seen = await server.receiveAll()
+    assert.equal(seen.ending, 'reset')
+    assert.ok(seen.bytes.equals(MEGABYTE), `${seen.bytes.length} of ${MEGABYTE.length} bytes arrived`)
+  })
+
+  it('an upstream resets while the client does not read: what it then reads is a true beginning, and the end a reset', async () => {
+    const { client, server } = await connection({ paused: true })
+    server.socket.write(MEGABYTE)
+    await waitFor('bytes at the client', () => {
+      return (socketBetween(client.socket.localPort ?? 0, client.socket.remotePort ?? 0)?.receiveQueue ?? 0) > 0
+    })
+    server.reset()
+    client.resume()
+    const seen = await client.receiveAll()
+    assert.equal(seen.ending, 'reset')
+    assert.ok(seen.bytes.equals(MEGABYTE.subarray(0, seen.bytes.length)), 'what arrived is not the beginning of what was sent')
+  })
+
+  it('a client that does not read resets while the upstream pushes: the upstream is told', async () => {
+    const { client, server } = await connection({ paused: true })
+    // Far more than all kernel buffers on the way take.
+    const push = (): void => void server.socket.write(MEGABYTE, (error) => error ?? push())
+    push()
+    await waitFor('bytes at the client', () => {
+      return (socketBetween(client.socket.localPort ?? 0, client.socket.remotePort ?? 0)?.receiveQueue ?? 0) > 50_000
+    })
+    client.reset()
+    const ending = (await server.receiveAll()).ending
+    assert.match(ending, /^(reset|EPIPE)$/)
+    assert.equal((await daemon.lineOf(client)).reason, 'client-reset')
+  })
+
+  it('a reset after a half-close still goes through', async () => {
+    const { client, server } = await connection()
+    client.finish()
+    assert.equal((await server.receiveAll()).ending, 'fin')
+    await server.write('tail')
+    await client.receive(4)
+    server.reset()
+    assert.equal((await client.receiveAll()).ending, 'reset')
+    assert.equal((await daemon.lineOf(client)).reason, 'upstream-reset')
+  })
+
+  it('leaves no socket behind after 300 resets of both kinds', async () => {
+    for (let round = 0; round < 6; round++) {
+      const clients = await Promise.all(Array.from({ length: 50 }, () => Peer.connect(daemon.addressOf())))
+      for (const [i, client] of clients.entries()) {
+        const server = await upstream.next()
+        server.socket.write(MEGABYTE)
+        if (i % 2 === 0) server.reset()
+        else client.reset()
+      }
+      await waitFor('both ends to be over', () => clients.every((client) => client.socket.destroyed || client.endingNow !== undefined))
+      for (const server of upstream.connections) server.destroy()
+      for (const client of clients) client.destroy()
+    }
+    await daemon.waitForSocketCount(socketsAtStart)
+  })
+})
