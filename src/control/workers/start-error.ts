@@ -14,6 +14,11 @@ export class StartError extends Error {
   }
 }
 
+/** Where the configuration says what a service listens on. */
+export function listenKey(service: { readonly name: string } | undefined): string {
+  return service === undefined ? 'listen of a service' : `listen of service ${service.name}`
+}
+
 /** `code` is an errno's name; `what` is the configuration key that asked for the address. */
 export function listenError(address: SocketAddress, code: string, detail: string, key: string): StartError {
   const text = formatSocketAddress(address)

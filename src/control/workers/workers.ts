@@ -2,11 +2,11 @@
  * Starts the workers, gives them tables, and ends them. Worker 0 listens first: it finds out which ports are taken,
  * and picks the port where port 0 was asked, so that all workers share one.
  */
-import type { SocketAddress } from '../../lib/ip.ts'
+import { formatSocketAddress, type SocketAddress } from '../../lib/ip.ts'
 import type { EngineName, ListeningAddress, WorkerCommand, WorkerEvent, WorkerLimits } from '../../traffic/events.ts'
 import type { Tables } from '../../traffic/tables.ts'
 import type { SharedMemory } from './shared-memory.ts'
-import { listenError, StartError } from './start-error.ts'
+import { listenError, listenKey, StartError } from './start-error.ts'
 import { defaultWorkerEntry, WorkerThread } from './worker-thread.ts'
 
 /** Opening sockets takes milliseconds; a worker that says nothing for so long hangs. */
@@ -102,9 +102,7 @@ export class Workers {
         this.#starts.get(workerIndex)?.resolve(event.addresses)
         return
       case 'listen-failed':
-        this.#starts
-          .get(workerIndex)
-          ?.reject(listenError(event.address, event.code, event.message, 'services[].listen'))
+        this.#starts.get(workerIndex)?.reject(this.#listenError(event))
         return
       case 'drained':
         this.#drains.get(workerIndex)?.resolve()
@@ -112,6 +110,14 @@ export class Workers {
       default:
         this.#options.onEvent(event, workerIndex)
     }
+  }
+
+  #listenError({ address, code, message }: WorkerEvent & { kind: 'listen-failed' }): StartError {
+    const text = formatSocketAddress(address)
+    const service = this.#tables.services.find(({ listeners }) =>
+      listeners.some((listener) => formatSocketAddress(listener.address) === text),
+    )
+    return listenError(address, code, message, listenKey(service))
   }
 
   #takeEnd(workerIndex: number, error: Error | undefined): void {

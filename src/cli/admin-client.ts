@@ -1,0 +1,50 @@
+/** Asks a running daemon through its admin API. */
+import { ADMIN_ADDRESS_DEFAULT, ADMIN_PATHS, NodeStatus } from '../api/contract.ts'
+import { CommandError, EXIT_CODES } from './exit-code.ts'
+
+const ANSWER_TIMEOUT_MS = 5_000
+
+/** `host:port` or a URL; throws CommandError when it is neither. */
+export function adminUrl(text: string = process.env['TIDEGATE_ADMIN'] ?? ADMIN_ADDRESS_DEFAULT): URL {
+  const url = URL.parse(/^https?:\/\//.test(text) ? text : `http://${text}`)
+  if (url !== null && url.hostname !== '') return url
+  throw new CommandError(
+    `${JSON.stringify(text)} is no address; write HOST:PORT, 127.0.0.1:9900 for example.`,
+    EXIT_CODES.usage,
+  )
+}
+
+/** Throws CommandError with what to do when nothing, or something else, answers there. */
+export async function fetchStatus(admin: URL): Promise<NodeStatus> {
+  const url = new URL(ADMIN_PATHS.status, admin)
+  const body = await fetchText(url)
+  const parsed = NodeStatus.safeParse(parseJson(body))
+  if (parsed.success) return parsed.data
+  throw new CommandError(`What answers at ${url.href} is not Tidegate, or a version that this command does not know.`)
+}
+
+async function fetchText(url: URL): Promise<string> {
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS), redirect: 'error' })
+    if (response.ok) return await response.text()
+    throw new CommandError(`${url.href} answered ${response.status}; is it Tidegate?`)
+  } catch (error) {
+    if (error instanceof CommandError) throw error
+    throw new CommandError(unreachable(url, error as Error))
+  }
+}
+
+function unreachable(url: URL, error: Error): string {
+  const cause = (error.cause ?? error) as NodeJS.ErrnoException
+  const why =
+    error.name === 'TimeoutError' ? `no answer within ${ANSWER_TIMEOUT_MS / 1000} s` : (cause.code ?? cause.message)
+  return `Cannot reach Tidegate at ${url.host}: ${why}. Is it running? The address is admin.listen in its configuration; give it with --admin HOST:PORT.`
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
