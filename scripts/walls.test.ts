@@ -38,6 +38,11 @@ const BAD_IMPORTS: readonly Case[] = [
   ['cli imports control', 'src/cli/a.ts', "import { c } from '../control/x.ts'\nc()"],
   ['cli imports kernel', 'src/cli/b.ts', "import { c } from '../kernel/libc.ts'\nc()"],
   ['cli imports the api beside its contract', 'src/cli/c.ts', "import { s } from '../api/server.ts'\ns()"],
+  [
+    'the doctor command imports another room of control',
+    'src/cli/doctor.ts',
+    "import { c } from '../control/config/load.ts'\nc()",
+  ],
   ['web imports control', 'web/a.ts', "import { c } from '../src/control/x.ts'\nc()"],
   ['web imports the api beside its contract', 'web/b.ts', "import { s } from '../src/api/server.ts'\ns()"],
   ['traffic imports koffi', 'src/traffic/f.ts', "import koffi from 'koffi'\nkoffi.load(null)"],
@@ -58,6 +63,7 @@ const GOOD_IMPORTS: readonly Case[] = [
     'src/cli/good.ts',
     "import { s } from '../api/contract.ts'\nimport '../main.ts'\ns()",
   ],
+  ['the demo command imports its own room', 'src/cli/demo.ts', "import { d } from '../control/demo/demo.ts'\nd()"],
   ['web imports the contract', 'web/good.ts', "import { s } from '../src/api/contract.ts'\ns()"],
 ]
 

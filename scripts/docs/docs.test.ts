@@ -85,7 +85,10 @@ function problemOfCommand(program: ReturnType<typeof makeProgram>, words: readon
   const flags = (name.startsWith('-') ? words : rest)
     .filter((word) => /^--?[a-zA-Z]/.test(word))
     .map((word) => word.split('=')[0])
-  const unknown = flags.find((flag) => !EVERYWHERE.includes(flag) && !command.options.some((option) => option.is(flag)))
+  const unknown = flags.find(
+    (flag) =>
+      !EVERYWHERE.includes(flag) && !command.options.some((option) => [option.short, option.long].includes(flag)),
+  )
   return unknown && `there is no option ${unknown}`
 }
 

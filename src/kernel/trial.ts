@@ -1,0 +1,97 @@
+/**
+ * Tries the kernel's calls that the linux engine stands on: a filter (seccomp), an emulated kernel or a limit can
+ * take any of them away. Importing this loads native code; callers import it when they know that it can be.
+ */
+import { Epoll } from './epoll.ts'
+import * as libc from './libc.ts'
+import type { Fd } from './libc.ts'
+import { PipePool } from './pipe-pool.ts'
+import { nativeSocketAddress, SocketAddressSlot } from './socket-address.ts'
+import { wake } from './wake.ts'
+
+/** F_GETPIPE_SZ [linux/fcntl.h] */
+const F_GETPIPE_SZ = 1032
+const TRIAL_BYTES = 4096
+const DEADLINE_MS = 1000
+
+/** Throws when an event doesn't come through an epoll set. */
+export function tryEpoll(): void {
+  const epoll = new Epoll()
+  const eventFd = checked('eventfd', libc.eventfd(0, libc.EFD.nonblock | libc.EFD.cloexec))
+  try {
+    const error = epoll.add(eventFd, libc.EPOLL.in, 7)
+    if (error !== 0) throw new Error(`epoll_ctl: ${libc.errnoName(error)}`)
+    wake(eventFd)
+    if (epoll.wait(DEADLINE_MS) !== 1 || epoll.key(0) !== 7) throw new Error('epoll_wait: the event did not come')
+  } finally {
+    libc.close(eventFd)
+    epoll.close()
+  }
+}
+
+/** Sends bytes over loopback TCP through a pipe and back; returns the size of pipe that the kernel gave. */
+export function trySplice(): { readonly pipeBytes: number } {
+  const pipe = new PipePool(1).take()
+  if (pipe === undefined) throw new Error(`pipe2: ${libc.errnoName(libc.errno())}`)
+  const open: Fd[] = [pipe.readFd, pipe.writeFd]
+  try {
+    const [client, server] = connectedPair(open)
+    spliceThere(client, server, pipe.readFd, pipe.writeFd)
+    return { pipeBytes: libc.fcntl(pipe.writeFd, F_GETPIPE_SZ, 0) }
+  } finally {
+    for (const fd of open) libc.close(fd)
+  }
+}
+
+/** Two ends of one loopback connection; every fd goes into `open`, whose owner closes them. */
+function connectedPair(open: Fd[]): [client: Fd, server: Fd] {
+  const owned = (call: string, result: number): Fd => {
+    const fd = checked(call, result)
+    open.push(fd)
+    return fd
+  }
+  const type = libc.SOCK.stream | libc.SOCK.cloexec
+  const listener = owned('socket', libc.socket(libc.AF.inet, type, 0))
+  const any = nativeSocketAddress({ family: 4, address: '127.0.0.1', port: 0 })
+  checked('bind', libc.bind(listener, any.at, any.bytes))
+  checked('listen', libc.listen(listener, 1))
+  const bound = new SocketAddressSlot()
+  bound.reset()
+  checked('getsockname', libc.getsockname(listener, bound.at, bound.lengthAt))
+  const client = owned('socket', libc.socket(libc.AF.inet, type, 0))
+  const target = nativeSocketAddress({ family: 4, address: '127.0.0.1', port: bound.port })
+  checked('connect', libc.connect(client, target.at, target.bytes))
+  const peer = new SocketAddressSlot()
+  peer.reset()
+  return [client, owned('accept4', libc.accept4(listener, peer.at, peer.lengthAt, libc.SOCK.cloexec))]
+}
+
+function spliceThere(client: Fd, server: Fd, pipeRead: Fd, pipeWrite: Fd): void {
+  const sent = new Uint8Array(TRIAL_BYTES).fill(0x54)
+  const received = new Uint8Array(TRIAL_BYTES)
+  const flags = libc.SPLICE_F.move | libc.SPLICE_F.nonblock
+  checked('send', libc.send(client, libc.addressOf(sent), TRIAL_BYTES, libc.MSG.nosignal))
+  inFull('splice to a pipe', (done) => libc.splice(server, 0, pipeWrite, 0, TRIAL_BYTES - done, flags))
+  inFull('splice from a pipe', (done) => libc.splice(pipeRead, 0, server, 0, TRIAL_BYTES - done, flags))
+  const at = libc.addressOf(received)
+  inFull('recv', (done) => libc.recv(client, at + done, TRIAL_BYTES - done, libc.MSG.dontwait))
+  if (Buffer.compare(sent, received) !== 0) throw new Error('splice: other bytes came out than went in')
+}
+
+/** Repeats a call that moves up to what is left, while it would block. */
+function inFull(call: string, move: (done: number) => number): void {
+  const deadlineMs = performance.now() + DEADLINE_MS
+  let done = 0
+  while (done < TRIAL_BYTES) {
+    const moved = move(done)
+    if (moved > 0) done += moved
+    else if (moved === 0) throw new Error(`${call}: the stream ended`)
+    else if (libc.errno() !== libc.E.EAGAIN) throw new Error(`${call}: ${libc.errnoName(libc.errno())}`)
+    else if (performance.now() > deadlineMs) throw new Error(`${call}: no bytes within ${DEADLINE_MS} ms`)
+  }
+}
+
+function checked(call: string, result: number): number {
+  if (result < 0) throw new Error(`${call}: ${libc.errnoName(libc.errno())}`)
+  return result
+}
