@@ -85,7 +85,7 @@ export function formatPath(path: ConfigPath): string {
   return path
     .map((step, i) => {
       if (typeof step === 'number') return `[${step}]`
-      const shown = /^[\w$-]{1,40}$/.test(step) ? step : showValue(step)
+      const shown = /^[\w$<-]{1,40}$/.test(step) ? step : showValue(step)
       return i === 0 ? shown : `.${shown}`
     })
     .join('')

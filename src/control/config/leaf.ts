@@ -18,7 +18,7 @@ export interface LeafMeta {
   readonly [keyword: string]: unknown
 }
 
-type Leaf<Value> = z.ZodPipe<z.ZodAny, z.ZodTransform<Awaited<Value>, unknown>>
+type Leaf<Value> = z.ZodPipe<z.ZodAny, z.ZodTransform<Awaited<Value>>>
 
 /** A value read from text by `readText`. */
 export function leaf<Value>(readText: (text: string) => Reading<Value>, meta: LeafMeta): Leaf<Value> {
@@ -28,15 +28,17 @@ export function leaf<Value>(readText: (text: string) => Reading<Value>, meta: Le
     context.issues.push({ code: 'custom', input, message: reading.problem, params: { code: reading.code } })
     return z.NEVER
   })
-  return schema.meta(meta as Record<string, unknown>) as unknown as Leaf<Value>
+  return schema.meta({ ...meta })
 }
 
 function readInput<Value>(input: unknown, readText: (text: string) => Reading<Value>): Reading<Value> {
   if (input === undefined) return unread('E_CONFIG_MISSING', 'is missing')
   if (input === null) return unread('E_CONFIG_MISSING', 'has no value; give it one, or take the key out')
   if (Array.isArray(input)) return unread('E_CONFIG_TYPE', 'is a list; expected a single value')
-  if (typeof input === 'object') return unread('E_CONFIG_TYPE', 'is a mapping; expected a single value')
-  return readText(String(input))
+  // The defaults of the schema, and one day JSON, have real numbers and booleans.
+  if (typeof input === 'number' || typeof input === 'boolean') return readText(String(input))
+  if (typeof input !== 'string') return unread('E_CONFIG_TYPE', 'is a mapping; expected a single value')
+  return readText(input)
 }
 
 export interface DurationBounds {
@@ -99,7 +101,7 @@ export function countOrAuto(min: number, max: number, description: string): Leaf
       if (text === 'auto') return read('auto')
       const count = /^\d{1,12}$/.test(text) ? Number(text) : Number.NaN
       if (count >= min && count <= max) return read(count)
-      return unread('E_CONFIG_VALUE', `is out of range; expected a whole number from ${min} to ${max}, or auto`)
+      return unread('E_CONFIG_VALUE', `is not a whole number from ${min} to ${max}, or auto`)
     },
     { type: ['string', 'integer'], pattern: '^[0-9]+$|^auto$', minimum: min, maximum: max, description },
   )
