@@ -24,7 +24,7 @@ export const USAGE = `npm run bench -- [options]
   --only LIST      measures: ${ALL_MEASURES.map((measure) => measure.name).join(',')}
                    (default: all but ${ONLY_WHEN_NAMED.join(',')})
   --peers LIST     ${ALL_PEERS.map((peer) => peer.name).join(',')} (default: all)
-  --pin HOW        split: proxy, origin and load on CPUs of their own, as far as there are any; none (default)
+  --pin HOW        split: proxy, origin and load on CPUs of their own, as far as there are any (default); none
   --quick          2 rounds of 1 second: to see that it works, not to compare
   --json FILE      write results with all samples
   --write-readme   write bench/results/latest.json and the table in bench/README.md
@@ -44,7 +44,7 @@ export function readOptions(argv: readonly string[]): Options | undefined {
       seconds: { type: 'string' },
       only: { type: 'string' },
       peers: { type: 'string' },
-      pin: { type: 'string', default: 'none' },
+      pin: { type: 'string', default: 'split' },
       quick: { type: 'boolean', default: false },
       json: { type: 'string' },
       'write-readme': { type: 'boolean', default: false },

@@ -1,5 +1,5 @@
 /** A 100 MB file over 4 connections: what it costs to move many bytes one way. */
-import { portTo, type Lab } from '../run/lab.ts'
+import { peersIn, portTo, type Lab } from '../run/lab.ts'
 import { BULK_PATH } from '../run/origin.ts'
 import { loadHttp } from './http-load.ts'
 import type { Measure, Preparation, Row } from './measure.ts'
@@ -8,7 +8,7 @@ const CONNECTIONS = 4
 
 async function prepare(lab: Lab): Promise<Preparation> {
   const rows: Row[] = []
-  for (const [peer, proxy] of lab.proxies) {
+  for (const { peer, proxy } of peersIn(lab, 'bulk')) {
     const load = { port: portTo(proxy, lab.origin.plainPort), path: BULK_PATH, connections: CONNECTIONS }
     const round = async (seconds: number) => {
       const report = await loadHttp(lab, proxy, load, seconds)
@@ -19,7 +19,7 @@ async function prepare(lab: Lab): Promise<Preparation> {
         cpuShare: report.proxyCpuSeconds / report.seconds,
       }
     }
-    rows.push({ name: peer, peer, round })
+    rows.push({ name: peer.name, peer: peer.name, round })
   }
   return { rows }
 }

@@ -9,5 +9,5 @@ export const kept: Measure = {
   needs: ['wrk'],
   metrics: rateMetrics('requests'),
   warmUpSeconds: 1,
-  prepare: (lab) => prepareSmallRequests(lab, false),
+  prepare: (lab) => prepareSmallRequests(lab, 'kept', false),
 }

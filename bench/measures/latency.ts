@@ -1,7 +1,7 @@
 /** What a proxy adds to the time of one small message while it is at about half of what it can carry. */
 import { fileURLToPath } from 'node:url'
 import type { ConstantRateLoad, ConstantRateReport } from '../load/constant-rate.ts'
-import { portTo, type Lab, type RunningPeer } from '../run/lab.ts'
+import { peersIn, portTo, type Lab, type RunningPeer } from '../run/lab.ts'
 import { cpuSeconds } from '../run/process-cost.ts'
 import { runToEnd } from '../run/processes.ts'
 import { median } from '../run/statistics.ts'
@@ -17,9 +17,9 @@ const HALF = 0.5
 async function prepare(lab: Lab, earlier: readonly MeasureResult[]): Promise<Preparation> {
   const { ratePerSecond, words } = chooseRate(earlier)
   const rows: Row[] = []
-  for (const [peer, proxy] of lab.proxies) {
+  for (const { peer, proxy } of peersIn(lab, 'latency')) {
     const round = (seconds: number) => loadAtRate(lab, proxy, ratePerSecond, seconds)
-    rows.push({ name: peer, peer, round })
+    rows.push({ name: peer.name, peer: peer.name, round })
   }
   return { rows, notes: [words] }
 }

@@ -1,5 +1,5 @@
 /** New connections with one log line for each, written to a place that keeps nothing (/dev/null). */
-import { portTo, startPeer, type Lab } from '../run/lab.ts'
+import { peersIn, portTo, startPeer, type Lab } from '../run/lab.ts'
 import { SMALL_PATH } from '../run/origin.ts'
 import { loadHttp, rateMetrics, SMALL_LOAD_CONNECTIONS } from './http-load.ts'
 import type { Measure, Preparation, Row } from './measure.ts'
@@ -7,7 +7,7 @@ import type { Measure, Preparation, Row } from './measure.ts'
 async function prepare(lab: Lab): Promise<Preparation> {
   const rows: Row[] = []
   const closers: (() => Promise<void>)[] = []
-  for (const peer of lab.peers) {
+  for (const { peer } of peersIn(lab, 'logs')) {
     if (peer.launch === undefined) continue
     const { dir, placement, origin } = lab
     const wanted = [{ header: 'none' as const, upstreamPort: origin.plainPort }]

@@ -29,6 +29,8 @@ export interface RowResult {
   readonly comparedWith?: string | undefined
   /** By metric, one value a round. */
   readonly samples: Record<string, number[]>
+  /** Rounds that others on the machine disturbed every time they were tried. */
+  disturbedRounds: number
   failure?: string
 }
 

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { HolderAnswer, HolderCommand } from '../load/holder.ts'
 import { BenchFailure } from '../run/failure.ts'
-import { portTo, startPeer, type Lab } from '../run/lab.ts'
+import { peersIn, portTo, startPeer, type Lab } from '../run/lab.ts'
 import type { Peer } from '../peers/peer.ts'
 import { freePort } from '../run/ports.ts'
 import { userMemoryBytes } from '../run/process-cost.ts'
@@ -27,9 +27,13 @@ async function prepare(lab: Lab): Promise<Preparation> {
   const upstreamPort = await freePort()
   const options = { label: 'holder', dir: lab.dir, cpus: lab.placement.load, channel: true }
   const holder = start([process.execPath, HOLDER, String(upstreamPort)], options)
-  const rows: Row[] = lab.peers
-    .filter((peer) => peer.launch !== undefined)
-    .map((peer) => ({ name: peer.name, peer: peer.name, round: () => measureOnce(lab, peer, holder, upstreamPort) }))
+  const rows: Row[] = peersIn(lab, 'memory')
+    .filter(({ peer }) => peer.launch !== undefined)
+    .map(({ peer }) => ({
+      name: peer.name,
+      peer: peer.name,
+      round: () => measureOnce(lab, peer, holder, upstreamPort),
+    }))
   return { rows, close: () => holder.stop() }
 }
 

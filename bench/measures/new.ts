@@ -9,5 +9,5 @@ export const newConnections: Measure = {
   needs: ['wrk'],
   metrics: rateMetrics('connections'),
   warmUpSeconds: 1,
-  prepare: (lab) => prepareSmallRequests(lab, true),
+  prepare: (lab) => prepareSmallRequests(lab, 'new', true),
 }

@@ -1,6 +1,6 @@
 /** What the PROXY header costs each proxy: its rows with a header against its own row without. */
 import type { Header } from '../peers/peer.ts'
-import { originPort, portTo, type Lab, type RunningPeer } from '../run/lab.ts'
+import { originPort, peersIn, portTo, type Lab, type RunningPeer } from '../run/lab.ts'
 import { SMALL_PATH } from '../run/origin.ts'
 import { loadHttp, SMALL_LOAD_CONNECTIONS } from './http-load.ts'
 import type { Measure, Preparation, Row, Sample } from './measure.ts'
@@ -16,9 +16,8 @@ const HEADERS_BY_PREFERENCE: readonly Header[] = ['v2', 'v2-tlvs', 'v1']
 
 async function prepare(lab: Lab): Promise<Preparation> {
   const rows: Row[] = []
-  for (const peer of lab.peers) {
+  for (const { peer, proxy } of peersIn(lab, 'proxy')) {
     if (peer.launch === undefined) continue
-    const proxy = lab.proxies.get(peer.name) as RunningPeer
     const raw = `${peer.name}, ${HEADER_WORDS.none}`
     rows.push({ name: raw, peer: peer.name, comparedWith: raw, round: roundOf(lab, proxy, 'none') })
     const hasV2 = peer.headers.includes('v2')

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { portTo, type Lab, type RunningPeer } from '../run/lab.ts'
+import { peersIn, portTo, type Lab, type RunningPeer } from '../run/lab.ts'
 import { SMALL_PATH } from '../run/origin.ts'
 import { processTree } from '../run/process-cost.ts'
 import { start } from '../run/processes.ts'
@@ -40,9 +40,9 @@ const SAME_AS: Record<string, string> = {
 
 async function prepare(lab: Lab): Promise<Preparation> {
   const rows: Row[] = []
-  for (const [peer, proxy] of lab.proxies) {
+  for (const { peer, proxy } of peersIn(lab, 'syscalls')) {
     if (proxy.running === undefined) continue
-    rows.push({ name: peer, peer, round: (seconds) => countCalls(lab, proxy, seconds) })
+    rows.push({ name: peer.name, peer: peer.name, round: (seconds) => countCalls(lab, proxy, seconds) })
   }
   return { rows }
 }

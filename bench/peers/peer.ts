@@ -1,6 +1,6 @@
 /** What the bench knows of a proxy: how to start one from a list of routes. One file per proxy in this folder. */
 
-export type PeerName = 'direct' | 'haproxy' | 'nginx' | 'tidegate' | 'tidegate-node'
+export type PeerName = 'direct' | 'haproxy' | 'haproxy-splice' | 'nginx' | 'tidegate' | 'tidegate-node'
 
 /** What a route sends before the client's bytes; `v2-tlvs` is v2 with CRC32C and UNIQUE_ID. */
 export type Header = 'none' | 'v1' | 'v2' | 'v2-tlvs'
@@ -24,6 +24,8 @@ export interface Peer {
   /** Programs that must be on the PATH. */
   readonly needs: readonly string[]
   readonly headers: readonly Header[]
+  /** Takes part in these measures only. */
+  readonly onlyIn?: readonly string[]
   /** Every proxy carries traffic with one thread. `undefined`: clients go to the upstream by themselves. */
   readonly launch: ((routes: readonly Route[], connectionLog: boolean) => Launch) | undefined
 }

@@ -34,6 +34,12 @@ function rowsOf(result: MeasureResult): object[] {
         { ...summarize(samples), ...(ratio && { against: base.name, ratio: ratio.median, ratios: ratio.samples }) },
       ]
     })
-    return { name: row.name, peer: row.peer, failure: row.failure, metrics: Object.fromEntries(metrics) }
+    return {
+      name: row.name,
+      peer: row.peer,
+      failure: row.failure,
+      disturbedRounds: row.disturbedRounds,
+      metrics: Object.fromEntries(metrics),
+    }
   })
 }

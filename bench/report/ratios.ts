@@ -5,7 +5,7 @@
 import type { MeasureResult, Metric, RowResult } from '../measures/measure.ts'
 import { summarize, type Summary } from '../run/statistics.ts'
 
-/** Whom `row` is compared with in `metric`: its own base row, else the better one of HAProxy and nginx. */
+/** Whom `row` is compared with in `metric`: its own base row, else the best one of HAProxy and nginx. */
 export function baseRow(result: MeasureResult, row: RowResult, metric: Metric): RowResult | undefined {
   if (row.comparedWith !== undefined) return result.rows.find((each) => each.name === row.comparedWith)
   if (row.peer === 'direct') return undefined
@@ -13,7 +13,7 @@ export function baseRow(result: MeasureResult, row: RowResult, metric: Metric): 
 }
 
 export function betterPeer(result: MeasureResult, metric: Metric): RowResult | undefined {
-  const peers = result.rows.filter((row) => row.peer === 'haproxy' || row.peer === 'nginx')
+  const peers = result.rows.filter((row) => ['haproxy', 'haproxy-splice', 'nginx'].includes(row.peer))
   const withSamples = peers.filter((row) => (row.samples[metric.key] ?? []).length > 0)
   const best = (row: RowResult) => summarize(row.samples[metric.key]).median * (metric.better === 'more' ? -1 : 1)
   return withSamples.toSorted((a, b) => best(a) - best(b))[0]

@@ -86,6 +86,12 @@ async function startEcho(dir: string, cpus: string | undefined): Promise<number>
   return port
 }
 
+/** The peers that take part in a measure, each with its running process. */
+export function peersIn(lab: Lab, measureName: string): readonly { peer: Peer; proxy: RunningPeer }[] {
+  const taking = lab.peers.filter((peer) => peer.onlyIn === undefined || peer.onlyIn.includes(measureName))
+  return taking.map((peer) => ({ peer, proxy: lab.proxies.get(peer.name) as RunningPeer }))
+}
+
 /** Where clients of this proxy connect to reach that upstream. */
 export function portTo(proxy: RunningPeer, upstreamPort: number, header: Header = 'none'): number {
   const route = proxy.routes.find((each) => each.upstreamPort === upstreamPort && each.header === header)

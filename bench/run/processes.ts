@@ -4,7 +4,7 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { closeSync, openSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { BenchFailure } from './failure.ts'
 
 export interface StartOptions {
@@ -96,7 +96,7 @@ export async function runToEnd(command: readonly string[], cpus: string | undefi
   running.delete(self)
   if (code === 0) return stdout
   const why = code === null ? `did not end within ${limitMs / 1000} s` : `ended with ${code}`
-  throw new BenchFailure(`${command.join(' ')} ${why}: ${(stderr || stdout).slice(-1000).trim()}`)
+  throw new BenchFailure(`${basename(file)} ${why}: ${(stderr || stdout).slice(-1000).trim()}`)
 }
 
 function pinned(command: readonly string[], cpus: string | undefined): readonly string[] {
