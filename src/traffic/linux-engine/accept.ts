@@ -77,7 +77,8 @@ function begin(loop: Loop, open: OpenListener, connection: Connection, fd: Fd): 
   connection.client.flags = FLAG.writable
   noteClient(loop, connection)
   const at = connection.slot * NUMBERS
-  loop.pool.numbers.fill(0, at, at + NUMBERS)
+  // A loop: fill() is a call out of the compiled code.
+  for (let i = at; i < at + NUMBERS; i++) loop.pool.numbers[i] = 0
   loop.pool.numbers[at + NUMBER.startedMs] = loop.nowMs
   loop.pool.numbers[at + NUMBER.connectMs] = -1
   loop.pool.numbers[at + NUMBER.firstByteMs] = -1

@@ -86,8 +86,11 @@ function turn(loop: Loop, wakeFd: number, due: (connection: Connection) => void)
   loop.nowMs = monotonicMs()
   loop.busySinceMs = performance.now()
   loop.counters.worker[WORKER.loopTurns] += 1
+  // Taken before the events: what is left unfinished in this turn waits for the next one.
+  const unfinished = loop.takeUnfinished()
   for (let i = 0; i < events; i++) dispatch(loop, loop.epoll.key(i), loop.epoll.events(i), wakeFd)
-  if (loop.unfinished.length > 0) finishUnfinished(loop)
+  for (let i = 0; i < unfinished.length; i++) guarded(loop, unfinished[i].connection, 0, resume)
+  unfinished.length = 0
   loop.wheel.advance(loop.nowMs, due)
   resumeAccepting(loop)
   loop.pool.recycle()
@@ -96,7 +99,7 @@ function turn(loop: Loop, wakeFd: number, due: (connection: Connection) => void)
 }
 
 function waitMs(loop: Loop): number {
-  if (loop.unfinished.length > 0) return 0
+  if (loop.hasUnfinished) return 0
   const untilNextMs = loop.wheel.untilNextMs(loop.nowMs)
   if (loop.pausedUntilMs === 0) return untilNextMs
   const untilResumeMs = Math.max(1, Math.ceil(loop.pausedUntilMs - loop.nowMs))
@@ -140,12 +143,6 @@ function resumeHalf(loop: Loop, half: Half): void {
   if (half.connection.stage !== STAGE.relay || !half.has(FLAG.unfinished)) return
   half.flags &= ~FLAG.unfinished
   pump(loop, half)
-}
-
-function finishUnfinished(loop: Loop): void {
-  const halves = loop.unfinished
-  loop.unfinished = []
-  for (const half of halves) guarded(loop, half.connection, 0, resume)
 }
 
 const wakeCount = new BigUint64Array(1)

@@ -39,8 +39,9 @@ export class Loop {
   /** Every read goes here first, behind room for a PROXY header. */
   readonly buffer = new Uint8Array(WRITTEN_HEADER_BYTES_MAX + SPILL_BYTES_MAX)
   readonly bufferAt = addressOf(this.buffer)
-  /** Halves that used up their budget with bytes left: edge-triggered epoll does not name them again. */
-  unfinished: Half[] = []
+  /** Halves that are gone on with in the next turn: edge-triggered epoll does not name them again. Two lists in turn, so that none is made anew. */
+  #unfinished: Half[] = []
+  #unfinishedBefore: Half[] = []
   listeners: OpenListener[] = []
   logConnections: LogConnections
   /** Read once per turn. */
@@ -72,7 +73,19 @@ export class Loop {
   comeBackTo(half: Half): void {
     if (half.has(FLAG.unfinished)) return
     half.flags |= FLAG.unfinished
-    this.unfinished.push(half)
+    this.#unfinished.push(half)
+  }
+
+  get hasUnfinished(): boolean {
+    return this.#unfinished.length > 0
+  }
+
+  /** The halves to go on with in this turn; the caller empties the list. */
+  takeUnfinished(): Half[] {
+    const taken = this.#unfinished
+    this.#unfinished = this.#unfinishedBefore
+    this.#unfinishedBefore = taken
+    return taken
   }
 
   tell(event: WorkerEvent): void {
