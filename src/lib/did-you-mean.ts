@@ -2,6 +2,7 @@
 
 /** Longer words are not compared: the distance costs their product, and nobody means them. */
 const WORD_LENGTH_MAX = 64
+const PREFIX_LENGTH_MIN = 3
 
 /** The nearest known word, or undefined when none is near. Case, `-` and `_` count for nothing: `idle_timeout` is `idleTimeout`. */
 export function didYouMean(word: string, known: readonly string[]): string | undefined {
@@ -19,10 +20,13 @@ export function didYouMean(word: string, known: readonly string[]): string | und
   return best ?? onlyPrefixed(plainWord, known)
 }
 
-/** `conn` is far from `connections` by distance, but if it begins only one known word it is meant. */
+/** `conn` is far from `connections` by distance, and `warning` from `warn`, but one begins the other and no other known word. */
 function onlyPrefixed(plainWord: string, known: readonly string[]): string | undefined {
-  if (plainWord.length < 3) return undefined
-  const found = known.filter((candidate) => plain(candidate).startsWith(plainWord))
+  const found = known.filter((candidate) => {
+    const plainCandidate = plain(candidate)
+    const shorter = Math.min(plainWord.length, plainCandidate.length)
+    return shorter >= PREFIX_LENGTH_MIN && plainWord.slice(0, shorter) === plainCandidate.slice(0, shorter)
+  })
   return found.length === 1 ? found[0] : undefined
 }
 

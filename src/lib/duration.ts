@@ -19,7 +19,7 @@ export function parseDuration(text: string): Parsed<number> {
 
 function explainDuration(text: string): string {
   if (/^\d+$/.test(text)) return `has no unit; write ${text}s for seconds, or use one of ms, s, m, h, d`
-  if (/^-/.test(text)) return 'is negative; expected a duration such as 250ms, 5s, 10m or 8h'
+  if (text.startsWith('-')) return 'is negative; expected a duration such as 250ms, 5s, 10m or 8h'
   if (/^\d+[.,]\d+\s*[a-z]+$/i.test(text)) return 'has a fraction; use a smaller unit, such as 1500ms for 1.5 seconds'
   if (/^(\d+(ms|s|m|h|d)){2,}$/.test(text)) return 'mixes units; use one, such as 90m for 1 hour 30 minutes'
   if (/^\d+\s+[a-z]+$/i.test(text))

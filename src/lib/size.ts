@@ -21,7 +21,7 @@ function explainSize(text: string): string {
   const decimal = /^(\d+)\s*([kmg])i?b?$/i.exec(text)
   if (decimal !== null)
     return `has an unclear unit; write ${decimal[1]}${decimal[2].toUpperCase()}iB for powers of 1024`
-  if (/^-/.test(text)) return 'is negative; expected a size such as 1400, 64KiB or 1MiB'
+  if (text.startsWith('-')) return 'is negative; expected a size such as 1400, 64KiB or 1MiB'
   return 'is not a size; expected a whole number of bytes, or one with a unit, such as 64KiB or 1MiB'
 }
 

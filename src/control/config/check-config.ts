@@ -8,11 +8,13 @@ import type { ConfigSource } from './config-tree.ts'
 import type { ConfigProblem } from './problem.ts'
 import { NO_ADDRESSES } from './upstream-ips.ts'
 
-export function checkConfig(config: Config, source: ConfigSource): ConfigProblem[] {
+/** `isWhole` is false where wrong parts were taken out before. */
+export function checkConfig(config: Config, source: ConfigSource, isWhole: boolean): ConfigProblem[] {
   return [
     ...checkNames(config, source),
     ...checkListeners(config, source),
-    ...checkSourceFamilies(config, NO_ADDRESSES),
+    // A source address with a typo must not be missed a second time.
+    ...(isWhole ? checkSourceFamilies(config, NO_ADDRESSES) : []),
     ...checkLoops(config, NO_ADDRESSES),
   ]
 }

@@ -81,20 +81,15 @@ function backTrack(
 }
 
 function loopProblem(upstream: UpstreamConfig, way: readonly ServiceConfig[]): ConfigProblem {
-  const through =
-    way.length === 1
-      ? 'is a listener of its own service'
-      : `leads back to its own service through ${way
-          .slice(0, -1)
-          .map(({ name }) => name)
-          .join(', ')}`
-  const value = showValue(
-    upstream.host.includes(':') ? `[${upstream.host}]:${upstream.port}` : `${upstream.host}:${upstream.port}`,
-  )
+  const others = way.slice(0, -1).map(({ name }) => name)
+  const isOwn = others.length === 0
+  const through = isOwn
+    ? 'is a listener of its own service'
+    : `leads back to its own service through ${others.join(', ')}`
   return {
     code: 'E_CONFIG_LOOP',
     ...upstream.at,
-    value,
+    value: showValue(upstream.text),
     message: `${through}; every connection would go round without end`,
   }
 }

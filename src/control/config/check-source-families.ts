@@ -18,7 +18,7 @@ export function checkSourceFamilies(config: Config, addresses: ResolvedAddresses
         {
           code: 'E_CONFIG_SOURCE_FAMILY',
           ...upstream.at,
-          value: showValue(`${upstream.host}:${upstream.port}`),
+          value: showValue(upstream.text),
           message,
         },
       ]

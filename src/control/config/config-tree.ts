@@ -30,6 +30,8 @@ export interface ScalarNode extends NodeBase {
 export interface ListNode extends NodeBase {
   readonly kind: 'list'
   readonly items: readonly ConfigNode[]
+  /** Where each item stood before others were taken out; absent when none was. */
+  readonly positions?: readonly number[]
 }
 
 export interface MapNode extends NodeBase {
@@ -64,15 +66,15 @@ export interface Found {
 /** Follows a path as far as the tree goes: `upstreams[0].address` ends at the text where the short form is used. */
 export function findNode(root: ConfigNode, path: ConfigPath): Found {
   let node = root
-  for (const [depth, step] of path.entries()) {
+  const followed: (string | number)[] = []
+  for (const step of path) {
     const child = childOf(node, step)
-    if (child === undefined) {
-      const missing = node.kind === 'map'
-      return { node, key: formatPath(path.slice(0, missing ? depth + 1 : depth)), missing }
-    }
+    if (child === undefined && node.kind === 'map') return { node, key: formatPath([...followed, step]), missing: true }
+    if (child === undefined) break
+    followed.push(node.kind === 'list' ? (node.positions?.[Number(step)] ?? step) : step)
     node = child
   }
-  return { node, key: formatPath(path), missing: false }
+  return { node, key: formatPath(followed), missing: false }
 }
 
 export function childOf(node: ConfigNode, step: string | number): ConfigNode | undefined {
@@ -109,9 +111,10 @@ export class ConfigSource {
   }
 
   placeOfKey(path: ConfigPath, key: string): ConfigPlace {
+    const found = findNode(this.root, [...path, key])
     const { node } = findNode(this.root, path)
     const offset = node.kind === 'map' ? node.entries.get(key)?.keyOffset : undefined
-    return this.#placeAt(offset ?? node.offset, formatPath([...path, key]))
+    return this.#placeAt(offset ?? node.offset, found.key)
   }
 
   /** A problem with the value at the path, showing it. */

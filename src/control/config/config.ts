@@ -64,6 +64,8 @@ export interface ListenConfig {
 export interface UpstreamConfig {
   /** The configured name, or the address as written. */
   readonly name: string
+  /** The address as written. */
+  readonly text: string
   /** An IP address in canonical text without brackets, or a hostname in lower case. */
   readonly host: string
   readonly port: number

@@ -5,6 +5,7 @@ import { formatIp, parseIp } from '../../lib/ip.ts'
 /** `expected` names what fits, such as `IP:PORT`. */
 export function explainIp(text: string, expected: string): string {
   if (text.includes('%') && isIPv6(text)) return 'has a zone (%…); link-local addresses with zones are not supported'
+  if (/^[\d.]+:\d*$/.test(text)) return `has a port; expected ${expected}`
   const parts = text.split('.')
   const isDotted = parts.length > 1 && parts.every((part) => /^\d+$/.test(part))
   if (isDotted && parts.length !== 4) return `has ${parts.length} numbers; an IPv4 address has 4, such as 192.0.2.1`
@@ -14,7 +15,7 @@ export function explainIp(text: string, expected: string): string {
     // 010 is 8 to some systems and 10 to others; a list that means one must not be read as the other.
     return `has leading zeros, which some systems read as octal; write ${parts.map(Number).join('.')}`
   }
-  if (/^[0-9a-fA-F:.]*:[0-9a-fA-F:.]*$/.test(text)) return `is not a valid IPv6 address; expected ${expected}`
+  if (text.includes(':')) return `is not a valid IPv6 address; expected ${expected}`
   return `is not an IP address; expected ${expected}`
 }
 

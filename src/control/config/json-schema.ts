@@ -8,6 +8,7 @@ export interface JsonSchema {
   readonly type?: string | readonly string[]
   readonly description?: string
   readonly default?: unknown
+  readonly pattern?: string
   readonly enum?: readonly string[]
   readonly properties?: Readonly<Record<string, JsonSchema>>
   readonly required?: readonly string[]

@@ -33,7 +33,7 @@ export function leaf<Value>(readText: (text: string) => Reading<Value>, meta: Le
 
 function readInput<Value>(input: unknown, readText: (text: string) => Reading<Value>): Reading<Value> {
   if (input === undefined) return unread('E_CONFIG_MISSING', 'is missing')
-  if (input === null) return unread('E_CONFIG_MISSING', 'has no value; give it one, or take the key out')
+  if (input === null) return unread('E_CONFIG_MISSING', 'has no value')
   if (Array.isArray(input)) return unread('E_CONFIG_TYPE', 'is a list; expected a single value')
   // The defaults of the schema, and one day JSON, have real numbers and booleans.
   if (typeof input === 'number' || typeof input === 'boolean') return readText(String(input))

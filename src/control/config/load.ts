@@ -23,8 +23,8 @@ export function parseConfig(text: string, file: string, env: NodeJS.ProcessEnv):
   if (yaml.kind === 'failed') throw new ConfigError(yaml.problems)
   const { problems, rest } = validate(yaml.source)
   const config = rest === undefined ? undefined : makeConfig(rest.parsed, rest.source)
-  const checked = config === undefined ? [] : checkConfig(config, rest!.source)
-  const all = [...yaml.problems, ...problems, ...checked]
-  if (config === undefined || all.length > 0) throw new ConfigError(all)
+  const wrong = [...yaml.problems, ...problems]
+  if (config !== undefined) wrong.push(...checkConfig(config, rest!.source, wrong.length === 0))
+  if (config === undefined || wrong.length > 0) throw new ConfigError(wrong)
   return config
 }

@@ -24,6 +24,7 @@ function makeService(service: ParsedService, index: number, source: ConfigSource
     mode: service.mode,
     upstreams: service.upstreams.map(({ address, name }, i) => ({
       name: name ?? address.text,
+      text: address.text,
       host: address.host,
       port: address.port,
       hostIsIp: address.hostIsIp,
@@ -58,5 +59,5 @@ function socketOptions(both: SocketSide, side: SocketSide): SocketOptions {
     keepAliveMs: chosen.keepAlive,
     userTimeoutMs: chosen.userTimeout,
   }
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as SocketOptions
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
 }

@@ -2,7 +2,6 @@
 import { LineCounter, parseDocument } from 'yaml'
 import type { Document, YAMLError } from 'yaml'
 import { ConfigSource } from './config-tree.ts'
-import type { ConfigNode } from './config-tree.ts'
 import type { ConfigProblem, ConfigProblemCode } from './problem.ts'
 import { TreeBuilder } from './tree-builder.ts'
 
@@ -33,7 +32,7 @@ export function parseYaml(text: string, file: string, env: NodeJS.ProcessEnv): P
   })
   const root = builder.build((document as Document.Parsed).contents)
   if (root.kind === 'scalar' && root.text === undefined) return { kind: 'failed', problems: [emptyFile(file)] }
-  return { kind: 'tree', source: new ConfigSource(file, root as ConfigNode, lineOf), problems: builder.problems }
+  return { kind: 'tree', source: new ConfigSource(file, root, lineOf), problems: builder.problems }
 }
 
 function emptyFile(file: string): ConfigProblem {
@@ -69,10 +68,17 @@ function explainSyntax(error: YAMLError): string {
     case 'BLOCK_AS_IMPLICIT_KEY':
       return 'a second `key:` stands on this line; put it on a line of its own, or the value in quotes'
     case 'TAG_RESOLVE_FAILED':
-      return `${error.message}; tags are not used here, remove it`
+      return `${uncapitalised(error.message)}; tags are not used here, take it out`
+    case 'MISSING_CHAR':
+      if (/closing.*quote/.test(error.message)) return 'a quote that was opened before is not closed'
+      return uncapitalised(error.message)
     default:
-      return error.message.charAt(0).toLowerCase() + error.message.slice(1).trimEnd()
+      return uncapitalised(error.message)
   }
+}
+
+function uncapitalised(sentence: string): string {
+  return sentence.charAt(0).toLowerCase() + sentence.slice(1).trimEnd()
 }
 
 /** The ways addresses and variables collide with YAML's own signs. */

@@ -13,8 +13,9 @@ export function prune(node: ConfigNode, path: ConfigPath): ConfigNode | undefine
   if (child === undefined) return undefined
   const pruned = prune(child, rest)
   if (node.kind === 'list') {
-    const items = node.items.flatMap((item, i) => (i === step ? (pruned ?? []) : item))
-    return { ...node, items }
+    if (pruned !== undefined) return { ...node, items: node.items.with(Number(step), pruned) }
+    const positions = node.positions ?? node.items.map((_, i) => i)
+    return { ...node, items: node.items.toSpliced(Number(step), 1), positions: positions.toSpliced(Number(step), 1) }
   }
   if (node.kind !== 'map') return undefined
   const entries = new Map(node.entries)
@@ -53,7 +54,7 @@ export function pruneOrReplace(root: ConfigNode, path: ConfigPath, count: number
   }
   const value = standIn(service.offset, count)
   const whole = { ...service, entries: new Map(service.entries).set(String(key), { keyOffset: service.offset, value }) }
-  const items = services.items.map((item, i) => (i === index ? whole : item))
+  const items = services.items.with(Number(index), whole)
   const entry = root.entries.get('services')!
   return { ...root, entries: new Map(root.entries).set('services', { ...entry, value: { ...services, items } }) }
 }

@@ -5,6 +5,7 @@ import type { Network, SocketAddress } from '../../lib/ip.ts'
 import { explainIp, explainNetwork, isUnspecified, unconnectable } from './explain-address.ts'
 import { read, unread } from './reading.ts'
 import type { Reading } from './reading.ts'
+import { splitHostPort } from './split-host-port.ts'
 
 export interface ListenAddress {
   readonly text: string
@@ -82,52 +83,6 @@ export function readSourceAddress(text: string): Reading<SocketAddress> {
 export function readNetwork(text: string): Reading<Network> {
   const network = parseNetwork(text)
   return network === undefined ? unread('E_CONFIG_NETWORK', explainNetwork(text)) : read(network)
-}
-
-interface HostPort {
-  readonly host: string
-  readonly port: string
-  readonly bracketed: boolean
-}
-
-function splitHostPort(text: string, purpose: 'listen on' | 'connect to'): Reading<HostPort> {
-  const example = purpose === 'listen on' ? '0.0.0.0:443' : '203.0.113.10:443'
-  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) {
-    return unread('E_CONFIG_ADDRESS', `is a URL; expected an address and a port, such as ${example}`)
-  }
-  if (/^unix:|^[./@]/.test(text))
-    return unread('E_CONFIG_ADDRESS', 'is a path; Unix sockets are not supported, only TCP')
-  const bracketed = /^\[([^\]]*)\](?::(.*))?$/.exec(text)
-  if (bracketed !== null) {
-    if (bracketed[2] === undefined) return unread('E_CONFIG_PORT', `has no port; write ${text}:443`)
-    return read({ host: bracketed[1], port: bracketed[2], bracketed: true })
-  }
-  if (parseIp(text)?.length === 16)
-    return unread('E_CONFIG_ADDRESS', `has no port; write an IPv6 address in brackets: "[${text}]:443"`)
-  if (text.indexOf(':') !== text.lastIndexOf(':')) return unread('E_CONFIG_ADDRESS', explainColons(text))
-  const colon = text.indexOf(':')
-  if (colon === -1) {
-    if (/^\d+$/.test(text))
-      return unread(
-        'E_CONFIG_ADDRESS',
-        `is a port alone; write ${purpose === 'listen on' ? `"*:${text}" or 0.0.0.0:${text}` : `127.0.0.1:${text}`}`,
-      )
-    return unread('E_CONFIG_PORT', `has no port; write ${text === '' ? example : `${text}:443`}`)
-  }
-  if (colon === 0)
-    return unread(
-      'E_CONFIG_ADDRESS',
-      `has no address before the port; write ${purpose === 'listen on' ? `"*${text}" or 0.0.0.0${text}` : `127.0.0.1${text}`}`,
-    )
-  return read({ host: text.slice(0, colon), port: text.slice(colon + 1), bracketed: false })
-}
-
-/** More than one colon and no brackets: an IPv6 address whose end is not clear, or a mistake. */
-function explainColons(text: string): string {
-  const host = text.slice(0, text.lastIndexOf(':'))
-  if (parseIp(host)?.length === 16)
-    return `leaves open where the address ends; write "[${host}]${text.slice(host.length)}"`
-  return 'has too many colons; expected an address and a port, IPv6 in brackets: "[2001:db8::1]:443"'
 }
 
 function readPort(text: string, portMin: 0 | 1): Reading<number> {

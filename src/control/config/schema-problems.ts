@@ -38,7 +38,7 @@ function unknownKey(source: ConfigSource, path: ConfigPath, key: string): Config
     .map((step) => (typeof step === 'number' ? '[]' : step))
     .join('.')
     .replaceAll('.[]', '[]')
-  if (LATER_KEYS[group]?.includes(key) === true) {
+  if (LATER_KEYS[group]?.includes(key)) {
     const message = 'is not part of this version; take the key out'
     return { code: 'E_CONFIG_NOT_IN_THIS_VERSION', ...place, value: undefined, message }
   }
@@ -67,12 +67,14 @@ function expectationAt(path: ConfigPath): string {
 
 /** A missing value says what it should be, in the words of its description. */
 function withExpectation(message: string, path: ConfigPath): string {
-  if (message !== 'is missing') return message
+  if (message !== 'is missing' && message !== 'has no value') return message
   const schema = jsonSchemaAt(path)
-  if (schema?.enum !== undefined) return `is missing; expected ${listWords(schema.enum)}`
+  if (schema?.default !== undefined)
+    return `${message}; give it one, or take the key out for the default, ${String(schema.default)}`
+  if (schema?.enum !== undefined) return `${message}; expected ${listWords(schema.enum)}`
   return schema?.description === undefined
     ? message
-    : `is missing: ${lowerFirst(schema.description.replace(/\.$/, ''))}`
+    : `${message}: ${lowerFirst(schema.description.replace(/\.$/, ''))}`
 }
 
 function lowerFirst(text: string): string {
