@@ -1,0 +1,59 @@
+/** For unit tests: a node that carries no traffic, with two workers, services `web` and `mail`, and real shared memory. */
+import type { NodeState, NodeView } from '../../src/control/node-view.ts'
+import { BusyRatios } from '../../src/control/workers/busy-ratios.ts'
+import { SharedMemory } from '../../src/control/workers/shared-memory.ts'
+import type { Candidate, Service, Tables } from '../../src/traffic/tables.ts'
+
+export interface NodeForTest extends NodeView {
+  become: (state: NodeState) => void
+}
+
+export function nodeForTest(): NodeForTest {
+  let state: NodeState = 'ready'
+  const memory = new SharedMemory(2, { services: 2, upstreams: 3 }, 4)
+  const busy = new BusyRatios(memory.workers)
+  return {
+    version: '1.2.3',
+    startedAtMs: Date.UTC(2026, 10, 21),
+    engine: 'linux',
+    limits: { connectionsMax: 1000, pipesMax: 8, spillBytesMax: 1024, boundBy: 'file limit', warnings: [] },
+    memory,
+    busy,
+    state: () => state,
+    tables: () => TABLES,
+    logLinesDropped: () => 4,
+    become: (next) => {
+      state = next
+    },
+  }
+}
+
+function candidate(upstreamIndex: number, addressIndex: number, address: string): Candidate {
+  return { upstreamIndex, addressIndex, address: { family: 4, address, port: 443 } }
+}
+
+const TABLES: Tables = {
+  version: 7,
+  logConnections: 'all',
+  services: [
+    {
+      index: 0,
+      name: 'web',
+      mode: 'raw',
+      listeners: [{ index: 0, dualStack: true, address: { family: 6, address: '::', port: 443 } }],
+      upstreams: [
+        { index: 0, name: 'main' },
+        { index: 1, name: 'spare' },
+      ],
+      candidates: [candidate(0, 0, '203.0.113.10'), candidate(0, 1, '203.0.113.11'), candidate(1, 2, '203.0.113.20')],
+    } as unknown as Service,
+    {
+      index: 1,
+      name: 'mail',
+      mode: 'proxy-v2',
+      listeners: [{ index: 1, dualStack: false, address: { family: 4, address: '192.0.2.1', port: 25 } }],
+      upstreams: [{ index: 2, name: 'smtp' }],
+      candidates: [candidate(2, 3, '203.0.113.30')],
+    } as unknown as Service,
+  ],
+}
