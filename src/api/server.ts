@@ -87,7 +87,10 @@ function makeServer(node: NodeView, metrics: MetricsPage): Server {
       connectionsCheckingInterval: 1_000,
     },
     (request, response) => {
-      void answer(request, node, metrics).then((result) => send(response, request, result))
+      answer(request, node, metrics)
+        .then((result) => send(response, request, result))
+        // Nobody's request may reach the daemon as an error that nobody caught.
+        .catch(() => response.destroy())
     },
   )
   server.maxConnections = ADMIN_CONNECTIONS_MAX

@@ -27,7 +27,8 @@ async function check({ config: path, json }: CheckOptions): Promise<void> {
   const { checkConfigFile, ConfigError } = await import('../main.ts')
   try {
     const { services, listeners, upstreams } = await checkConfigFile(path, process.env)
-    const sentence = `${path} is right: ${services} services, ${listeners} listeners, ${upstreams} upstreams.`
+    const parts = [counted(services, 'service'), counted(listeners, 'listener'), counted(upstreams, 'upstream')]
+    const sentence = `${path} is right: ${parts.join(', ')}.`
     write(json ? JSON.stringify({ ok: true, services, listeners, upstreams }) : sentence)
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
@@ -35,6 +36,10 @@ async function check({ config: path, json }: CheckOptions): Promise<void> {
     write(JSON.stringify({ ok: false, ...error.toJSON() }))
     process.exitCode = EXIT_CODES.usage
   }
+}
+
+function counted(count: number, word: string): string {
+  return count === 1 ? `1 ${word}` : `${count} ${word}s`
 }
 
 function write(line: string): void {

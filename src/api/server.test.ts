@@ -1,0 +1,158 @@
+import assert from 'node:assert/strict'
+import { request } from 'node:http'
+import { connect } from 'node:net'
+import { once } from 'node:events'
+import { after, before, describe, test } from 'node:test'
+import { type NodeForTest, nodeForTest } from '../../test/harness/node-for-test.ts'
+import { StartError } from '../control/workers/start-error.ts'
+import { ADMIN_PATHS, NodeStatus, Problem } from './contract.ts'
+import { ADMIN_CONNECTIONS_MAX, AdminServer } from './server.ts'
+
+interface Answer {
+  readonly status: number
+  readonly type: string
+  readonly allow: string | undefined
+  readonly body: string
+}
+
+describe('the admin API', () => {
+  let node: NodeForTest
+  let server: AdminServer
+  before(async () => {
+    node = nodeForTest()
+    server = await AdminServer.listen({ family: 4, address: '127.0.0.1', port: 0 }, node)
+  })
+  after(() => server.close())
+
+  function ask(path: string, method = 'GET'): Promise<Answer> {
+    const { promise, resolve, reject } = Promise.withResolvers<Answer>()
+    const call = request({ host: '127.0.0.1', port: server.address.port, path, method, agent: false }, (response) => {
+      let body = ''
+      response.setEncoding('utf8').on('data', (text: string) => (body += text))
+      response.on('end', () => {
+        const { 'content-type': type = '', allow } = response.headers
+        resolve({ status: response.statusCode ?? 0, type, allow, body })
+      })
+    })
+    call.on('error', reject)
+    call.end()
+    return promise
+  }
+
+  /** Everything the server says to these bytes, until it closes. */
+  async function say(text: string): Promise<string> {
+    const socket = connect(server.address.port, '127.0.0.1')
+    let answer = ''
+    socket.setEncoding('utf8').on('data', (chunk: string) => (answer += chunk))
+    socket.write(text)
+    await once(socket, 'close')
+    return answer
+  }
+
+  test('healthz says alive, whatever the state', async () => {
+    node.become('draining')
+    assert.deepEqual(await ask(ADMIN_PATHS.health), {
+      status: 200,
+      type: 'text/plain; charset=utf-8',
+      allow: undefined,
+      body: 'ok\n',
+    })
+    node.become('ready')
+  })
+
+  test('readyz is 200 only while all listeners are open and nothing drains, and says why not', async () => {
+    assert.equal((await ask(ADMIN_PATHS.ready)).status, 200)
+    for (const [state, why] of [
+      ['starting', /listeners/],
+      ['draining', /draining/],
+    ] as const) {
+      node.become(state)
+      const { status, type, body } = await ask(ADMIN_PATHS.ready)
+      assert.equal(status, 503)
+      assert.equal(type, 'application/problem+json')
+      assert.match(Problem.parse(JSON.parse(body)).detail, why)
+    }
+    node.become('ready')
+  })
+
+  test('metrics are Prometheus text', async () => {
+    const { status, type, body } = await ask(`${ADMIN_PATHS.metrics}?x=1`)
+    assert.equal(status, 200)
+    assert.match(type, /^text\/plain; version=0\.0\.4/)
+    assert.match(body, /^tidegate_connections_max 1000$/m)
+  })
+
+  test('status.json keeps the contract', async () => {
+    const { body } = await ask(ADMIN_PATHS.status)
+    const status = NodeStatus.parse(JSON.parse(body))
+    assert.deepEqual(
+      status.services.map(({ name, listeners }) => [name, ...listeners]),
+      [
+        ['web', '*:443'],
+        ['mail', '192.0.2.1:25'],
+      ],
+    )
+    assert.deepEqual(status.services[0].upstreams[0].addresses, [
+      { address: '203.0.113.10:443', failedRecently: false },
+      { address: '203.0.113.11:443', failedRecently: false },
+    ])
+  })
+
+  test('what is not there is 404 with the paths there are, as a problem', async () => {
+    for (const path of ['/', '/nope', '/constructor', '//metrics']) {
+      const { status, type, body } = await ask(path)
+      assert.equal(status, 404, path)
+      assert.equal(type, 'application/problem+json')
+      assert.match(Problem.parse(JSON.parse(body)).detail, /\/status\.json/)
+    }
+  })
+
+  test('other methods are 405 with what is allowed, and HEAD has no body', async () => {
+    const { status, allow } = await ask(ADMIN_PATHS.metrics, 'DELETE')
+    assert.equal(status, 405)
+    assert.equal(allow, 'GET, HEAD')
+    const head = await ask(ADMIN_PATHS.health, 'HEAD')
+    assert.deepEqual([head.status, head.body], [200, ''])
+  })
+
+  test('a request with a body is answered and its connection closed', async () => {
+    const answer = await say('POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\nabc')
+    assert.match(answer, /^HTTP\/1\.1 405 /)
+  })
+
+  test('too many headers, or what is no HTTP, ends in an error and a closed connection', async () => {
+    assert.match(await say(`GET /healthz HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`), /^HTTP\/1\.1 431 /)
+    assert.match(await say('\u0016\u0003\u0001 hello\r\n\r\n'), /^HTTP\/1\.1 400 /)
+  })
+
+  test('who sends no request is cut off', { timeout: 20_000 }, async () => {
+    assert.match(await say('GET /healthz HTTP/1.1\r\nHost: x\r\n'), /^HTTP\/1\.1 408 /)
+  })
+
+  test('more than ADMIN_CONNECTIONS_MAX connections are dropped', async () => {
+    const sockets = Array.from({ length: ADMIN_CONNECTIONS_MAX + 5 }, () => connect(server.address.port, '127.0.0.1'))
+    const closed = sockets.map(async (socket) => {
+      await once(
+        socket.resume().on('error', () => {}),
+        'close',
+      )
+      return socket
+    })
+    const dropped = new Set<unknown>()
+    for (let i = 0; i < 5; i++) {
+      dropped.add(await Promise.race(closed.filter((_, j) => !dropped.has(sockets[j]))))
+    }
+    assert.equal(dropped.size, 5)
+    for (const socket of sockets) socket.destroy()
+  })
+
+  test('an address that is taken is a StartError that names admin.listen', async () => {
+    const again = AdminServer.listen(server.address, node)
+    await assert.rejects(again, (error: unknown) => {
+      assert.ok(error instanceof StartError)
+      assert.equal(error.code, 'E_ADMIN_LISTEN')
+      assert.match(error.message, /^Cannot listen on 127\.0\.0\.1:\d+: another process holds it .* admin\.listen\.$/)
+      return true
+    })
+  })
+})
