@@ -70,7 +70,7 @@ function isDefinedFamily(byte: number): boolean {
 /**
  * LOCAL carries what it likes: AWS sends family 0x11 with TLVs where addresses would be, and an address block
  * that is read lets a health checker name any client. UNSPEC has no address length, so no place where TLVs begin.
- * Both are skipped by length alone.
+ * Both are skipped by length alone, a CRC32C in them included: nothing of them is believed, so nothing needs proof.
  */
 function isOpaque(bytes: Uint8Array, start: number): boolean {
   if ((bytes[start + COMMAND_AT] & 0xf) === V2_COMMANDS.local) return true

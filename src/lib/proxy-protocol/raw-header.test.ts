@@ -43,8 +43,10 @@ export function decodeGrowing(bytes: Uint8Array): { verdict: DecodedProxyHeader;
   for (const end of [bytesNeeded + 1, (bytesNeeded + bytes.length) >> 1, bytes.length]) {
     if (end > bytesNeeded && end <= bytes.length) assert.deepEqual(decodeProxyHeader(bytes, 0, end), verdict)
   }
-  const shifted = concat(fromAscii('PROXY'), bytes)
-  assert.deepEqual(decodeProxyHeader(shifted, 5, shifted.length), decodeProxyHeader(bytes, 0, bytes.length))
+  const shifted = concat(fromAscii('PROXY '), bytes)
+  for (const end of new Set([0, bytesNeeded >> 1, Math.max(0, bytesNeeded - 1), bytesNeeded, bytes.length])) {
+    assert.deepEqual(decodeProxyHeader(shifted, 6, 6 + end), decodeProxyHeader(bytes, 0, end))
+  }
   assert.deepEqual(bytes, before)
   return { verdict, bytesNeeded }
 }
