@@ -1,5 +1,5 @@
 /** The last step: one reason, one log record, both fds closed, everything lent given back, the slot free. Nothing else closes a connection. */
-import { close } from '../../kernel/libc.ts'
+import { close, recv } from '../../kernel/libc.ts'
 import { closeWithReset } from '../../kernel/socket-option.ts'
 import { CLOSE_REASON_CODES } from '../close-reason.ts'
 import type { CloseReason } from '../close-reason.ts'
@@ -8,6 +8,7 @@ import { NO_REASON, NUMBER, NUMBERS, STAGE } from './connection.ts'
 import type { Connection, Half } from './connection.ts'
 import type { Loop } from './loop.ts'
 import { recordConnection } from './record.ts'
+import { SPILL_BYTES_MAX } from './spill-pool.ts'
 
 /** Ends with the reason found so far; both directions were delivered. */
 export function endInOrder(loop: Loop, connection: Connection): void {
@@ -20,9 +21,15 @@ export function endWithReset(loop: Loop, connection: Connection, reason?: CloseR
   end(loop, connection, closeWithReset)
 }
 
+/** Unread bytes looked at before a FIN; who sends more than this unasked gets a reset. */
+const DISCARD_READS_MAX = 16
+
 /** Ends with a plain FIN to the client, for `reason`. */
 export function endWithFin(loop: Loop, connection: Connection, reason: CloseReason): void {
   connection.reasonCode = CLOSE_REASON_CODES[reason]
+  // A socket closed with unread bytes sends a reset instead [RFC 1122 4.2.2.13].
+  const { fd } = connection.client
+  for (let i = 0; i < DISCARD_READS_MAX && recv(fd, loop.bufferAt, SPILL_BYTES_MAX, 0) > 0; i++);
   end(loop, connection, close)
 }
 
