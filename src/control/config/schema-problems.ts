@@ -69,8 +69,11 @@ function expectationAt(path: ConfigPath): string {
 function withExpectation(message: string, path: ConfigPath): string {
   if (message !== 'is missing' && message !== 'has no value') return message
   const schema = jsonSchemaAt(path)
-  if (schema?.default !== undefined)
-    return `${message}; give it one, or take the key out for the default, ${String(schema.default)}`
+  const fallback = schema?.default
+  if (fallback !== undefined) {
+    const shown = typeof fallback === 'string' ? fallback : JSON.stringify(fallback)
+    return `${message}; give it one, or take the key out for the default, ${shown}`
+  }
   if (schema?.enum !== undefined) return `${message}; expected ${listWords(schema.enum)}`
   return schema?.description === undefined
     ? message
