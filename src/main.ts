@@ -92,7 +92,7 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   await admin?.close()
   const exitCode = stop.hasFailed ? 1 : 0
   sayStopped(log, connectionsReset, exitCode)
-  await log.output.flush(LOG_FLUSH_TIMEOUT_MS)
+  await log.output.close(LOG_FLUSH_TIMEOUT_MS)
   return exitCode
 }
 

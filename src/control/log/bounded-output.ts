@@ -44,10 +44,19 @@ export class BoundedOutput {
     return this.#linesDropped
   }
 
+  hasRoomFor(bytes: number): boolean {
+    return !this.#broken && this.#stream.writableLength + bytes <= this.#backlogBytesMax
+  }
+
+  /** Counts lines that were not even made, because there was no room for them. */
+  drop(lines: number): void {
+    this.#linesDropped += lines
+  }
+
   /** Takes whole lines, each with its line end. */
   write(text: string): void {
-    if (this.#broken || this.#stream.writableLength + text.length > this.#backlogBytesMax) {
-      this.#linesDropped += lineCount(text)
+    if (!this.hasRoomFor(text.length)) {
+      this.drop(lineCount(text))
       return
     }
     this.#sayWhatWasDropped()
@@ -60,6 +69,13 @@ export class BoundedOutput {
     this.#saidAtMs = this.#nowMs()
     this.#stream.write(this.#dropWarning(this.#linesDropped - this.#linesDroppedAndSaid))
     this.#linesDroppedAndSaid = this.#linesDropped
+  }
+
+  /** Flushes, then lets go of the stream: a write that is still pending would keep the process alive. */
+  async close(timeoutMs: number): Promise<void> {
+    await this.flush(timeoutMs)
+    this.#broken = true
+    this.#stream.destroy()
   }
 
   /** Resolves when all has been taken, or after `timeoutMs`: a stalled reader can't keep us from stopping. */

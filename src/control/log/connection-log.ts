@@ -12,8 +12,13 @@ import type { RefusedCount } from './refused-sums.ts'
 
 const POLL_EVERY_MS = 50
 const REFUSED_LINES_EVERY_MS = 10_000
-/** Records of one worker turned into text before the lines are written: bounds the size of one piece. */
-const RECORDS_PER_READ_MAX = 1024
+/** Records turned into text before the lines are written: bounds the size of one piece. */
+const RECORDS_PER_READ_MAX = 1_000
+/**
+ * Over all workers, in one poll: 160,000 connections a second. A worker may write faster than we read; whoever reads
+ * until a ring is empty might never come back, and control has other things to do.
+ */
+const RECORDS_PER_POLL_MAX = 8_000
 
 export interface ConnectionLogOptions {
   readonly log: Log
@@ -31,12 +36,13 @@ export class ConnectionLog {
   readonly #readers: readonly LogRingReader[]
   readonly #refused = new RefusedSums()
   readonly #timers: readonly NodeJS.Timeout[]
+  #firstWorker = 0
 
   constructor(options: ConnectionLogOptions) {
     this.#options = options
     this.#readers = options.rings.map((memory) => new LogRingReader(memory))
     this.#timers = [
-      setInterval(() => this.#writeRecords(), POLL_EVERY_MS),
+      setInterval(() => this.#writeRecords(RECORDS_PER_POLL_MAX), POLL_EVERY_MS),
       setInterval(() => this.#writeRefused(), REFUSED_LINES_EVERY_MS),
     ]
     for (const timer of this.#timers) timer.unref()
@@ -49,28 +55,41 @@ export class ConnectionLog {
   /** Writes what is left and ends; call it when the workers have ended. */
   close(): void {
     for (const timer of this.#timers) clearInterval(timer)
-    this.#writeRecords()
+    // Nobody writes any more, so the rings will be empty.
+    this.#writeRecords(Infinity)
     this.#writeRefused()
   }
 
-  #writeRecords(): void {
-    for (let workerIndex = 0; workerIndex < this.#readers.length; workerIndex++) this.#writeRecordsOf(workerIndex)
+  /** Reads the workers in turn, each poll another one first, until all rings are empty or `recordsMax` are written. */
+  #writeRecords(recordsMax: number): void {
+    this.#firstWorker = (this.#firstWorker + 1) % this.#readers.length
+    const waiting = this.#readers.map((_, i) => (this.#firstWorker + i) % this.#readers.length)
+    let records = 0
+    for (let worker = waiting.shift(); worker !== undefined && records < recordsMax; worker = waiting.shift()) {
+      const read = this.#writeRecordsOf(worker)
+      records += read
+      if (read === RECORDS_PER_READ_MAX) waiting.push(worker)
+    }
   }
 
-  #writeRecordsOf(workerIndex: number): void {
+  #writeRecordsOf(workerIndex: number): number {
     const { log, connections, bootId, names } = this.#options
     const origin = { bootId, workerIndex }
     const json = log.format === 'json'
-    let records: number
-    do {
-      let lines = ''
-      records = this.#readers[workerIndex].read(RECORDS_PER_READ_MAX, (record: ConnectionRecord) => {
-        if (connections !== 'all') return
-        const line = makeConnectionLine(record, origin, names)
-        lines += json ? `${JSON.stringify(line)}\n` : formatConnectionText(line)
-      })
-      if (lines !== '') log.output.write(lines)
-    } while (records === RECORDS_PER_READ_MAX)
+    let lines = ''
+    let dropped = 0
+    const records = this.#readers[workerIndex].read(RECORDS_PER_READ_MAX, (record: ConnectionRecord) => {
+      if (connections !== 'all') return
+      if (!log.output.hasRoomFor(lines.length)) {
+        dropped++
+        return
+      }
+      const line = makeConnectionLine(record, origin, names)
+      lines += json ? `${JSON.stringify(line)}\n` : formatConnectionText(line)
+    })
+    if (lines !== '') log.output.write(lines)
+    log.output.drop(dropped)
+    return records
   }
 
   #writeRefused(): void {
