@@ -67,15 +67,17 @@ test('docs/config.md has every error code with its meaning', () => {
 })
 
 test('every key has a description for editors', () => {
-  const without = (schema: JsonSchema, at: string): string[] => {
-    if (schema.items !== undefined) return without(schema.items, `${at}[]`)
+  const without: string[] = []
+  const visit = (schema: JsonSchema, at: string): void => {
     const form = schema.anyOf?.find((candidate) => candidate.properties !== undefined) ?? schema
-    return Object.entries(form.properties ?? {}).flatMap(([key, child]) => [
-      ...(child.description === undefined ? [`${at}.${key}`] : []),
-      ...without(child, `${at}.${key}`),
-    ])
+    if (form.items !== undefined) visit(form.items, at)
+    for (const [key, child] of Object.entries(form.properties ?? {})) {
+      if (child.description === undefined) without.push(`${at}.${key}`)
+      visit(child, `${at}.${key}`)
+    }
   }
-  assert.deepEqual(without(configJsonSchema(), ''), [])
+  visit(configJsonSchema(), '')
+  assert.deepEqual(without, [])
 })
 
 test('docs/tidegate.schema.json is what scripts/config-schema.ts writes', () => {

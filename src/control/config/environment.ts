@@ -38,7 +38,8 @@ function valueOf(
     return { ok: false, problem: `has a reference that is not a variable name; ${expected}` }
   }
   const [, name, fallbackPart, fallback] = match
-  const value = env[name]
+  // Not what every object has by birth.
+  const value = Object.hasOwn(env, name) ? env[name] : undefined
   // As in a shell, `:-` also stands in for a variable that is set and empty.
   if (fallbackPart !== undefined && (value === undefined || value === '')) return { ok: true, text: fallback }
   if (value !== undefined) return { ok: true, text: value }

@@ -1,0 +1,153 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { parseConfig } from './load.ts'
+import type { ServiceConfig } from './config.ts'
+
+function serviceWith(keys: string): ServiceConfig {
+  const text = `services: [{ name: a, mode: raw, listen: ["*:443"], upstreams: [203.0.113.1:443]${keys} }]`
+  return parseConfig(text, 't.yaml', {}).services[0]
+}
+
+test('a minimal file gets every default', () => {
+  const place = (column: number, key: string) => ({ file: 'tidegate.yaml', line: 2, column, key })
+  const sides = { keepAliveMs: 60_000, userTimeoutMs: 30_000 }
+  const text = `services:\n  - { name: web, mode: raw, listen: ['*:8443'], upstreams: ['192.0.2.10:443'] }\n`
+  assert.deepEqual(parseConfig(text, 'tidegate.yaml', {}), {
+    admin: { listen: { family: 4, address: '127.0.0.1', port: 9900 } },
+    traffic: { workers: 'auto', engine: 'auto', maxConnections: 'auto', drainTimeoutMs: 30_000 },
+    log: { level: 'info', format: 'json', connections: 'all' },
+    services: [
+      {
+        name: 'web',
+        listen: [
+          {
+            text: '*:8443',
+            address: { family: 6, address: '::', port: 8443 },
+            dualStack: true,
+            at: place(38, 'services[0].listen[0]'),
+          },
+        ],
+        mode: 'raw',
+        upstreams: [
+          {
+            name: '192.0.2.10:443',
+            text: '192.0.2.10:443',
+            host: '192.0.2.10',
+            port: 443,
+            hostIsIp: true,
+            at: place(61, 'services[0].upstreams[0]'),
+          },
+        ],
+        balance: 'ordered',
+        onFailure: 'reset',
+        connectTimeoutMs: 5_000,
+        idleTimeoutMs: 3_600_000,
+        halfClosedTimeoutMs: 60_000,
+        maxLifetimeMs: 0,
+        retryFailedAfterMs: 10_000,
+        sourceAddresses: [],
+        proxyHeader: { crc32c: true, uniqueId: true },
+        acceptProxyFrom: [],
+        clientSocket: sides,
+        upstreamSocket: sides,
+        at: place(5, 'services[0]'),
+      },
+    ],
+  })
+})
+
+test('`off` and `0s` are 0', () => {
+  const service = serviceWith(
+    ', idleTimeout: off, maxLifetime: off, retryFailedAfter: 0s, socket: { keepAlive: off, userTimeout: off }',
+  )
+  assert.deepEqual([service.idleTimeoutMs, service.maxLifetimeMs, service.retryFailedAfterMs], [0, 0, 0])
+  assert.deepEqual(service.clientSocket, { keepAliveMs: 0, userTimeoutMs: 0 })
+})
+
+test('admin.listen may be off, one address, or any free port', () => {
+  const adminOf = (listen: string) =>
+    parseConfig(
+      `admin: { listen: "${listen}" }\nservices: [{ name: a, mode: raw, listen: ["*:1"], upstreams: [203.0.113.1:1] }]`,
+      't',
+      {},
+    ).admin.listen
+  assert.equal(adminOf('off'), 'off')
+  assert.deepEqual(adminOf('127.0.0.1:0'), { family: 4, address: '127.0.0.1', port: 0 })
+  assert.deepEqual(adminOf('[::1]:9900'), { family: 6, address: '::1', port: 9900 })
+})
+
+test('socket options of one side go before those of both, `auto` too', () => {
+  const service = serviceWith(
+    `, socket: { receiveBuffer: 64KiB, sendBuffer: 1MiB, windowClamp: 32KiB, maxSegment: 1400, notSentLowWater: 16KiB,
+       congestionControl: bbr, client: { receiveBuffer: 8KiB, sendBuffer: auto, userTimeout: 10s },
+       upstream: { congestionControl: auto, keepAlive: off } }`,
+  )
+  assert.deepEqual(service.clientSocket, {
+    receiveBufferBytes: 8_192,
+    windowClampBytes: 32_768,
+    maxSegmentBytes: 1_400,
+    notSentLowWaterBytes: 16_384,
+    congestionControl: 'bbr',
+    keepAliveMs: 60_000,
+    userTimeoutMs: 10_000,
+  })
+  assert.deepEqual(service.upstreamSocket, {
+    receiveBufferBytes: 65_536,
+    sendBufferBytes: 1_048_576,
+    windowClampBytes: 32_768,
+    maxSegmentBytes: 1_400,
+    notSentLowWaterBytes: 16_384,
+    keepAliveMs: 0,
+    userTimeoutMs: 30_000,
+  })
+})
+
+const UPSTREAMS: readonly (readonly [text: string, host: string, port: number, hostIsIp: boolean])[] = [
+  ['203.0.113.1:1', '203.0.113.1', 1, true],
+  ['[2001:DB8:0::1]:65535', '2001:db8::1', 65_535, true],
+  ['[::ffff:203.0.113.1]:443', '203.0.113.1', 443, true],
+  ['DB.Example:5432', 'db.example', 5432, false],
+  ['db.example.:5432', 'db.example.', 5432, false],
+  ['mysql_1:3306', 'mysql_1', 3306, false],
+  ['localhost:80', 'localhost', 80, false],
+  ['xn--bcher-kva.example:80', 'xn--bcher-kva.example', 80, false],
+  ['1and1.example:80', '1and1.example', 80, false],
+]
+
+for (const [text, host, port, hostIsIp] of UPSTREAMS) {
+  test(`the upstream ${text} is ${host}, port ${port}`, () => {
+    const yaml = `services: [{ name: a, mode: raw, listen: ["*:443"], upstreams: [{ address: "${text}", name: x }] }]`
+    const [upstream] = parseConfig(yaml, 't', {}).services[0].upstreams
+    assert.deepEqual(
+      [upstream.name, upstream.text, upstream.host, upstream.port, upstream.hostIsIp],
+      ['x', text, host, port, hostIsIp],
+    )
+  })
+}
+
+test('networks and source addresses come out as bytes and canonical text', () => {
+  const service = serviceWith(
+    ', acceptProxyFrom: [192.0.2.0/24, "2001:db8::/32", 198.51.100.7], sourceAddresses: [192.0.2.9, "2001:DB8::9"]',
+  )
+  assert.deepEqual(
+    service.acceptProxyFrom.map(({ family, prefixLength, bytes }) => [
+      family,
+      prefixLength,
+      Array.from(bytes.slice(0, 4)),
+    ]),
+    [
+      [4, 24, [192, 0, 2, 0]],
+      [6, 32, [0x20, 0x01, 0x0d, 0xb8]],
+      [4, 32, [198, 51, 100, 7]],
+    ],
+  )
+  assert.deepEqual(service.sourceAddresses, [
+    { family: 4, address: '192.0.2.9', port: 0 },
+    { family: 6, address: '2001:db8::9', port: 0 },
+  ])
+})
+
+test('a name that looks like a number is the name that was written', () => {
+  const yaml = 'services: [{ name: 007, mode: raw, listen: ["*:443"], upstreams: [203.0.113.1:443] }]'
+  assert.equal(parseConfig(yaml, 't', {}).services[0].name, '007')
+})
