@@ -7,10 +7,10 @@ import type { MeasureResult } from './measures/measure.ts'
 import { readOptions, USAGE, type Options } from './options.ts'
 import { reportJson, type Conditions } from './report/json.ts'
 import { writeIntoReadme } from './report/readme.ts'
-import { reportText } from './report/table.ts'
+import { goalsText, headText, measureText } from './report/table.ts'
 import { BenchFailure } from './run/failure.ts'
 import { openLab } from './run/lab.ts'
-import { describeMachine, type Machine } from './run/machine.ts'
+import { describeMachine } from './run/machine.ts'
 import { killAllOnExit } from './run/processes.ts'
 import { requireOpenFiles, requirePrograms } from './run/requirements.ts'
 import { runMeasure } from './run/rounds.ts'
@@ -18,30 +18,37 @@ import { runMeasure } from './run/rounds.ts'
 const LATEST_JSON = new URL('results/latest.json', import.meta.url)
 
 async function bench(options: Options): Promise<void> {
-  const programs = [
-    ...options.peers.flatMap((peer) => peer.needs),
-    ...options.measures.flatMap((measure) => measure.needs),
-  ]
-  requirePrograms(['nginx', ...programs, ...(options.pinning === 'split' ? ['taskset'] : [])])
-  if (options.measures.some((measure) => measure.name === 'memory')) requireOpenFiles()
+  const { peers, measures, rounds, seconds, triesMax, pinning } = options
+  requireAll(options)
   killAllOnExit()
   const machine = describeMachine()
-  const lab = await openLab(options.peers, options.seconds, options.pinning)
-  const rounds = { count: options.rounds, say: (line: string) => console.error(line) }
+  const lab = await openLab(peers, seconds, pinning)
+  const conditions: Conditions = { time: new Date().toISOString(), rounds, seconds, placement: lab.placement.words }
+  const texts: string[] = []
+  const publish = (text: string) => {
+    texts.push(text)
+    console.log(`${text}\n`)
+  }
+  publish(headText(conditions, machine))
   const results: MeasureResult[] = []
-  for (const measure of options.measures) results.push(await runMeasure(measure, lab, rounds, results))
-  publish(results, options, lab.placement.words, machine)
+  for (const measure of measures) {
+    results.push(await runMeasure(measure, lab, { count: rounds, triesMax, say: console.error }, results))
+    publish(measureText(results[results.length - 1]))
+  }
+  publish(goalsText(results))
+  keep(options, reportJson(results, conditions, machine), texts.join('\n\n'))
 }
 
-function publish(results: readonly MeasureResult[], options: Options, placement: string, machine: Machine): void {
-  const { rounds, seconds } = options
-  const conditions: Conditions = { time: new Date().toISOString(), rounds, seconds, placement }
-  const words = `${conditions.time.slice(0, 10)}; medians of ${rounds} interleaved rounds of ${seconds} s; ${placement}.`
-  const text = reportText(results, words, machine)
-  const json = reportJson(results, conditions, machine)
-  console.log(text)
-  if (options.jsonPath !== undefined) writeFileSync(options.jsonPath, json)
-  if (!options.writeReadme) return
+function requireAll({ peers, measures, pinning }: Options): void {
+  const ofPeers = peers.flatMap((peer) => peer.needs)
+  const ofMeasures = measures.flatMap((measure) => measure.needs)
+  requirePrograms(['nginx', ...ofPeers, ...ofMeasures, ...(pinning === 'split' ? ['taskset'] : [])])
+  if (measures.some((measure) => measure.name === 'memory')) requireOpenFiles()
+}
+
+function keep({ jsonPath, writeReadme }: Options, json: string, text: string): void {
+  if (jsonPath !== undefined) writeFileSync(jsonPath, json)
+  if (!writeReadme) return
   writeFileSync(LATEST_JSON, json)
   writeIntoReadme(text)
 }

@@ -10,6 +10,7 @@ import type { Pinning } from './run/placement.ts'
 export interface Options {
   readonly rounds: number
   readonly seconds: number
+  readonly triesMax: number
   readonly measures: readonly Measure[]
   readonly peers: readonly Peer[]
   readonly pinning: Pinning
@@ -21,11 +22,12 @@ export const USAGE = `npm run bench -- [options]
 
   --rounds N       counted rounds of each measure (default 5)
   --seconds S      of each proxy in each round, whole seconds (default 3)
+  --tries N        runs a round so often at most while other processes disturb it (default 3)
   --only LIST      measures: ${ALL_MEASURES.map((measure) => measure.name).join(',')}
                    (default: all but ${ONLY_WHEN_NAMED.join(',')})
   --peers LIST     ${ALL_PEERS.map((peer) => peer.name).join(',')} (default: all)
   --pin HOW        split: proxy, origin and load on CPUs of their own, as far as there are any (default); none
-  --quick          2 rounds of 1 second: to see that it works, not to compare
+  --quick          2 rounds of 1 second, 1 try: to see that it works, not to compare
   --json FILE      write results with all samples
   --write-readme   write bench/results/latest.json and the table in bench/README.md
   --help
@@ -42,6 +44,7 @@ export function readOptions(argv: readonly string[]): Options | undefined {
     options: {
       rounds: { type: 'string' },
       seconds: { type: 'string' },
+      tries: { type: 'string' },
       only: { type: 'string' },
       peers: { type: 'string' },
       pin: { type: 'string', default: 'split' },
@@ -56,6 +59,7 @@ export function readOptions(argv: readonly string[]): Options | undefined {
   return {
     rounds: wholeNumber('--rounds', values.rounds ?? (values.quick ? '2' : '5')),
     seconds: wholeNumber('--seconds', values.seconds ?? (values.quick ? '1' : '3')),
+    triesMax: wholeNumber('--tries', values.tries ?? (values.quick ? '1' : '3')),
     measures: values.only === undefined ? defaultMeasures : pick('--only', values.only, ALL_MEASURES),
     peers: values.peers === undefined ? ALL_PEERS : pick('--peers', values.peers, ALL_PEERS),
     pinning: pinningOf(values.pin),

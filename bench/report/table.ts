@@ -2,22 +2,19 @@
 import type { MeasureResult, Metric, RowResult } from '../measures/measure.ts'
 import type { Machine } from '../run/machine.ts'
 import { summarize } from '../run/statistics.ts'
+import type { Conditions } from './json.ts'
 import { judge, type Verdict } from './goals.ts'
 import { baseRow, ratioOf } from './ratios.ts'
 
-export function reportText(results: readonly MeasureResult[], conditions: string, machine: Machine): string {
-  const parts = [conditions, describe(machine), ...results.map(measureText)]
-  const verdicts = judge(results)
-  if (verdicts.length > 0) parts.push(`### goals\n\n${goalTable(verdicts)}`)
-  return parts.join('\n\n') + '\n'
-}
-
-function describe(machine: Machine): string {
+export function headText(conditions: Conditions, machine: Machine): string {
+  const { time, rounds, seconds, placement } = conditions
+  const how = `${time.slice(0, 10)}; medians of ${rounds} interleaved rounds of ${seconds} s; ${placement}.`
   const versions = Object.entries(machine.versions).map(([name, version]) => `${name} ${version}`)
-  return `${machine.cores} × ${machine.cpu}, ${machine.memoryGib} GiB, Linux ${machine.kernel}; ${versions.join(', ')}.`
+  const hardware = `${machine.cores} × ${machine.cpu}, ${machine.memoryGib} GiB, Linux ${machine.kernel}`
+  return `${how}\n\n${hardware}; ${versions.join(', ')}.`
 }
 
-function measureText(result: MeasureResult): string {
+export function measureText(result: MeasureResult): string {
   const header = ['proxy', ...result.metrics.flatMap(metricHeader)]
   const rows = result.rows.map((row) => [row.name, ...result.metrics.flatMap((metric) => cells(result, row, metric))])
   const failures = result.rows
@@ -44,6 +41,11 @@ function cells(result: MeasureResult, row: RowResult, metric: Metric): string[] 
 
 function number(value: number, digits: number): string {
   return value.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits })
+}
+
+export function goalsText(results: readonly MeasureResult[]): string {
+  const verdicts = judge(results)
+  return verdicts.length === 0 ? '' : `### goals\n\n${goalTable(verdicts)}\n`
 }
 
 function goalTable(verdicts: readonly Verdict[]): string {

@@ -6,10 +6,11 @@ import { BenchFailure } from './failure.ts'
 
 /** Of the machine's CPU time. A quiet machine's own housekeeping is about 0.01. */
 const OTHERS_SHARE_MAX = 0.04
-const TRIES_MAX = 3
 
 export interface Rounds {
   readonly count: number
+  /** How often one round is run while others disturb it. */
+  readonly triesMax: number
   readonly say: (line: string) => void
 }
 
@@ -21,14 +22,15 @@ export async function runMeasure(
 ): Promise<MeasureResult> {
   const { rows, notes = [], close } = await measure.prepare(lab, earlier)
   const results = new Map<Row, RowResult>(rows.map((row) => [row, emptyResult(row)]))
+  const givingUp = (row: Row, work: (result: RowResult) => Promise<void>) => giveUpOnFailure(results, row, work)
   try {
     if (measure.warmUpSeconds > 0) {
-      for (const row of rows) await tryRound(row, results.get(row) as RowResult, measure.warmUpSeconds, 'warm-up')
+      for (const row of rows) await givingUp(row, async () => void (await row.round(measure.warmUpSeconds)))
     }
     for (let round = 0; round < rounds.count; round++) {
       rounds.say(`${measure.name}: round ${round + 1} of ${rounds.count}`)
       for (const row of rotated(rows, round)) {
-        await tryRound(row, results.get(row) as RowResult, lab.seconds, 'counted')
+        await givingUp(row, (result) => countRound(row, result, lab.seconds, rounds.triesMax))
       }
     }
   } finally {
@@ -36,22 +38,8 @@ export async function runMeasure(
   }
   const done = [...results.values()]
   measure.derive?.(done)
-  return {
-    name: measure.name,
-    title: measure.title,
-    notes: [...notes, ...disturbanceNotes(done, rounds.count)],
-    metrics: measure.metrics,
-    rows: done,
-  }
-}
-
-function disturbanceNotes(rows: readonly RowResult[], rounds: number): string[] {
-  const disturbed = rows.filter((row) => row.disturbedRounds > 0)
-  if (disturbed.length === 0) return []
-  const list = disturbed.map((row) => `${row.name} ${row.disturbedRounds} of ${rounds}`).join(', ')
-  return [
-    `Rounds in which other processes used over ${OTHERS_SHARE_MAX * 100} % of the CPU, after ${TRIES_MAX} tries: ${list}.`,
-  ]
+  const { name, title, metrics } = measure
+  return { name, title, notes: [...notes, ...disturbanceNotes(done, rounds)], metrics, rows: done }
 }
 
 /** Every round starts with another row, so that no proxy always follows the same one. */
@@ -64,20 +52,24 @@ function emptyResult(row: Row): RowResult {
 }
 
 /** A row that failed once is left out of the later rounds; its reason is in the table. */
-async function tryRound(row: Row, result: RowResult, seconds: number, kind: 'warm-up' | 'counted'): Promise<void> {
+async function giveUpOnFailure(
+  results: ReadonlyMap<Row, RowResult>,
+  row: Row,
+  work: (result: RowResult) => Promise<void>,
+): Promise<void> {
+  const result = results.get(row) as RowResult
   if (result.failure !== undefined) return
   try {
-    if (kind === 'warm-up') await row.round(seconds)
-    else await countRound(row, result, seconds)
+    await work(result)
   } catch (error) {
     result.failure = error instanceof BenchFailure ? error.message : String((error as Error).stack)
   }
 }
 
 /** Runs the round again while others disturb it; of all tries the least disturbed one counts. */
-async function countRound(row: Row, result: RowResult, seconds: number): Promise<void> {
+async function countRound(row: Row, result: RowResult, seconds: number, triesMax: number): Promise<void> {
   let best: { sample: Sample; othersShare: number } | undefined
-  for (let tries = 0; tries < TRIES_MAX; tries++) {
+  for (let tries = 0; tries < triesMax; tries++) {
     let sample: Sample = {}
     const othersShare = await othersShareDuring(async () => {
       sample = await row.round(seconds)
@@ -88,4 +80,12 @@ async function countRound(row: Row, result: RowResult, seconds: number): Promise
   if (best === undefined) return
   if (best.othersShare > OTHERS_SHARE_MAX) result.disturbedRounds++
   for (const [key, value] of Object.entries(best.sample)) (result.samples[key] ??= []).push(value)
+}
+
+function disturbanceNotes(rows: readonly RowResult[], { count, triesMax }: Rounds): string[] {
+  const disturbed = rows.filter((row) => row.disturbedRounds > 0)
+  if (disturbed.length === 0) return []
+  const list = disturbed.map((row) => `${row.name} ${row.disturbedRounds} of ${count}`).join(', ')
+  const limit = `${OTHERS_SHARE_MAX * 100} % of the CPU`
+  return [`Rounds in which other processes used over ${limit} in each of ${triesMax} tries: ${list}.`]
 }
