@@ -1,9 +1,9 @@
 /** `tidegate doctor`: what this machine lets Tidegate do, each finding a sentence with its remedy. */
-import { styleText } from 'node:util'
 import type { Command } from 'commander'
 import type { Finding, Level } from '../control/doctor/examine.ts'
 import { addExamples } from './examples.ts'
 import { CommandError, EXIT_CODES } from './exit-code.ts'
+import { type Painter, painterFor } from './painter.ts'
 
 interface DoctorOptions {
   readonly config?: string
@@ -51,15 +51,16 @@ const INDENT = 6
 
 function report(findings: readonly Finding[]): string {
   const width = Math.min(process.stdout.columns ?? 100, 110) - INDENT
-  const lines = findings.flatMap((finding) => findingLines(finding, width))
+  const paint = painterFor(process.stdout)
+  const lines = findings.flatMap((finding) => findingLines(finding, width, paint))
   return `${lines.join('\n')}\n\n${summary(findings)}\n`
 }
 
-function findingLines({ level, sentence, remedy }: Finding, width: number): string[] {
-  const label = styleText(COLOURS[level], level.padEnd(INDENT), { stream: process.stdout })
+function findingLines({ level, sentence, remedy }: Finding, width: number, paint: Painter): string[] {
+  const label = paint(COLOURS[level], level.padEnd(INDENT))
   const [first, ...more] = wrap(sentence, width)
   const advice = remedy === undefined ? [] : wrap(`→ ${remedy}`, width)
-  const dim = level === 'ok' ? advice.map((line) => styleText('dim', line, { stream: process.stdout })) : advice
+  const dim = level === 'ok' ? advice.map((line) => paint('dim', line)) : advice
   return [label + first, ...[...more, ...dim].map((line) => ' '.repeat(INDENT) + line)]
 }
 
