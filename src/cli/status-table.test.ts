@@ -1,52 +1,55 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { nodeForTest } from '../../test/harness/node-for-test.ts'
-import { nodeStatus } from '../api/status.ts'
-import { CLOSE_REASON_CODES } from '../traffic/close-reason.ts'
-import { SERVICE, UPSTREAM } from '../traffic/counters.ts'
+import { statusForTest } from '../../test/harness/status-for-test.ts'
 import { PLAIN } from './painter.ts'
 import { duration, size, statusText } from './status-table.ts'
 
-test('one look shows totals, two looks show rates', () => {
-  const node = nodeForTest()
-  const { services, upstreams } = node.memory.workers[0].counters
-  services[SERVICE.open] = 2
-  services[SERVICE.total] = 10
-  services[SERVICE.bytesToClient] = 1024
-  services[SERVICE.closed + CLOSE_REASON_CODES['client-closed']] = 8
-  upstreams[UPSTREAM.open] = 2
-  const first = { atMs: 0, status: nodeStatus(node) }
-  const text = statusText(first, undefined, PLAIN)
-  assert.match(text, /^tidegate 1\.2\.3 {2}ready {2}engine linux/)
-  assert.match(text, /connections 0 of 1,000 \(0\.0%\) {2}workers busy 0% 0%/)
-  assert.match(text, /^web {2}raw {2}\*:443\n {2}open 2 {2}total 10 {2}to upstream 0 B {2}to client 1\.0 KiB$/m)
-  assert.match(text, /^ {2}closed: client-closed 8$/m)
-  assert.match(text, /^ {2}main +up +2 +0 +0 +- +203\.0\.113\.10:443 203\.0\.113\.11:443$/m)
+test('one look shows totals', () => {
+  assert.equal(
+    statusText({ atMs: 0, status: statusForTest() }, undefined, PLAIN),
+    [
+      'tidegate 1.2.3  ready  engine linux  up 3m 12s',
+      'connections 2 of 1,000 (0.2%)  workers busy 3% 0%',
+      '',
+      'web  raw  *:443',
+      '  open 2  total 10  to upstream 0 B  to client 1.0 KiB',
+      '  closed: client-closed 8',
+      '  upstream  state    open  connects  failed  mean connect  addresses',
+      '  main      up       2     10        1       1.3 ms        203.0.113.10:443 203.0.113.11:443!',
+      '  spare     failing  0     0         3       -             203.0.113.20:443!',
+      '',
+    ].join('\n'),
+  )
+})
 
-  services[SERVICE.total] = 30
-  services[SERVICE.bytesToClient] += 4 * 1024 * 1024
-  const later = statusText({ atMs: 2000, status: nodeStatus(node) }, first, PLAIN)
+test('two looks show rates', () => {
+  const later = statusForTest()
+  later.services[0].connectionsTotal = 30
+  later.services[0].bytesToClient += 4 * 1024 * 1024
+  const text = statusText({ atMs: 2000, status: later }, { atMs: 0, status: statusForTest() }, PLAIN)
   assert.match(
-    later,
+    text,
     /open 2 {2}total 30 \(10\.0\/s\) {2}to upstream 0 B \(0 B\/s\) {2}to client 4\.0 MiB \(2\.0 MiB\/s\)/,
   )
 })
 
+test('dropped log lines and refused clients are shown when there are any', () => {
+  const status = statusForTest()
+  status.logDropped = 5
+  status.services[0].refused = { 'refused-ceiling': 1234 }
+  const text = statusText({ atMs: 0, status }, undefined, PLAIN)
+  assert.match(text, /^log lines dropped: 5$/m)
+  assert.match(text, /^ {2}refused: refused-ceiling 1,234$/m)
+})
+
 test('names from the other side cannot move the cursor', () => {
-  const node = nodeForTest()
-  const status = nodeStatus(node)
+  const status = statusForTest()
   status.services[0].name = 'a\u001b[2Jb\n'
   assert.match(statusText({ atMs: 0, status }, undefined, PLAIN), /^a\?\[2Jb\?/m)
 })
 
 test('sizes and durations are short', () => {
-  assert.deepEqual([0, 1023, 1024, 1536, 2 ** 40, 2 ** 60].map(size), [
-    '0 B',
-    '1023 B',
-    '1.0 KiB',
-    '1.5 KiB',
-    '1.0 TiB',
-    '1024.0 PiB',
-  ])
+  const sizes = [0, 1023, 1024, 1536, 2 ** 40, 2 ** 60].map(size)
+  assert.deepEqual(sizes, ['0 B', '1023 B', '1.0 KiB', '1.5 KiB', '1.0 TiB', '1024.0 PiB'])
   assert.deepEqual([0, 59_999, 192_000, 187_200_000].map(duration), ['0s', '59s', '3m 12s', '2d 4h'])
 })

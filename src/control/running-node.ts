@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto'
 import { totalmem } from 'node:os'
 import { raiseFileLimit } from '../kernel/limits.ts'
-import type { EngineName, WorkerEvent } from '../traffic/events.ts'
+import type { EngineName } from '../traffic/events.ts'
 import type { Tables } from '../traffic/tables.ts'
 import type { Config } from './config/config.ts'
 import { addressCapacityFor, makeTables } from './config/make-tables.ts'
@@ -24,7 +24,7 @@ import { chooseEngine, chooseWorkerCount } from './workers/choose-engine.ts'
 import { checkPortsAreFree } from './workers/free-ports.ts'
 import { SharedMemory } from './workers/shared-memory.ts'
 import { StartError } from './workers/start-error.ts'
-import { WorkerEventLog } from './workers/worker-event-log.ts'
+import { WorkerReportLog } from './workers/worker-report-log.ts'
 import { Workers } from './workers/workers.ts'
 
 /** What is assumed where the system does not say: the smallest limit in common use. */
@@ -72,7 +72,7 @@ export class RunningNode implements NodeView {
     this.memory = new SharedMemory(workers, counterShape, this.#slots.addresses.capacity)
     this.busy = new BusyRatios(this.memory.workers)
     const bootId = randomBytes(BOOT_ID_BYTES).toString('hex')
-    const eventLog = new WorkerEventLog(log)
+    const reportLog = new WorkerReportLog(log)
     this.#workers = new Workers({
       engine,
       tables,
@@ -80,9 +80,9 @@ export class RunningNode implements NodeView {
       bootId,
       memory: this.memory,
       ...(options.workerEntry === undefined ? {} : { entry: options.workerEntry }),
-      onEvent: (event: WorkerEvent, workerIndex) => eventLog.write(event, workerIndex),
+      onReport: (report, workerIndex) => reportLog.write(report, workerIndex),
       onLost: (workerIndex, error) => {
-        eventLog.writeLost(workerIndex, error)
+        reportLog.writeLost(workerIndex, error)
         options.onLostWorker(error)
       },
     })

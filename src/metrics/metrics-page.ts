@@ -17,33 +17,35 @@ export function makeMetricsPage(node: NodeView): MetricsPage {
   return { contentType: registry.contentType, text: shareWhileRunning(() => registry.metrics()) }
 }
 
+/** A metric puts itself into the registry; its `collect` runs when the page is made. */
 function registerMetric(
   registry: Registry,
   name: MetricName,
-  description: MetricDescription,
+  { type, help, labels }: MetricDescription,
   samples: () => Sample[],
-): void {
-  const { type, help, labels: labelNames } = description
-  const config = { name, help, labelNames: [...labelNames], registers: [registry] }
-  if (type === 'histogram') {
-    registry.registerMetric(new CountedHistogram(name, help, samples) as unknown as Metric)
-  } else if (type === 'counter') {
-    new Counter({
+): Metric {
+  const config = { name, help, labelNames: [...labels], registers: [registry] }
+  if (type === 'counter') {
+    return new Counter({
       ...config,
       collect() {
         this.reset()
-        for (const { labels, value } of samples()) this.inc(labels, value)
-      },
-    })
-  } else {
-    new Gauge({
-      ...config,
-      collect() {
-        this.reset()
-        for (const { labels, value } of samples()) this.set(labels, value)
+        for (const sample of samples()) this.inc(sample.labels, sample.value)
       },
     })
   }
+  if (type === 'gauge') {
+    return new Gauge({
+      ...config,
+      collect() {
+        this.reset()
+        for (const sample of samples()) this.set(sample.labels, sample.value)
+      },
+    })
+  }
+  const histogram = new CountedHistogram(name, help, samples) as unknown as Metric
+  registry.registerMetric(histogram)
+  return histogram
 }
 
 /** The client's own histogram counts single observations; ours come counted. This is all that a registry asks of a metric. */

@@ -4,7 +4,7 @@
 export function formatTextLine(record: Readonly<Record<string, unknown>>): string {
   const { time, level, msg, event, ...rest } = record
   const details = Object.entries(rest).map(([key, value]) => `${key}=${textValue(value)}`)
-  const sentence = oneLine(String(msg ?? event ?? ''))
+  const sentence = typeof msg === 'string' ? oneLine(msg) : textValue(event)
   const end = details.length === 0 ? '' : `  ${details.join(' ')}`
   return `${String(time)} ${String(level).toUpperCase().padEnd(5)} ${sentence}${end}\n`
 }

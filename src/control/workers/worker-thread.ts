@@ -65,6 +65,7 @@ export class WorkerThread {
 
   post(command: WorkerCommand): void {
     if (this.#state === 'ended') return
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a port between threads has no origin.
     this.#port.postMessage(command)
     this.#wake()
     // After `end` the worker closes its eventfd; the number may then belong to somebody else's file.

@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { WorkerEvent } from '../../traffic/events.ts'
 import type { Listener, Service, Tables } from '../../traffic/tables.ts'
 import { SharedMemory } from './shared-memory.ts'
 import { StartError } from './start-error.ts'
@@ -57,7 +56,7 @@ function makeWorkers(name: string, port = 8080, count = 2): { workers: Workers; 
     bootId: '000000000000',
     memory: new SharedMemory(count, { services: 1, upstreams: 1 }, 1),
     entry: ENTRY,
-    onEvent: (event: WorkerEvent, worker) => said.push(`${worker}: ${event.kind === 'warning' ? event.message : '?'}`),
+    onReport: (report, worker) => said.push(`${worker}: ${report.kind === 'warning' ? report.message : report.kind}`),
     onLost: (worker) => lost.push(worker),
   })
   return { workers, said, lost }

@@ -14,6 +14,9 @@ const START_TIMEOUT_MS = 30_000
 /** How long a worker may take to reset its connections and end. */
 const END_TIMEOUT_MS = 5_000
 
+/** What a worker reports beyond its start and its end, which are dealt with here. */
+export type WorkerReport = Exclude<WorkerEvent, { readonly kind: 'listening' | 'listen-failed' | 'drained' }>
+
 export interface WorkersOptions {
   readonly engine: EngineName
   readonly tables: Tables
@@ -21,8 +24,7 @@ export interface WorkersOptions {
   readonly bootId: string
   readonly memory: SharedMemory
   readonly entry?: URL
-  /** All but `listening`, `listen-failed` and `drained`, which are dealt with here. */
-  readonly onEvent: (event: WorkerEvent, workerIndex: number) => void
+  readonly onReport: (report: WorkerReport, workerIndex: number) => void
   /** A worker ended that nobody told to: the daemon can't go on. */
   readonly onLost: (workerIndex: number, error: Error | undefined) => void
 }
@@ -108,7 +110,7 @@ export class Workers {
         this.#drains.get(workerIndex)?.resolve()
         return
       default:
-        this.#options.onEvent(event, workerIndex)
+        this.#options.onReport(event, workerIndex)
     }
   }
 

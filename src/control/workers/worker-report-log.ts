@@ -1,6 +1,6 @@
 /** What workers report, as log lines. A flood can cause any of it many times a second: each kind is said at most so often. */
-import type { WorkerEvent } from '../../traffic/events.ts'
 import type { Log } from '../log/log.ts'
+import type { WorkerReport } from './workers.ts'
 
 const SAY_EVERY_MS = 10_000
 /** A stack is cut here: it comes from code that just failed. */
@@ -11,7 +11,7 @@ interface Said {
   keptQuiet: number
 }
 
-export class WorkerEventLog {
+export class WorkerReportLog {
   readonly #log: Log
   readonly #nowMs: () => number
   /** Keys are kinds and errno names, never a client's words: the map stays small. */
@@ -22,23 +22,23 @@ export class WorkerEventLog {
     this.#nowMs = nowMs
   }
 
-  write(event: WorkerEvent, worker: number): void {
-    switch (event.kind) {
+  write(report: WorkerReport, worker: number): void {
+    switch (report.kind) {
       case 'accept-paused': {
-        const repeated = this.#repeatedSince(`${event.kind} ${event.code}`)
+        const repeated = this.#repeatedSince(`${report.kind} ${report.code}`)
         if (repeated === undefined) return
-        const sentence = `Accepting was paused for ${event.ms} ms: ${event.code}.`
-        this.#log.events.warn({ event: event.kind, worker, code: event.code, ms: event.ms, repeated }, sentence)
+        const sentence = `Accepting was paused for ${report.ms} ms: ${report.code}.`
+        this.#log.events.warn({ event: report.kind, worker, code: report.code, ms: report.ms, repeated }, sentence)
         return
       }
       case 'warning':
-        this.#log.events.warn({ event: 'worker-warning', worker }, event.message)
+        this.#log.events.warn({ event: 'worker-warning', worker }, report.message)
         return
       case 'internal-error': {
-        const repeated = this.#repeatedSince(event.kind)
+        const repeated = this.#repeatedSince(report.kind)
         if (repeated === undefined) return
-        const stack = event.stack.slice(0, STACK_CHARACTERS_MAX)
-        this.#log.events.error({ event: event.kind, worker, repeated, stack }, `${event.message}. Please report it.`)
+        const stack = report.stack.slice(0, STACK_CHARACTERS_MAX)
+        this.#log.events.error({ event: report.kind, worker, repeated, stack }, `${report.message}. Please report it.`)
       }
     }
   }

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { capturedLog } from '../../../test/harness/captured-log.ts'
-import { WorkerEventLog } from './worker-event-log.ts'
+import { WorkerReportLog } from './worker-report-log.ts'
 
 test('accept pauses are said once in 10 s, with how many were kept quiet', () => {
   const { log, records } = capturedLog()
   let nowMs = 0
-  const events = new WorkerEventLog(log, () => nowMs)
+  const events = new WorkerReportLog(log, () => nowMs)
   for (let i = 0; i < 1000; i++) events.write({ kind: 'accept-paused', code: 'EMFILE', ms: 50 }, 0)
   nowMs = 10_000
   events.write({ kind: 'accept-paused', code: 'EMFILE', ms: 50 }, 1)
@@ -19,7 +19,7 @@ test('accept pauses are said once in 10 s, with how many were kept quiet', () =>
 
 test('an internal error comes with its stack, cut to a bound', () => {
   const { log, records } = capturedLog()
-  new WorkerEventLog(log).write({ kind: 'internal-error', message: 'no such slot', stack: 'x'.repeat(1e6) }, 0)
+  new WorkerReportLog(log).write({ kind: 'internal-error', message: 'no such slot', stack: 'x'.repeat(1e6) }, 0)
   const [record] = records()
   assert.equal(record['level'], 'error')
   assert.match(String(record['msg']), /no such slot/)
@@ -28,7 +28,7 @@ test('an internal error comes with its stack, cut to a bound', () => {
 
 test('a lost worker is fatal', () => {
   const { log, records } = capturedLog()
-  new WorkerEventLog(log).writeLost(3, new Error('broken'))
+  new WorkerReportLog(log).writeLost(3, new Error('broken'))
   assert.equal(records()[0]['level'], 'fatal')
   assert.match(String(records()[0]['msg']), /Worker 3 is lost: broken/)
 })
