@@ -12,11 +12,21 @@ interface Edge {
   readonly to: ServiceConfig
 }
 
-/** One problem for each upstream that leads back to its own service, directly or through others. */
-export function checkLoops(config: Config, addresses: ResolvedAddresses): ConfigProblem[] {
+const NONE_KNOWN: ReadonlySet<string> = new Set()
+
+/**
+ * One problem for each upstream that leads back to its own service, directly or through others. Without `localIps`,
+ * the addresses of this machine, a wildcard listener is known to take connections to loopback only.
+ */
+export function checkLoops(
+  config: Config,
+  addresses: ResolvedAddresses,
+  localIps: ReadonlySet<string> = NONE_KNOWN,
+): ConfigProblem[] {
   const servicesByPort = groupByPort(config)
   const edgesByService = new Map<ServiceConfig, Edge[]>()
-  for (const service of config.services) edgesByService.set(service, edgesFrom(service, servicesByPort, addresses))
+  for (const service of config.services)
+    edgesByService.set(service, edgesFrom(service, servicesByPort, addresses, localIps))
   return config.services.flatMap((service) =>
     edgesByService.get(service)!.flatMap(({ upstream, to }) => {
       const way = wayTo(service, to, edgesByService)
@@ -41,11 +51,12 @@ function edgesFrom(
   service: ServiceConfig,
   servicesByPort: ReadonlyMap<number, ServiceConfig[]>,
   addresses: ResolvedAddresses,
+  localIps: ReadonlySet<string>,
 ): Edge[] {
   return service.upstreams.flatMap((upstream) => {
     const targets = upstreamIps(upstream, addresses).map((ip) => socketAddress(ip, upstream.port)!)
     const reached = (servicesByPort.get(upstream.port) ?? []).filter((other) =>
-      other.listen.some((listen) => targets.some((target) => listenerTakes(listen, target))),
+      other.listen.some((listen) => targets.some((target) => listenerTakes(listen, target, localIps))),
     )
     return reached.map((to) => ({ upstream, to }))
   })

@@ -2,12 +2,9 @@
 
 /** By the place of the mapping, with list positions left out. */
 export const LATER_KEYS: Readonly<Record<string, readonly string[]>> = {
-  '': ['cluster', 'logs', 'store', 'firewall', 'lists'],
-  admin: ['stateDir', 'tokens', 'tls', 'users'],
-  traffic: [],
-  log: [],
-  'services[]': ['maxConnections', 'affinity', 'queue', 'check', 'protect', 'tls', 'http'],
-  'services[].upstreams[]': ['weight', 'maxConnections', 'backup', 'check', 'sourceAddresses'],
+  admin: ['stateDir'],
+  'services[]': ['maxConnections', 'affinity', 'queue', 'check', 'protect'],
+  'services[].upstreams[]': ['weight', 'maxConnections', 'backup'],
 }
 
 export const LATER_MODES: readonly string[] = ['http']

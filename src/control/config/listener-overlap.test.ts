@@ -48,12 +48,18 @@ const TAKES: readonly (readonly [listen: string, target: string, takes: boolean]
   ['[::]:443', '127.0.0.1:443', false],
   ['*:443', '127.0.0.1:443', true],
   ['*:443', '[::1]:443', true],
-  // It may be this machine or another one; nobody is refused on a guess.
+  // Another machine's, or one of ours that is not known: nobody is refused on a guess.
   ['0.0.0.0:443', '203.0.113.1:443', false],
+  ['0.0.0.0:443', '198.51.100.1:443', true],
+  ['*:443', '198.51.100.1:443', true],
+  ['[::]:443', '198.51.100.1:443', false],
+  ['203.0.113.1:443', '198.51.100.1:443', false],
 ]
+
+const LOCAL_IPS = new Set(['198.51.100.1'])
 
 for (const [listen, target, takes] of TAKES) {
   test(`${listen} ${takes ? 'takes' : 'is not known to take'} a connection to ${target}`, () => {
-    assert.equal(listenerTakes(listener(listen), listener(target).address), takes)
+    assert.equal(listenerTakes(listener(listen), listener(target).address, LOCAL_IPS), takes)
   })
 }

@@ -16,10 +16,15 @@ export function listenersOverlap(a: ListenerAddress, b: ListenerAddress): boolea
   })
 }
 
-/** Does the listener take connections to this address of the machine? */
-export function listenerTakes(listener: ListenerAddress, target: SocketAddress): boolean {
+/** Does a connection to the target come to this listener? `localIps` are the machine's own addresses, as far as known. */
+export function listenerTakes(
+  listener: ListenerAddress,
+  target: SocketAddress,
+  localIps: ReadonlySet<string>,
+): boolean {
   if (listener.address.port !== target.port || !takesFamily(listener, target.family)) return false
-  return isWildcard(listener) ? isLoopback(target) : listener.address.address === target.address
+  if (isWildcard(listener)) return isLoopback(target) || localIps.has(target.address)
+  return listener.address.address === target.address
 }
 
 function takesFamily(listener: ListenerAddress, family: IpFamily): boolean {
@@ -30,7 +35,7 @@ function isWildcard({ address }: ListenerAddress): boolean {
   return address.address === '0.0.0.0' || address.address === '::'
 }
 
-/** The one address of a wildcard listener that is this machine's for certain. */
+/** This machine's on every machine. */
 function isLoopback({ family, address }: SocketAddress): boolean {
   return family === 4 ? address.startsWith('127.') : address === '::1'
 }

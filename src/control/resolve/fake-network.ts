@@ -1,6 +1,6 @@
 /** A clock and a resolver for tests: time passes when told to, names are what the test says. */
+import type { ResolveDependencies } from './dependencies.ts'
 import type { DnsRecord, Resolver } from './host-lookup.ts'
-import type { ResolveDependencies } from './upstream-addresses.ts'
 
 export interface FakeName {
   readonly hosts?: readonly string[]
@@ -47,6 +47,8 @@ export class FakeNetwork implements ResolveDependencies {
   }
 
   random = (): number => this.randomValue
+
+  localIps = (): ReadonlySet<string> => new Set(['198.51.100.1'])
 
   get timers(): number {
     return this.#timers.size

@@ -79,6 +79,12 @@ describe('at the start', () => {
     )
   })
 
+  test('an upstream that is this machine, on a port where its own service listens, is an error', async () => {
+    const text = 'services: [{ name: a, mode: raw, listen: ["*:443"], upstreams: ["198.51.100.1:443"] }]'
+    const config = parseConfig(text, 't', {})
+    await assert.rejects(UpstreamAddresses.resolve(config, new FakeNetwork()), /E_CONFIG_LOOP/)
+  })
+
   test('a name without an address of a version that sourceAddresses has is an error', async () => {
     const network = new FakeNetwork({ 'db.example': { ipv6: ['2001:db8::1'] } })
     const text =
@@ -88,15 +94,19 @@ describe('at the start', () => {
   })
 
   test('no more lookups run at once than allowed', async () => {
-    const hostnames = Array.from({ length: 31 }, (_, i) => `h${i}.example`)
+    const hostnames = Array.from({ length: 60 }, (_, i) => `h${i}.example`)
     const network = new FakeNetwork(Object.fromEntries(hostnames.map((name) => [name, { ipv4: ['203.0.113.1'] }])))
     const { promise, resolve } = Promise.withResolvers<void>()
     network.gate = promise
-    const resolving = UpstreamAddresses.resolve(configWith(...hostnames.map((name) => `${name}:443`)), network)
+    const services = [hostnames.slice(0, 30), hostnames.slice(30)].map((names, i) => {
+      const upstreams = names.map((name) => `${name}:443`).join(', ')
+      return `{ name: s${i}, mode: raw, listen: ["*:0"], upstreams: [${upstreams}] }`
+    })
+    const resolving = UpstreamAddresses.resolve(parseConfig(`services: [${services.join(', ')}]`, 't', {}), network)
     await settled()
     assert.equal(network.lookupsUnderWay, LOOKUPS_AT_ONCE_MAX)
     resolve()
-    assert.equal((await resolving).current.size, 31)
+    assert.equal((await resolving).current.size, 60)
     assert.equal(network.lookupsUnderWayMax, LOOKUPS_AT_ONCE_MAX)
   })
 })
@@ -267,6 +277,26 @@ describe('while running', () => {
     network.names.set('db.example', { ipv4: pool(1).toReversed() })
     await network.pass(60_000)
     assert.deepEqual(changes, [])
+  })
+
+  test('addresses that lead back to Tidegate are not taken', async () => {
+    const text = 'services: [{ name: a, mode: raw, listen: ["*:443"], upstreams: ["db.example:443"] }]'
+    const network = new FakeNetwork({ 'db.example': { ipv4: ['203.0.113.1'] } })
+    const addresses = await UpstreamAddresses.resolve(parseConfig(text, 't', {}), network)
+    const told: string[] = []
+    addresses.start(
+      () => told.push('change'),
+      (event) => told.push(event.kind === 'lookup-failed' ? event.reason : event.kind),
+    )
+    network.names.set('db.example', { ipv4: ['198.51.100.1'] })
+    await network.pass(62_000)
+    assert.deepEqual(told, [
+      'upstream services[0].upstreams[0] is a listener of its own service; every connection would go round without end',
+    ])
+    network.names.set('db.example', { ipv4: ['203.0.113.2'] })
+    await network.pass(10_000)
+    assert.deepEqual(told.slice(1), ['lookup-recovered', 'changed', 'change'])
+    assert.deepEqual(addresses.current.get('db.example'), ['203.0.113.2'])
   })
 
   test('after stop nothing is looked up, and an answer under way is not told', async () => {

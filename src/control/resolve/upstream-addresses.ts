@@ -2,43 +2,22 @@
  * The addresses behind the hostnames of all upstreams. Every name must resolve at the start; from then on each is
  * looked up again when its TTL is over, away from traffic, and a lookup that fails changes nothing.
  */
-import { checkLoops } from '../config/check-loops.ts'
-import { checkSourceFamilies } from '../config/check-source-families.ts'
-import type { Config, UpstreamConfig } from '../config/config.ts'
-import { ConfigError, showValue } from '../config/problem.ts'
-import type { ConfigProblem } from '../config/problem.ts'
+import type { Config } from '../config/config.ts'
+import { ConfigError } from '../config/problem.ts'
 import type { ResolvedAddresses } from '../config/upstream-ips.ts'
+import { systemDependencies } from './dependencies.ts'
+import type { ResolveDependencies } from './dependencies.ts'
 import { lookUpHost } from './host-lookup.ts'
-import type { HostAnswer, Resolver } from './host-lookup.ts'
+import type { HostAnswer } from './host-lookup.ts'
 import { JITTER_PART, stepHostname } from './hostname-state.ts'
 import type { HostnameEvent, HostnameState } from './hostname-state.ts'
+import { hostnamesOf, unresolvedProblems, unusableProblems, whyUnusable } from './resolution-problems.ts'
 import { Semaphore } from './semaphore.ts'
-import { systemResolver } from './system-resolver.ts'
 
-/** Lookups under way at once; getaddrinfo has four threads, and a name server has limits too. */
-export const LOOKUPS_AT_ONCE_MAX = 8
+/** Lookups under way at once: enough that a dead name server is soon noticed, few enough for a live one. */
+export const LOOKUPS_AT_ONCE_MAX = 32
 /** One whole lookup, all sources together. getaddrinfo alone may take minutes. */
 export const LOOKUP_MS_MAX = 15_000
-
-export interface ResolveDependencies {
-  readonly resolver: Resolver
-  /** Calls back once after the delay; the answer takes it back. */
-  readonly setTimer: (callback: () => void, delayMs: number) => () => void
-  /** From 0 to just below 1. */
-  readonly random: () => number
-}
-
-export function systemDependencies(): ResolveDependencies {
-  return {
-    resolver: systemResolver(),
-    setTimer: (callback, delayMs) => {
-      // A lookup that is due must not keep a daemon alive that has nothing else left to do.
-      const timer = setTimeout(callback, delayMs).unref()
-      return () => clearTimeout(timer)
-    },
-    random: Math.random,
-  }
-}
 
 interface Hostname {
   readonly hostname: string
@@ -48,6 +27,7 @@ interface Hostname {
 }
 
 export class UpstreamAddresses {
+  readonly #config: Config
   readonly #dependencies: ResolveDependencies
   readonly #semaphore = new Semaphore(LOOKUPS_AT_ONCE_MAX)
   readonly #hostnames: readonly Hostname[]
@@ -56,7 +36,8 @@ export class UpstreamAddresses {
   #running = false
   #current: ResolvedAddresses
 
-  private constructor(hostnames: readonly Hostname[], dependencies: ResolveDependencies) {
+  private constructor(config: Config, hostnames: readonly Hostname[], dependencies: ResolveDependencies) {
+    this.#config = config
     this.#hostnames = hostnames
     this.#dependencies = dependencies
     this.#current = addressesOf(hostnames)
@@ -68,17 +49,18 @@ export class UpstreamAddresses {
     dependencies: ResolveDependencies = systemDependencies(),
   ): Promise<UpstreamAddresses> {
     const semaphore = new Semaphore(LOOKUPS_AT_ONCE_MAX)
-    const names = hostnamesOf(config)
-    const answers = await Promise.all(
-      names.map((hostname) => semaphore.run(() => lookUpInTime(hostname, dependencies))),
-    )
-    const hostnames = names.map((hostname, i) => firstState(hostname, answers[i]))
-    const addresses = new UpstreamAddresses(hostnames, dependencies)
-    const reasons = new Map(names.map((hostname, i) => [hostname, answers[i]]))
+    const reasonByHostname = new Map<string, string>()
+    const resolveFirst = async (hostname: string): Promise<Hostname> => {
+      const answer = await semaphore.run(() => lookUpInTime(hostname, dependencies))
+      if (answer.kind === 'failed') reasonByHostname.set(hostname, answer.reason)
+      const { state, delayMs } = stepHostname(hostname, { kind: 'fresh', addresses: [] }, answer)
+      return { hostname, state, delayMs, cancelTimer: () => {} }
+    }
+    const hostnames = await Promise.all(hostnamesOf(config).map(resolveFirst))
+    const addresses = new UpstreamAddresses(config, hostnames, dependencies)
     const problems = [
-      ...unresolved(config, reasons),
-      ...checkSourceFamilies(config, addresses.current),
-      ...checkLoops(config, addresses.current),
+      ...unresolvedProblems(config, reasonByHostname),
+      ...unusableProblems(config, addresses.current, dependencies.localIps()),
     ]
     if (problems.length > 0) throw new ConfigError(problems)
     return addresses
@@ -108,11 +90,11 @@ export class UpstreamAddresses {
     hostname.cancelTimer = this.#dependencies.setTimer(() => void this.#refresh(hostname), delayMs)
   }
 
-  /** Never rejects: `lookUpInTime` turns every failure into an answer. */
+  /** Rejects only where a listener throws: `lookUpInTime` turns every failure into an answer. */
   async #refresh(hostname: Hostname): Promise<void> {
     const answer = await this.#semaphore.run(() => lookUpInTime(hostname.hostname, this.#dependencies))
     if (!this.#running) return
-    const step = stepHostname(hostname.hostname, hostname.state, answer)
+    const step = stepHostname(hostname.hostname, hostname.state, this.#orUnusable(hostname, answer))
     hostname.state = step.state
     hostname.delayMs = step.delayMs
     this.#schedule(hostname)
@@ -121,16 +103,18 @@ export class UpstreamAddresses {
     this.#current = addressesOf(this.#hostnames)
     this.#onChange(this.#current)
   }
-}
 
-function hostnamesOf(config: Config): string[] {
-  const upstreams = config.services.flatMap((service) => service.upstreams)
-  return [...new Set(upstreams.filter((upstream) => !upstream.hostIsIp).map((upstream) => upstream.host))]
-}
-
-function firstState(hostname: string, answer: HostAnswer): Hostname {
-  const { state, delayMs } = stepHostname(hostname, { kind: 'fresh', addresses: [] }, answer)
-  return { hostname, state, delayMs, cancelTimer: () => {} }
+  /**
+   * New addresses that would have stopped the start are a failure too. It happens: the name of the upstream is
+   * moved to the proxy, and from then on the proxy would connect to itself.
+   */
+  #orUnusable(hostname: Hostname, answer: HostAnswer): HostAnswer {
+    const { state, events } = stepHostname(hostname.hostname, hostname.state, answer)
+    if (!events.some((event) => event.kind === 'changed')) return answer
+    const addresses = new Map(this.#current).set(hostname.hostname, state.addresses)
+    const reason = whyUnusable(hostname.hostname, this.#config, addresses, this.#dependencies.localIps())
+    return reason === undefined ? answer : { kind: 'failed', reason }
+  }
 }
 
 function addressesOf(hostnames: readonly Hostname[]): ResolvedAddresses {
@@ -149,18 +133,4 @@ function lookUpInTime(hostname: string, { resolver, setTimer }: ResolveDependenc
       answered({ kind: 'failed', reason: String(error) }),
     )
   })
-}
-
-function unresolved(config: Config, answers: ReadonlyMap<string, HostAnswer>): ConfigProblem[] {
-  const problems: ConfigProblem[] = []
-  for (const upstream of config.services.flatMap((service) => service.upstreams)) {
-    const answer = upstream.hostIsIp ? undefined : answers.get(upstream.host)
-    if (answer?.kind === 'failed') problems.push(unresolvedProblem(upstream, answer.reason))
-  }
-  return problems
-}
-
-function unresolvedProblem(upstream: UpstreamConfig, reason: string): ConfigProblem {
-  const message = `does not resolve to an address (${reason}); check the name and the name server, or write an IP address`
-  return { code: 'E_CONFIG_UNRESOLVED', ...upstream.at, value: showValue(upstream.host), message }
 }
