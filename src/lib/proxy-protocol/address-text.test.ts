@@ -52,6 +52,7 @@ describe('address text', () => {
       '1:0:0:2::',
       '::2:0:0:3:0',
       'a0:b00:c:d000::',
+      '1000:100:10:1:fff:ff:f:1001',
     ]
     for (const text of texts) assert.equal(textOf(writeIpv6, parseIp(text) as Uint8Array), text)
   })

@@ -39,6 +39,17 @@ describe('the general encoder', () => {
     assert.equal(header.headerBytes, 16 + 12 + 14 + 3 + 14 + 7)
   })
 
+  test('counts to the last byte that 16 bits can say', () => {
+    const tlv = (bytes: number) => ({ type: 0xe0, value: new Uint8Array(bytes) })
+    for (const bytes of [127, 128, 255, 256, 300, 4000]) {
+      const header = assertHeader(encodeV2({ command: 'proxy', addresses: IPV4, tlvs: [tlv(bytes)] }))
+      assert.deepEqual(header.tlvs, [tlv(bytes)])
+    }
+    const longest = encodeV2({ command: 'local', tlvs: [tlv(65_532)] })
+    assert.deepEqual(longest.subarray(14, 19), fromHex('ffffe0fffc'))
+    assert.throws(() => encodeV2({ command: 'local', tlvs: [tlv(65_533)] }), RangeError)
+  })
+
   test('says UDP where it is told to', () => {
     assert.equal(encodeV2({ command: 'proxy', addresses: IPV4, transport: 'dgram' })[13], 0x12)
   })

@@ -75,6 +75,14 @@ describe('the v1 writer', () => {
     assert.equal(lineOf(mapped), 'PROXY TCP6 2001:db8::1 ::ffff:198.51.100.2 56324 443\r\n')
   })
 
+  test('takes an address that is mapped but for one byte as the IPv6 it is', () => {
+    for (const address of ['::fffe:192.0.2.1', '::feff:192.0.2.1', '::1:ffff:c000:201', '100::ffff:c000:201']) {
+      const source = sourceOf(end(address, 1), SERVER4)
+      assert.match(lineOf(source), /^PROXY TCP6 /)
+      assert.equal(written(writeV2Header, source)[13], 0x21)
+    }
+  })
+
   test('reaches 56 and 104 bytes at most [PROXY 2.1]', () => {
     const longest4 = end('255.255.255.255', 65535)
     const longest6 = end('ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff', 65535)
