@@ -1,162 +1,14 @@
 /** The worker as control sees it: real sockets on loopback, messages, shared memory. The behaviour of streams is in test/contract. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import { after, afterEach, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { MessageChannel, Worker } from 'node:worker_threads'
 import { parseNetwork, type Network, type SocketAddress } from '../../lib/ip.ts'
-import { CLOSE_REASON_CODES, CLOSE_REASON_NAMES, type CloseReason } from '../close-reason.ts'
-import { Counters, SERVICE, UPSTREAM, WORKER } from '../counters.ts'
-import type { WorkerCommand, WorkerEvent, WorkerStart } from '../events.ts'
-import { LogRingReader, ringBytes, type ConnectionRecord } from '../log-ring.ts'
-import { NodeWide } from '../node-wide.ts'
-import type { Service, Tables } from '../tables.ts'
-
-const DEADLINE_MS = 10_000
-const MIB = 1024 * 1024
-
-const LOOPBACK: SocketAddress = { family: 4, address: '127.0.0.1', port: 0 }
-
-function serviceTo(upstreams: readonly SocketAddress[], changes: Partial<Service> = {}): Service {
-  return {
-    index: 0,
-    name: 'web',
-    mode: 'raw',
-    listeners: [{ index: 0, address: LOOPBACK, dualStack: false }],
-    upstreams: upstreams.map((_, index) => ({ index, name: `upstream ${index}` })),
-    candidates: upstreams.map((address, index) => ({ upstreamIndex: index, addressIndex: index, address })),
-    balance: 'ordered',
-    onFailure: 'reset',
-    connectTimeoutMs: 5000,
-    idleTimeoutMs: 60_000,
-    halfClosedTimeoutMs: 60_000,
-    maxLifetimeMs: 0,
-    retryFailedAfterMs: 10_000,
-    sourceAddresses: [],
-    proxyHeader: { crc32c: true, uniqueId: true },
-    acceptProxyFrom: [],
-    acceptProxyTimeoutMs: 5000,
-    clientSocket: {},
-    upstreamSocket: {},
-    ...changes,
-  }
-}
-
-function tablesOf(service: Service, changes: Partial<Tables> = {}): Tables {
-  return { version: 1, logConnections: 'all', services: [service], ...changes }
-}
-
-/** A worker with one service, and the memory it shares. */
-class RunningWorker {
-  static readonly all = new Set<RunningWorker>()
-  readonly events: WorkerEvent[] = []
-  readonly records: ConnectionRecord[] = []
-  readonly counters: Counters
-  readonly nodeWide: NodeWide
-  readonly exited: Promise<unknown>
-  readonly #ring: LogRingReader
-  readonly #post: (command: WorkerCommand) => void
-
-  constructor(tables: Tables, limits: Partial<WorkerStart['limits']> = {}) {
-    const { port1, port2 } = new MessageChannel()
-    const counterShape = { services: 1, upstreams: 4 }
-    const start: WorkerStart = {
-      workerIndex: 0,
-      workers: 1,
-      engine: 'node',
-      tables,
-      limits: { connectionsMax: 1000, pipesMax: 0, spillBytesMax: 64 * MIB, ...limits },
-      bootId: '0123456789ab',
-      port: port2,
-      counterShape,
-      counterMemory: new SharedArrayBuffer(Counters.bytes(counterShape)),
-      nodeWideMemory: new SharedArrayBuffer(NodeWide.bytes(4)),
-      logRingMemory: new SharedArrayBuffer(ringBytes(16)),
-    }
-    this.counters = new Counters(start.counterMemory, counterShape)
-    this.nodeWide = new NodeWide(start.nodeWideMemory)
-    this.#ring = new LogRingReader(start.logRingMemory)
-    this.#post = (command) => port1.postMessage(command)
-    port1.on('message', (event: WorkerEvent) => this.events.push(event))
-    const entry = new URL('../worker.ts', import.meta.url)
-    const thread = new Worker(entry, { workerData: start, transferList: [port2] })
-    this.exited = once(thread, 'exit')
-    RunningWorker.all.add(this)
-  }
-
-  post(command: WorkerCommand): void {
-    this.#post(command)
-  }
-
-  async event<Kind extends WorkerEvent['kind']>(kind: Kind): Promise<Extract<WorkerEvent, { kind: Kind }>> {
-    const found = await soon(`event ${kind}`, () => this.events.find((event) => event.kind === kind))
-    return found as Extract<WorkerEvent, { kind: Kind }>
-  }
-
-  async connect(): Promise<Client> {
-    const { addresses } = await this.event('listening')
-    const socket = connect({ host: '127.0.0.1', port: addresses[0].address.port, allowHalfOpen: true })
-    await once(socket, 'connect')
-    return new Client(socket)
-  }
-
-  /** The records so far; `count` are waited for. */
-  async recordsOf(count: number): Promise<ConnectionRecord[]> {
-    await soon(`${count} records`, () => {
-      this.#ring.read(1000, (record) => this.records.push(record))
-      return this.records.length >= count
-    })
-    return this.records
-  }
-
-  async reason(): Promise<CloseReason> {
-    const [record] = await this.recordsOf(1)
-    return CLOSE_REASON_NAMES[record.reasonCode]
-  }
-
-  refused(reason: CloseReason): number {
-    return this.counters.services[SERVICE.refused + CLOSE_REASON_CODES[reason]]
-  }
-
-  /** Everything that was taken has been given back. */
-  async assertNothingLeft(): Promise<void> {
-    await soon('the place to be given back', () => this.nodeWide.openConnections === 0)
-    assert.equal(this.counters.services[SERVICE.open], 0)
-    for (let at = 0; at < this.counters.upstreams.length; at += this.counters.upstreams.length / 4) {
-      assert.equal(this.counters.upstreams[at + UPSTREAM.open], 0)
-    }
-    assert.equal(this.counters.worker[WORKER.spillBytes], 0)
-  }
-}
-
-/** Keeps what arrives, and how it ended. */
-class Client {
-  readonly socket: Socket
-  bytes = Buffer.alloc(0)
-  ending: string | undefined
-
-  constructor(socket: Socket) {
-    this.socket = socket
-    socket.on('data', (chunk: Buffer) => (this.bytes = Buffer.concat([this.bytes, chunk])))
-    socket.on('end', () => (this.ending ??= 'fin'))
-    socket.on('error', (error: NodeJS.ErrnoException) => (this.ending ??= error.code))
-  }
-
-  async ended(): Promise<string | undefined> {
-    return soon('the end of the stream', () => this.ending)
-  }
-}
-
-async function soon<T>(what: string, look: () => T | Promise<T>): Promise<NonNullable<T>> {
-  const deadlineMs = performance.now() + DEADLINE_MS
-  for (;;) {
-    const found = await look()
-    if (found) return found
-    if (performance.now() > deadlineMs) throw new Error(`Waited in vain for ${what}`)
-    await sleep(5)
-  }
-}
+import { CLOSE_REASON_CODES, CLOSE_REASON_NAMES } from '../close-reason.ts'
+import { SERVICE, UPSTREAM, WORKER } from '../counters.ts'
+import type { Service } from '../tables.ts'
+import { LOOPBACK, MIB, RunningWorker, serviceTo, soon, tablesOf } from './worker-for-test.ts'
 
 describe('node engine', () => {
   const servers: Server[] = []
@@ -294,10 +146,9 @@ describe('node engine', () => {
     await soon('the echo', () => client.bytes.length === 1)
     worker.post({ kind: 'drain' })
     await soon('a refused connect', async () => {
-      return worker.connect().then(
-        ({ socket }) => void socket.destroy(),
-        (error: NodeJS.ErrnoException) => error.code === 'ECONNREFUSED',
-      )
+      const late = await worker.connect()
+      late.socket.destroy()
+      return late.ending === 'ECONNREFUSED'
     })
     assert.equal(
       worker.events.some(({ kind }) => kind === 'drained'),
@@ -340,6 +191,61 @@ describe('node engine', () => {
       worker.events.some(({ kind }) => kind === 'listening'),
       false,
     )
+  })
+
+  it('shares no port with a stranger, although several workers share one', async () => {
+    const stranger = createServer()
+    servers.push(stranger)
+    stranger.listen({ host: '127.0.0.1', port: 0, reusePort: true })
+    await once(stranger, 'listening')
+    const taken = { ...LOOPBACK, port: (stranger.address() as AddressInfo).port }
+    const listeners = [{ index: 0, address: taken, dualStack: false }]
+    const worker = new RunningWorker(tablesOf(serviceTo([taken], { listeners })), {}, 2)
+    assert.equal((await worker.event('listen-failed')).code, 'EADDRINUSE')
+  })
+
+  it('counts what waits when the end comes right behind it', async () => {
+    const readers: Socket[] = []
+    const address = await upstream((socket) => readers.push(socket.pause()))
+    const worker = new RunningWorker(tablesOf(serviceTo([address])))
+    const client = await worker.connect()
+    let sent = 0
+    const moved = (): number => worker.counters.services[SERVICE.bytesToUpstream]
+    const isHeldUp = (): boolean => worker.counters.worker[WORKER.spillBytes] > 0
+    // One piece after the other, so that the one that is held up is the last.
+    while (!isHeldUp()) {
+      client.socket.write(Buffer.alloc(32_000))
+      sent += 32_000
+      await soon('the piece to move or to be held up', () => moved() === sent || isHeldUp())
+    }
+    client.socket.end()
+    // The end is read at once; nothing tells that it was.
+    await sleep(100)
+    readers[0].resume().end()
+    assert.equal((await worker.recordsOf(1))[0].bytesToUpstream, sent)
+    await worker.assertNothingLeft()
+  })
+
+  it('delivers what it has read before a reset, however slow the receiver', async () => {
+    const sockets: Socket[] = []
+    const address = await upstream((socket) => sockets.push(socket))
+    const worker = new RunningWorker(tablesOf(serviceTo([address])))
+    const client = await worker.connect()
+    client.socket.pause()
+    await soon('the upstream', () => sockets.length === 1)
+    sockets[0].write(Buffer.alloc(64 * MIB))
+    await soon('the client to stall', () => worker.counters.worker[WORKER.spillBytes] > 0)
+    sockets[0].resetAndDestroy()
+    // Makes the engine notice: it reads the upstream no further while the client is slow.
+    client.socket.write('x')
+    await sleep(100)
+    const held = worker.counters.worker[WORKER.spillBytes]
+    assert.ok(held > 0)
+    client.socket.resume()
+    assert.equal(await client.ended(), 'ECONNRESET')
+    assert.equal(await worker.reason(), 'upstream-reset')
+    assert.equal(client.bytes.length, worker.records[0].bytesToClient)
+    await worker.assertNothingLeft()
   })
 
   it('warns once of options that node:net does not have', async () => {

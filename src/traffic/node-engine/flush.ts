@@ -32,6 +32,7 @@ export class Flush extends Station {
   override start(): void {
     // Nobody takes any more what it sends.
     this.#flow.to.pause()
+    this.#flow.carryRest()
     this.expire(this.#startedMs)
   }
 
@@ -48,6 +49,10 @@ export class Flush extends Station {
   override takeDrain(): void {
     this.#flow.moveOn()
     this.#connection.worker.schedule(this.#connection)
+  }
+
+  override takeFinish(): void {
+    this.takeDrain()
   }
 
   override takeFailure(): void {

@@ -1,8 +1,10 @@
 /** Step 1 of 6, before admit: opens the listeners of all services and hands over the clients they accept. */
+import { once } from 'node:events'
 import { createServer, type Server, type Socket } from 'node:net'
 import { socketAddress, type SocketAddress } from '../../lib/ip.ts'
 import type { ListeningAddress, WorkerStart } from '../events.ts'
 import type { Listener } from '../tables.ts'
+import { resetSocket } from './reset.ts'
 import { STREAM_OPTIONS } from './socket-options.ts'
 
 /** More than any somaxconn: the kernel cuts it to its own limit. */
@@ -37,7 +39,7 @@ export async function openListeners(start: WorkerStart, takeClient: TakeClient):
   const attempts = start.tables.services.flatMap((service) =>
     service.listeners.map((listener) => {
       const place = { serviceIndex: service.index, listenerIndex: listener.index }
-      return openListener(listener, start.workers > 1, (client) => takeClient(client, place))
+      return openListener(start, listener, (client) => takeClient(client, place))
     }),
   )
   const outcomes = await Promise.all(attempts)
@@ -47,29 +49,35 @@ export async function openListeners(start: WorkerStart, takeClient: TakeClient):
   }
 }
 
-function openListener(
+async function openListener(
+  start: WorkerStart,
   listener: Listener,
-  isShared: boolean,
   takeClient: (client: Socket) => void,
 ): Promise<OpenListener | ListenFailure> {
-  const { promise, resolve } = Promise.withResolvers<OpenListener | ListenFailure>()
-  const server = createServer({ ...STREAM_OPTIONS, pauseOnConnect: true }, takeClient)
-  server.once('error', (error: NodeJS.ErrnoException) => {
-    resolve({ address: listener.address, code: error.code ?? 'UNKNOWN', message: error.message })
-  })
-  server.once('listening', () => {
-    server.removeAllListeners('error')
-    resolve({ listenerIndex: listener.index, address: listeningAddress(server, listener), server })
-  })
-  server.listen({
-    host: listener.address.address,
-    port: listener.address.port,
-    backlog: BACKLOG,
-    ipv6Only: listener.address.family === 6 && !listener.dualStack,
-    reusePort: isShared,
-    exclusive: true,
-  })
-  return promise
+  const isShared = start.workers > 1
+  try {
+    if (isShared && start.workerIndex === 0 && listener.address.port !== 0) await requireFree(listener)
+    const server = createServer({ ...STREAM_OPTIONS, pauseOnConnect: true }, takeClient)
+    await listen(server, listener, isShared)
+    return { listenerIndex: listener.index, address: listeningAddress(server, listener), server }
+  } catch (error) {
+    const { code = 'UNKNOWN', message } = error as NodeJS.ErrnoException
+    return { address: listener.address, code, message }
+  }
+}
+
+/** SO_REUSEPORT would share the port with another process of the same user without a word, and with it half of the clients. */
+async function requireFree(listener: Listener): Promise<void> {
+  const server = createServer(resetSocket)
+  await listen(server, listener, false)
+  server.close()
+  await once(server, 'close')
+}
+
+async function listen(server: Server, { address, dualStack }: Listener, reusePort: boolean): Promise<void> {
+  const ipv6Only = address.family === 6 && !dualStack
+  server.listen({ host: address.address, port: address.port, backlog: BACKLOG, ipv6Only, reusePort, exclusive: true })
+  await once(server, 'listening')
 }
 
 /** The asked address with the port the kernel chose where 0 was asked. */

@@ -62,7 +62,9 @@ export class Relay extends Station {
     this.#connection.worker.schedule(this.#connection)
   }
 
-  override takeFinish(): void {
+  override takeFinish(side: Side): void {
+    // No drain is told of once the end is asked for.
+    this.#flowTo(side).moveOn()
     if (this.#firstEnded === undefined || !this.#toUpstream.isFinished || !this.#toClient.isFinished) return
     this.#connection.end(`${this.#firstEnded}-closed`, 'close')
   }
@@ -144,6 +146,12 @@ export class Flow {
     this.movedMs = monotonicMs()
     this.#connection[this.#count] += bytes
     this.#connection.worker.counters.services[this.#countAt] += bytes
+  }
+
+  /** What was read and not carried because the receiver was slow: node:net keeps it although the socket has failed. */
+  carryRest(): void {
+    const rest: Buffer | null = this.from.read()
+    if (rest !== null) this.carry(rest)
   }
 
   /** Sends the FIN on, behind everything that waits. */
