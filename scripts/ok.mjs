@@ -12,7 +12,8 @@ const STEPS = [
   { name: 'docs and walls', args: ['--test', 'scripts/**/*.test.ts'], closing: true },
   { name: 'types', args: ['node_modules/typescript/bin/tsc', '--project', 'tsconfig.json'] },
   { name: 'lint', args: ['node_modules/oxlint/bin/oxlint', '--type-aware', '--deny-warnings'] },
-  { name: 'format', args: ['node_modules/oxfmt/bin/oxfmt', '--check', '.'] },
+  // Markdown is left as written: padded tables make every change of a word a change of the table.
+  { name: 'format', args: ['node_modules/oxfmt/bin/oxfmt', '--check', '.', '!**/*.md'] },
 ]
 
 const startedMs = performance.now()

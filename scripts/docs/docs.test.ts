@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path/posix'
 import { test } from 'node:test'
 import { makeProgram } from '../../src/cli/program.ts'
+import { FINDING_IDS } from '../../src/control/doctor/finding.ts'
 import { CLOSE_REASONS } from '../../src/traffic/close-reason.ts'
 import { bannedName } from '../file-names.ts'
 import { anchors, commandLines, relativeLinks, splitCode } from './markdown.ts'
@@ -28,18 +29,22 @@ test('every relative link in the docs leads to a file and a heading that exist',
   assertNone(problems)
 })
 
-test('every path in ARCHITECTURE.md and CONTRIBUTING.md exists', () => {
+test('every path in ARCHITECTURE.md, CONTRIBUTING.md and SECURITY.md exists', () => {
   const known = entriesBelow().map(({ path }) => `/${path}`)
   const exists = (path: string): boolean =>
     known.some((entry) => entry.endsWith(`/${path}`) || entry.endsWith(`/${path}/`))
   const problems: string[] = []
-  for (const file of ['ARCHITECTURE.md', 'CONTRIBUTING.md']) {
+  for (const file of ['ARCHITECTURE.md', 'CONTRIBUTING.md', 'SECURITY.md']) {
     for (const { line, text } of splitCode(textOf(file)).code) {
-      for (const path of pathsIn(text)) if (!exists(path)) problems.push(`${file}:${line}: there is no ${path}`)
+      for (const path of pathsIn(text))
+        if (!exists(path) && !OF_USERS.has(path)) problems.push(`${file}:${line}: there is no ${path}`)
     }
   }
   assertNone(problems)
 })
+
+/** Files that users of Tidegate have, and the repository does not. */
+const OF_USERS = new Set(['tidegate.yaml'])
 
 /** Words that look like a file or folder of ours: `relay/`, `src/main.ts`, `docs/x.md`; not `a/b`, URLs or patterns. */
 function pathsIn(code: string): string[] {
@@ -98,6 +103,11 @@ test('docs/close-reasons.md says of every close reason what the code says', () =
     .split('\n')
     .filter((line) => /^\| `[a-z-]+` \|/.test(line))
   assert.deepEqual(written, rows)
+})
+
+test('docs/doctor.md has a row for every finding, in the order of the report', () => {
+  const ids = [...textOf('docs/doctor.md').matchAll(/^\| `([a-z-]+)` \|/gm)].map(([, id]) => id)
+  assert.deepEqual(ids, [...FINDING_IDS])
 })
 
 test('no file is named for nothing', () => {
