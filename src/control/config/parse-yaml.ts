@@ -12,7 +12,7 @@ export type ParsedYaml =
 export function parseYaml(text: string, file: string, env: NodeJS.ProcessEnv): ParsedYaml {
   const lines = new LineCounter()
   // `uniqueKeys` off: it compares every key with every other; the tree builder finds duplicates by a map.
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: false, merge: true })
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: false })
   const lineOf = (offset: number): { line: number; col: number } => {
     const { line, col } = lines.linePos(offset)
     return { line: Math.max(line, 1), col: Math.max(col, 1) }

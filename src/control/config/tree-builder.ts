@@ -10,6 +10,9 @@ import { showValue } from './problem.ts'
 /** Values that aliases may blow a file up to. The file itself has its own limit, in bytes. */
 export const EXPANDED_VALUES_MAX = 100_000
 
+const DUPLICATE = 'stands twice in this mapping; keep one'
+const NOT_A_MERGE = 'must be an alias of a mapping, such as `<<: *first`'
+
 type MakeProblem = (
   code: ConfigProblemCode,
   offset: number,
@@ -52,16 +55,15 @@ export class TreeBuilder {
   #buildAlias(alias: Alias, path: ConfigPath): ConfigNode {
     const offset = offsetOf(alias)
     const target = this.#anchors.get(alias.source)
-    if (target === undefined)
-      return this.#broken('E_CONFIG_ALIAS', offset, path, `*${alias.source}`, unknownAlias(alias.source))
-    if (target === 'open')
-      return this.#broken('E_CONFIG_ALIAS', offset, path, `*${alias.source}`, 'stands inside what it refers to')
-    const before = this.#expandedValues
+    const refuse = (message: string): ScalarNode =>
+      this.#broken('E_CONFIG_ALIAS', offset, path, `*${alias.source}`, message)
+    if (target === undefined) return refuse(unknownAlias(alias.source))
+    if (target === 'open') return refuse('stands inside what it refers to')
+    const isFirstTooMuch = this.#expandedValues <= EXPANDED_VALUES_MAX
     this.#expandedValues += target.size
     if (this.#expandedValues <= EXPANDED_VALUES_MAX) return target
-    const message = `repeats too much: aliases may expand to ${EXPANDED_VALUES_MAX} values in all`
-    if (before <= EXPANDED_VALUES_MAX) return this.#broken('E_CONFIG_ALIAS', offset, path, `*${alias.source}`, message)
-    return { kind: 'scalar', offset, size: 1, text: '', plain: true, broken: true }
+    if (isFirstTooMuch) return refuse(`repeats too much: aliases may expand to ${EXPANDED_VALUES_MAX} values in all`)
+    return reported(offset)
   }
 
   #buildList(list: YAMLSeq, path: ConfigPath): ConfigNode {
@@ -86,16 +88,12 @@ export class TreeBuilder {
 
   /** `[ [::]:443 ]` is a mapping with a list as its key to YAML. */
   #strangeKey(map: YAMLMap, pair: Pair<Node, Node | null>, path: ConfigPath): ConfigNode {
-    const hint = isSeq(pair.key) ? '; write addresses with brackets in quotes, such as "[::]:443"' : ''
+    const [is, hint] = isSeq(pair.key)
+      ? ['list', '; write addresses with brackets in quotes, such as "[::]:443"']
+      : ['mapping', '']
     const offset = offsetOf(map)
-    this.#report(
-      'E_CONFIG_SYNTAX',
-      offset,
-      path,
-      undefined,
-      `has a ${isSeq(pair.key) ? 'list' : 'value'} where a key must be a word${hint}`,
-    )
-    return { kind: 'scalar', offset, size: 1, text: '', plain: true, broken: true }
+    this.#report('E_CONFIG_SYNTAX', offset, path, undefined, `has a ${is} where a key must be a word${hint}`)
+    return reported(offset)
   }
 
   #addPair(
@@ -112,15 +110,8 @@ export class TreeBuilder {
       return
     }
     const value = this.#emptyAtKey(pair, keyOffset) ?? this.build(pair.value, [...path, key])
-    if (entries.has(key))
-      this.#report(
-        'E_CONFIG_DUPLICATE_KEY',
-        keyOffset,
-        [...path, key],
-        undefined,
-        'stands twice in this mapping; keep one',
-      )
-    else entries.set(key, { keyOffset, value })
+    if (!entries.has(key)) entries.set(key, { keyOffset, value })
+    else this.#report('E_CONFIG_DUPLICATE_KEY', keyOffset, [...path, key], undefined, DUPLICATE)
   }
 
   /** `key:` with nothing behind it: the value's place is the key's. */
@@ -138,13 +129,7 @@ export class TreeBuilder {
     for (const source of sources) {
       if (source.kind === 'map') merged.push(source)
       else if (source.kind !== 'scalar' || source.broken !== true) {
-        this.#report(
-          'E_CONFIG_TYPE',
-          keyOffset,
-          [...path, '<<'],
-          undefined,
-          'must be an alias of a mapping, such as `<<: *first`',
-        )
+        this.#report('E_CONFIG_TYPE', keyOffset, [...path, '<<'], undefined, NOT_A_MERGE)
       }
     }
   }
@@ -168,6 +153,11 @@ export class TreeBuilder {
   #report(code: ConfigProblemCode, offset: number, path: ConfigPath, value: string | undefined, message: string): void {
     this.problems.push(this.#makeProblem(code, offset, formatPath(path), value, message))
   }
+}
+
+/** A value whose problem is already reported. */
+function reported(offset: number): ScalarNode {
+  return { kind: 'scalar', offset, size: 1, text: '', plain: true, broken: true }
 }
 
 function offsetOf(node: Node | null): number {

@@ -2,7 +2,7 @@
 import type { ConfigNode, ConfigPath, ConfigSource } from './config-tree.ts'
 import { plainValue } from './config-tree.ts'
 import type { ConfigProblem } from './problem.ts'
-import { brokenPaths, pruneOrReplace } from './prune.ts'
+import { brokenPaths, prune } from './prune.ts'
 import { configSchema } from './schema.ts'
 import type { ParsedConfig } from './schema.ts'
 import { problemsOfIssue } from './schema-problems.ts'
@@ -33,10 +33,7 @@ function fittingRest(source: ConfigSource, wrong: readonly ConfigPath[]): Valida
   let root: ConfigNode | undefined = source.root
   let paths = wrong
   for (let round = 0; round < PRUNE_ROUNDS_MAX; round++) {
-    // From the end: taking out a list item must not move the ones still to go.
-    for (const [i, path] of paths.toSorted(comparePaths).toReversed().entries()) {
-      root = root === undefined ? undefined : pruneOrReplace(root, path, round * paths.length + i)
-    }
+    root = prune(root, paths)
     if (root === undefined) return undefined
     const result = configSchema.safeParse(plainValue(root))
     if (result.success) return { parsed: result.data, source: source.withRoot(root) }
@@ -54,13 +51,4 @@ function pathsOf(issues: Issues): ConfigPath[] {
 
 function startsWith(path: ConfigPath, start: ConfigPath): boolean {
   return start.every((step, i) => path[i] === step)
-}
-
-function comparePaths(a: ConfigPath, b: ConfigPath): number {
-  for (let i = 0; i < Math.min(a.length, b.length); i++) {
-    const [left, right] = [a[i], b[i]]
-    if (left === right) continue
-    return typeof left === 'number' && typeof right === 'number' ? left - right : String(left) < String(right) ? -1 : 1
-  }
-  return a.length - b.length
 }
