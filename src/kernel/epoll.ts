@@ -5,6 +5,7 @@
  */
 import { addressOf, close, E, EPOLL, epollCreate1, epollCtl, epollWait, errno, errnoName } from './libc.ts'
 import type { Fd } from './libc.ts'
+import { lowInts } from './low-memory.ts'
 
 const EVENT_INTS = process.arch === 'x64' ? 3 : 4
 const KEY_INT = process.arch === 'x64' ? 1 : 2
@@ -14,9 +15,9 @@ const EVENTS_MAX = 512
 
 export class Epoll {
   readonly #fd: Fd
-  readonly #events = new Int32Array(EVENTS_MAX * EVENT_INTS)
+  readonly #events = lowInts(EVENTS_MAX * EVENT_INTS)
   readonly #eventsAt = addressOf(this.#events)
-  readonly #change = new Int32Array(EVENT_INTS)
+  readonly #change = lowInts(EVENT_INTS)
   readonly #changeAt = addressOf(this.#change)
 
   constructor() {

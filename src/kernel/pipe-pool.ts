@@ -4,6 +4,7 @@
  */
 import { addressOf, close, F_SETPIPE_SZ, fcntl, O, pipe2 } from './libc.ts'
 import type { Fd } from './libc.ts'
+import { lowInts } from './low-memory.ts'
 
 /** Wanted size of a pipe. Against the default 64 KiB this halves the CPU per byte (field measurements). */
 const PIPE_BYTES = 512 * 1024
@@ -20,7 +21,7 @@ export class Pipe {
   }
 }
 
-const fds = new Int32Array(2)
+const fds = lowInts(2)
 const fdsAt = addressOf(fds)
 
 export class PipePool {

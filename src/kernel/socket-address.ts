@@ -9,6 +9,7 @@ import type { SocketAddress } from '../lib/ip.ts'
 import { parseIp } from '../lib/ip.ts'
 import { addressOf, AF } from './libc.ts'
 import type { Address } from './libc.ts'
+import { lowBytes, lowInts } from './low-memory.ts'
 
 export const SOCKADDR_BYTES_MAX = 28
 const SOCKADDR_IN_BYTES = 16
@@ -25,11 +26,11 @@ export interface NativeSocketAddress {
 }
 
 export function nativeSocketAddress(address: SocketAddress): NativeSocketAddress {
-  const memory = new Uint8Array(SOCKADDR_BYTES_MAX)
+  const memory = lowBytes(SOCKADDR_BYTES_MAX)
   const ip = parseIp(address.address)
   if (ip === undefined) throw new Error(`Not an IP address: ${address.address}`)
   const family = ip.length === 4 ? AF.inet : AF.inet6
-  new Uint16Array(memory.buffer, 0, 1)[0] = family
+  new Uint16Array(memory.buffer, memory.byteOffset, 1)[0] = family
   memory[PORT_AT] = address.port >> 8
   memory[PORT_AT + 1] = address.port & 0xff
   memory.set(ip, ip.length === 4 ? IPV4_AT : IPV6_AT)
@@ -38,11 +39,11 @@ export function nativeSocketAddress(address: SocketAddress): NativeSocketAddress
 
 /** Room for a sockaddr that the kernel fills in, and for the length it takes and gives back. */
 export class SocketAddressSlot {
-  readonly bytes = new Uint8Array(32)
+  readonly bytes = lowBytes(32)
   readonly at: Address = addressOf(this.bytes)
-  readonly #length = new Int32Array(1)
+  readonly #length = lowInts(1)
   readonly lengthAt: Address = addressOf(this.#length)
-  readonly #family = new Uint16Array(this.bytes.buffer, 0, 1)
+  readonly #family = new Uint16Array(this.bytes.buffer, this.bytes.byteOffset, 1)
 
   /** Before every call: the kernel overwrites the length with what it wrote. */
   reset(): void {
@@ -73,4 +74,5 @@ export class SocketAddressSlot {
   }
 }
 
-if (endianness() !== 'LE') throw new Error('The linux engine knows little-endian machines only; use traffic.engine: node')
+if (endianness() !== 'LE')
+  throw new Error('The linux engine knows little-endian machines only; use traffic.engine: node')

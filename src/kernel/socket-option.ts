@@ -1,6 +1,7 @@
 /** Socket options by name. Each setter gives 0 or the errno; a caller that can go on without says so. */
 import { addressOf, close, errno, getsockopt, setsockopt } from './libc.ts'
 import type { Fd } from './libc.ts'
+import { lowInts } from './low-memory.ts'
 
 const SOL_SOCKET = 1
 const IPPROTO_IP = 0
@@ -30,11 +31,12 @@ export const OPTION = {
   notSentLowWater: [IPPROTO_TCP, 25],
 } as const satisfies Record<string, SocketOption>
 
-const integer = new Int32Array(1)
+const integer = lowInts(1)
 const integerAt = addressOf(integer)
-const lingerZero = Int32Array.of(1, 0)
+const lingerZero = lowInts(2)
+lingerZero[0] = 1
 const lingerZeroAt = addressOf(lingerZero)
-const length = new Int32Array(1)
+const length = lowInts(1)
 const lengthAt = addressOf(length)
 
 export function setInteger(fd: Fd, [level, option]: SocketOption, value: number): number {

@@ -1,6 +1,7 @@
 /** What the kernel knows of a TCP connection, from struct tcp_info [linux/tcp.h]. */
 import { addressOf, getsockopt, ioctl, SIOCOUTQ } from './libc.ts'
 import type { Fd } from './libc.ts'
+import { lowInts } from './low-memory.ts'
 import { OPTION } from './socket-option.ts'
 
 /** Up to tcpi_total_retrans; older kernels know no more, newer ones are not asked. */
@@ -9,9 +10,9 @@ const RTT_US = 68 / 4
 const TOTAL_RETRANSMITS = 100 / 4
 
 export class TcpInfo {
-  readonly #info = new Int32Array(TCP_INFO_BYTES / 4)
+  readonly #info = lowInts(TCP_INFO_BYTES / 4)
   readonly #infoAt = addressOf(this.#info)
-  readonly #length = new Int32Array(1)
+  readonly #length = lowInts(1)
   readonly #lengthAt = addressOf(this.#length)
 
   /** Asks the kernel; false when it does not say. The getters below then keep their last values. */
@@ -30,7 +31,7 @@ export class TcpInfo {
   }
 }
 
-const queued = new Int32Array(1)
+const queued = lowInts(1)
 const queuedAt = addressOf(queued)
 
 /** Bytes given to the kernel that the peer has not acknowledged; 0 when the socket is gone. */

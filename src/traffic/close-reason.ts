@@ -4,8 +4,10 @@ export const CLOSE_REASONS = {
   'upstream-closed': 'The upstream finished first, and both directions were delivered to the end.',
   'client-reset': 'The client reset the connection; the upstream got a reset after what the client had sent.',
   'upstream-reset': 'The upstream reset the connection; the client got a reset after what the upstream had sent.',
-  'client-lost': 'The client stopped answering: keepalive or userTimeout ran out, or the network says it is unreachable.',
-  'upstream-lost': 'The upstream stopped answering: keepalive or userTimeout ran out, or the network says it is unreachable.',
+  'client-lost':
+    'The client stopped answering: keepalive or userTimeout ran out, or the network says it is unreachable.',
+  'upstream-lost':
+    'The upstream stopped answering: keepalive or userTimeout ran out, or the network says it is unreachable.',
   'client-left': 'The client left before an upstream was connected.',
   'upstream-unreachable': 'No upstream accepted the connection; the attempts and their errors are in the log line.',
   'no-source-port': 'No local port was free to connect to an upstream; see `tidegate doctor` and sourceAddresses.',
@@ -13,10 +15,10 @@ export const CLOSE_REASONS = {
   'proxy-header-timeout': 'A PROXY header was required and was not complete in time.',
   'idle-timeout': 'No byte moved for idleTimeout.',
   'half-closed-timeout': 'One side had finished, and no byte moved the other way for halfClosedTimeout.',
-  'lifetime': 'The connection was open for maxLifetime.',
+  lifetime: 'The connection was open for maxLifetime.',
   'refused-ceiling': 'maxConnections was reached; the client was refused before anything was allocated.',
   'out-of-memory': 'The kernel or the buffer pool had no memory for the connection.',
-  'drained': 'Tidegate stopped, and the connection was still open after drainTimeout.',
+  drained: 'Tidegate stopped, and the connection was still open after drainTimeout.',
   'internal-error': 'Tidegate met a state it does not expect; the error is in the log. Please report it.',
 } as const
 

@@ -193,7 +193,9 @@ export class LogRingReader extends RingView {
       clientPort: this.ints[n + 10],
       clientFamily: this.ints[n + 11],
       clientAddress: this.bytes.slice(addressAt, addressAt + ADDRESS_BYTES),
-      failedAttempts: Array.from({ length: failedCount }, (_, i) => this.#attemptAt(at + FIXED_BYTES + i * ATTEMPT_BYTES)),
+      failedAttempts: Array.from({ length: failedCount }, (_, i) =>
+        this.#attemptAt(at + FIXED_BYTES + i * ATTEMPT_BYTES),
+      ),
     }
   }
 

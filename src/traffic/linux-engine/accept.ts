@@ -48,7 +48,8 @@ function admit(loop: Loop, open: OpenListener, fd: Fd): void {
     return refuseAtCeiling(loop, open, fd)
   }
   begin(loop, open, connection, fd)
-  if (open.plan.service.acceptProxyFrom.length > 0 && mustSayProxyHeader(loop, connection)) expectHeader(loop, connection)
+  if (open.plan.service.acceptProxyFrom.length > 0 && mustSayProxyHeader(loop, connection))
+    expectHeader(loop, connection)
   else dial(loop, connection)
 }
 

@@ -81,16 +81,14 @@ function closeListeners(loop: Loop): void {
 
 function turn(loop: Loop, wakeFd: number, due: (connection: Connection) => void): void {
   const timeoutMs = waitMs(loop)
-  loop.counters.worker[WORKER.busyMs] += performance.now() - loop.busySinceMs
+  loop.counters.worker[WORKER.busyMs] += monotonicMs() - loop.nowMs
   const events = loop.epoll.wait(timeoutMs)
   loop.nowMs = monotonicMs()
-  loop.busySinceMs = performance.now()
   loop.counters.worker[WORKER.loopTurns] += 1
   // Taken before the events: what is left unfinished in this turn waits for the next one.
   const unfinished = loop.takeUnfinished()
   for (let i = 0; i < events; i++) dispatch(loop, loop.epoll.key(i), loop.epoll.events(i), wakeFd)
-  for (let i = 0; i < unfinished.length; i++) guarded(loop, unfinished[i].connection, 0, resume)
-  unfinished.length = 0
+  if (unfinished.length > 0) resumeAll(loop, unfinished)
   loop.wheel.advance(loop.nowMs, due)
   resumeAccepting(loop)
   loop.pool.recycle()
@@ -137,6 +135,11 @@ function guarded(loop: Loop, connection: Connection, events: number, step: Step)
 const resume: Step = (loop, connection) => {
   resumeHalf(loop, connection.client)
   resumeHalf(loop, connection.upstream)
+}
+
+function resumeAll(loop: Loop, halves: Half[]): void {
+  for (let i = 0; i < halves.length; i++) guarded(loop, halves[i].connection, 0, resume)
+  halves.length = 0
 }
 
 function resumeHalf(loop: Loop, half: Half): void {

@@ -32,7 +32,8 @@ export function beginRelay(loop: Loop, connection: Connection): void {
 function sendHeader(loop: Loop, connection: Connection): void {
   const { client } = connection
   const headerBytes = writeHeader(loop, connection)
-  const saidBytes = client.spill === null ? readFirst(loop, connection, headerBytes) : takeSpill(loop, connection, headerBytes)
+  const saidBytes =
+    client.spill === null ? readFirst(loop, connection, headerBytes) : takeSpill(loop, connection, headerBytes)
   // A fresh socket takes this much at once; the header is not among the client's bytes, whatever becomes of it.
   sendOrSpill(loop, client, 0, headerBytes + saidBytes)
   if (client.spill !== null || connection.upstream.has(FLAG.failed)) countBytes(loop, client, headerBytes)

@@ -90,4 +90,3 @@ function accept(loop: Loop, connection: Connection, header: ProxyHeader): void {
   }
   dial(loop, connection)
 }
-

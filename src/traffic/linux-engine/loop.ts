@@ -5,6 +5,7 @@ import { ProxyHeaderSource, WRITTEN_HEADER_BYTES_MAX } from '../../lib/proxy-pro
 import { TimingWheel } from '../../lib/timing-wheel.ts'
 import { Epoll } from '../../kernel/epoll.ts'
 import { addressOf } from '../../kernel/libc.ts'
+import { lowBytes } from '../../kernel/low-memory.ts'
 import { PipePool } from '../../kernel/pipe-pool.ts'
 import { SocketAddressSlot } from '../../kernel/socket-address.ts'
 import { TcpInfo } from '../../kernel/tcp-info.ts'
@@ -37,7 +38,7 @@ export class Loop {
   readonly localAddress = new SocketAddressSlot()
   readonly proxyHeader = new ProxyHeaderSource()
   /** Every read goes here first, behind room for a PROXY header. */
-  readonly buffer = new Uint8Array(WRITTEN_HEADER_BYTES_MAX + SPILL_BYTES_MAX)
+  readonly buffer = lowBytes(WRITTEN_HEADER_BYTES_MAX + SPILL_BYTES_MAX)
   readonly bufferAt = addressOf(this.buffer)
   /** Halves that are gone on with in the next turn: edge-triggered epoll does not name them again. Two lists in turn, so that none is made anew. */
   #unfinished: Half[] = []
@@ -51,8 +52,6 @@ export class Loop {
   nextSource = 0
   /** Accepting is paused until then; 0 when it is not. */
   pausedUntilMs = 0
-  /** When the wait before this turn ended, by performance.now(). */
-  busySinceMs = performance.now()
   housekeepingDueMs = 0
   draining = false
   ended = false

@@ -96,7 +96,9 @@ export function optionComplaints(plan: ServicePlan): string[] {
   const complaints = [...plan.clientOptions, ...plan.upstreamOptions, ...plan.lastingOptions].flatMap((planned) => {
     const code = applyOption(fd, planned)
     if (code === 0) return []
-    return [`Service ${plan.service.name}: the kernel refuses socket.${planned.name} ${planned.value} (${errnoName(code)}); its default stays.`]
+    return [
+      `Service ${plan.service.name}: the kernel refuses socket.${planned.name} ${planned.value} (${errnoName(code)}); its default stays.`,
+    ]
   })
   close(fd)
   return [...new Set(complaints)]

@@ -4,6 +4,7 @@
  */
 import { addressOf } from '../../kernel/libc.ts'
 import type { Address } from '../../kernel/libc.ts'
+import { lowBytes } from '../../kernel/low-memory.ts'
 
 /** The most one direction of a connection holds in user space: one read. */
 export const SPILL_BYTES_MAX = 64 * 1024
@@ -56,7 +57,7 @@ export class SpillPool {
   }
 
   #takeFromNewSlab(sizeClass: number): Spill {
-    const slab = new Uint8Array(SLAB_BYTES)
+    const slab = lowBytes(SLAB_BYTES)
     const size = CHUNK_BYTES[sizeClass]
     this.#bytesReserved += SLAB_BYTES
     for (let at = 0; at < SLAB_BYTES; at += size) {
