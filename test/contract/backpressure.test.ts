@@ -66,7 +66,10 @@ forEachEngine((engine) => {
   /** Bytes that the daemon has sent on, and those that lie unread at the clients. */
   async function amounts(): Promise<{ bytesToClient: number; queued: number }> {
     const metrics = await daemon.metrics()
-    const queued = socketStates(`dport = :${daemon.addressOf('push').port}`).reduce((sum, at) => sum + at.receiveQueue, 0)
+    const queued = socketStates(`dport = :${daemon.addressOf('push').port}`).reduce(
+      (sum, at) => sum + at.receiveQueue,
+      0,
+    )
     return { bytesToClient: metrics.sum('tidegate_bytes_total', { service: 'push', direction: 'to_client' }), queued }
   }
 
@@ -133,7 +136,9 @@ forEachEngine((engine) => {
 
   it('small connections make progress while bulk streams run both ways without end', async () => {
     const { peer } = await holdConnections(daemon.addressOf('echo'), 50, 100)
-    const readers = await Promise.all(Array.from({ length: 4 }, () => Peer.connect(daemon.addressOf('push'), { onData: () => undefined })))
+    const readers = await Promise.all(
+      Array.from({ length: 4 }, () => Peer.connect(daemon.addressOf('push'), { onData: () => undefined })),
+    )
     await waitFor('the bulk streams to run', () => readers.every((reader) => reader.bytesReceived > MIB))
     const bulkBefore = readers.map((reader) => reader.bytesReceived)
     peer.send({ kind: 'run', rounds: 50 })

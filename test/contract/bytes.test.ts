@@ -51,7 +51,12 @@ forEachEngine((engine) => {
     const atClient = checkStream(client, toClient)
     server.resume()
     client.resume()
-    const all = Promise.all([sendStream(client, toUpstream), sendStream(server, toClient), client.ending, server.ending])
+    const all = Promise.all([
+      sendStream(client, toUpstream),
+      sendStream(server, toClient),
+      client.ending,
+      server.ending,
+    ])
     const [, , clientSaw, upstreamSaw] = await within('both streams to arrive', all, TRANSFER_DEADLINE_MS)
     assert.equal(upstreamSaw, 'fin')
     assert.equal(clientSaw, 'fin')
@@ -107,8 +112,14 @@ forEachEngine((engine) => {
       { seed: SEED, bytes: BULK_BYTES, pieceBytesMax: MIB, stall: 0 },
       { seed: SEED + 1, bytes: BULK_BYTES, pieceBytesMax: MIB, stall: 0 },
     )
-    await exchange({ seed: 3, bytes: BULK_BYTES, pieceBytesMax: MIB, stall: 0.01 }, { seed: 4, bytes: 0, pieceBytesMax: 1, stall: 0 })
-    await exchange({ seed: 5, bytes: 0, pieceBytesMax: 1, stall: 0 }, { seed: 6, bytes: BULK_BYTES, pieceBytesMax: MIB, stall: 0.01 })
+    await exchange(
+      { seed: 3, bytes: BULK_BYTES, pieceBytesMax: MIB, stall: 0.01 },
+      { seed: 4, bytes: 0, pieceBytesMax: 1, stall: 0 },
+    )
+    await exchange(
+      { seed: 5, bytes: 0, pieceBytesMax: 1, stall: 0 },
+      { seed: 6, bytes: BULK_BYTES, pieceBytesMax: MIB, stall: 0.01 },
+    )
   })
 
   it('relays a stream that changes between single bytes and large blocks', async () => {
@@ -139,7 +150,10 @@ forEachEngine((engine) => {
     const atClient = checkStream(client, other)
     server.resume()
     client.resume()
-    await within('single bytes', Promise.all([sendStream(client, one), sendStream(server, other), client.ending, server.ending]))
+    await within(
+      'single bytes',
+      Promise.all([sendStream(client, one), sendStream(server, other), client.ending, server.ending]),
+    )
     atUpstream.assertComplete(400, 'to upstream')
     atClient.assertComplete(400, 'to client')
     client.destroy()

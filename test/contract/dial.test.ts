@@ -119,9 +119,15 @@ forEachEngine((engine) => {
 
     it('each attempt has its own connectTimeout, in configured order', async () => {
       const third = await echoUpstream()
-      const daemon = await start({ upstreams: [...silent(SILENT, SILENT_TOO), third.address.text], connectTimeout: '250ms' })
+      const daemon = await start({
+        upstreams: [...silent(SILENT, SILENT_TOO), third.address.text],
+        connectTimeout: '250ms',
+      })
       const line = await visit(daemon)
-      assert.deepEqual(errorsOf(line).map((error) => error.address), [SILENT.text, SILENT_TOO.text])
+      assert.deepEqual(
+        errorsOf(line).map((error) => error.address),
+        [SILENT.text, SILENT_TOO.text],
+      )
       for (const error of errorsOf(line)) assert.ok(error.ms >= 240, `gave up after ${error.ms} ms of 250`)
       assert.equal(line.attempts, 3)
     })
@@ -135,7 +141,10 @@ forEachEngine((engine) => {
         const daemon = await start({ upstreams: [at.text, second.address.text] })
         const line = await visit(daemon)
         assert.equal(line.upstream, second.address.text)
-        assert.deepEqual(errorsOf(line).map((error) => error.error), [code])
+        assert.deepEqual(
+          errorsOf(line).map((error) => error.error),
+          [code],
+        )
       })
     }
 
@@ -144,7 +153,10 @@ forEachEngine((engine) => {
       const second = await echoUpstream()
       const daemon = await start({ upstreams: ['127.0.7.3:80', second.address.text] })
       const line = await visit(daemon)
-      assert.deepEqual(errorsOf(line).map((error) => error.error), ['EHOSTUNREACH'])
+      assert.deepEqual(
+        errorsOf(line).map((error) => error.error),
+        ['EHOSTUNREACH'],
+      )
     })
 
     for (const [onFailure, ending] of [
@@ -153,7 +165,11 @@ forEachEngine((engine) => {
     ] as const) {
       it(`all fail, onFailure ${onFailure}: the client sees ${ending}`, async () => {
         const [one, two] = [await closedAddress(), await closedAddress()]
-        const daemon = await start({ upstreams: [one.text, two.text, ...silent(SILENT)], connectTimeout: '200ms', onFailure })
+        const daemon = await start({
+          upstreams: [one.text, two.text, ...silent(SILENT)],
+          connectTimeout: '200ms',
+          onFailure,
+        })
         const client = await Peer.connect(daemon.addressOf())
         const seen = await client.receiveAll()
         assert.equal(seen.ending, ending)
@@ -162,7 +178,10 @@ forEachEngine((engine) => {
         assert.equal(line.reason, 'upstream-unreachable')
         assert.equal(line.upstream, null)
         assert.equal(line.attempts, 3)
-        assert.deepEqual(errorsOf(line).map((error) => error.address), [one.text, two.text, SILENT.text])
+        assert.deepEqual(
+          errorsOf(line).map((error) => error.address),
+          [one.text, two.text, SILENT.text],
+        )
         client.destroy()
       })
 
@@ -184,7 +203,11 @@ forEachEngine((engine) => {
     it('a failure is remembered: the next clients go to the next upstream without trying the failed one', async () => {
       const second = await echoUpstream()
       // Two workers: what one has learned the other knows.
-      const daemon = await start({ upstreams: [...silent(SILENT), second.address.text], connectTimeout: '200ms', retryFailedAfter: '1h' })
+      const daemon = await start({
+        upstreams: [...silent(SILENT), second.address.text],
+        connectTimeout: '200ms',
+        retryFailedAfter: '1h',
+      })
       assert.equal((await visit(daemon)).attempts, 2)
       for (let i = 0; i < 10; i++) {
         const line = await visit(daemon)
@@ -202,15 +225,25 @@ forEachEngine((engine) => {
       const revived = await echoUpstream({ host: refused.host, port: refused.port })
       const line = await visit(daemon)
       assert.equal(line.upstream, revived.address.text)
-      assert.deepEqual(errorsOf(line).map((error) => error.address), [second.address.text])
+      assert.deepEqual(
+        errorsOf(line).map((error) => error.address),
+        [second.address.text],
+      )
     })
 
     it('retryFailedAfter 0s: every client pays for the dead upstream, as in the seeds', async () => {
       const second = await echoUpstream()
-      const daemon = await start({ upstreams: [...silent(SILENT), second.address.text], connectTimeout: '150ms', retryFailedAfter: '0s' })
+      const daemon = await start({
+        upstreams: [...silent(SILENT), second.address.text],
+        connectTimeout: '150ms',
+        retryFailedAfter: '0s',
+      })
       for (let i = 0; i < 4; i++) {
         const line = await visit(daemon)
-        assert.deepEqual(errorsOf(line).map((error) => error.address), [SILENT.text])
+        assert.deepEqual(
+          errorsOf(line).map((error) => error.address),
+          [SILENT.text],
+        )
         assert.equal(line.attempts, 2)
       }
     })
@@ -291,7 +324,11 @@ forEachEngine((engine) => {
 
     it('many clients wait for a dead upstream at once, and all are served', async () => {
       const second = await echoUpstream()
-      const daemon = await start({ upstreams: [...silent(SILENT), second.address.text], connectTimeout: '500ms', retryFailedAfter: '0s' })
+      const daemon = await start({
+        upstreams: [...silent(SILENT), second.address.text],
+        connectTimeout: '500ms',
+        retryFailedAfter: '0s',
+      })
       const socketsAtStart = daemon.socketCount()
       const lines = await Promise.all(Array.from({ length: 300 }, () => visit(daemon)))
       for (const line of lines) assert.equal(line.attempts, 2)

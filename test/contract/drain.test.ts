@@ -18,7 +18,11 @@ forEachEngine((engine) => {
   async function start(drainTimeout: string): Promise<{ daemon: Daemon; upstream: Upstream }> {
     const upstream = await Upstream.listen({ onConnection: echo })
     open.push({ stop: () => upstream.close() })
-    const daemon = await Daemon.start({ engine, traffic: { drainTimeout }, services: [{ upstreams: [upstream.address.text] }] })
+    const daemon = await Daemon.start({
+      engine,
+      traffic: { drainTimeout },
+      services: [{ upstreams: [upstream.address.text] }],
+    })
     open.push(daemon)
     return { daemon, upstream }
   }

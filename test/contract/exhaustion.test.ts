@@ -49,7 +49,11 @@ forEachEngine((engine) => {
       const before = daemon.residentBytes()
       const { endings } = await flood(daemon.addressOf(), REFUSED)
       assert.deepEqual(endings, { reset: REFUSED })
-      await daemon.waitForMetric('tidegate_refused_total', { service: 'web', reason: 'refused-ceiling' }, REFUSED + 20_000)
+      await daemon.waitForMetric(
+        'tidegate_refused_total',
+        { service: 'web', reason: 'refused-ceiling' },
+        REFUSED + 20_000,
+      )
       const grown = await settledGrowth(daemon, before)
       assert.ok(grown < WAVER_BYTES_MAX, `memory grew by ${grown} bytes`)
       assert.ok(daemon.lines.length < 100, `${daemon.lines.length} log lines for clients that were refused`)
@@ -59,7 +63,12 @@ forEachEngine((engine) => {
         await client.receiveText('hellostill here')
         client.destroy()
       }
-      await waitFor('room again', () => openClient(daemon).then((client) => client.destroy() ?? true, () => false))
+      await waitFor('room again', () =>
+        openClient(daemon).then(
+          (client) => client.destroy() ?? true,
+          () => false,
+        ),
+      )
     })
 
     /** Garbage needs its time: the least growth seen over a few looks counts. */
@@ -108,14 +117,22 @@ forEachEngine((engine) => {
       assert.equal(metrics.sum('tidegate_accept_pauses_total'), 0, 'the ceiling must be met before the files run out')
       assert.ok((await cpuShare(daemon)) < 0.5)
       for (const client of clients) client.destroy()
-      await waitFor('room again', () => openClient(daemon).then((client) => client.destroy() ?? true, () => false))
+      await waitFor('room again', () =>
+        openClient(daemon).then(
+          (client) => client.destroy() ?? true,
+          () => false,
+        ),
+      )
     })
 
     it('maxConnections above what the file limit allows is lowered and said', async () => {
       const { daemon } = await start({ prefix: ['prlimit', '--nofile=400:400'], traffic: { maxConnections: 100_000 } })
       const ceiling = (await daemon.metrics()).sum('tidegate_connections_max')
       assert.ok(ceiling < 200, `a ceiling of ${ceiling}`)
-      await daemon.waitForLine('a warning', (line) => line['level'] === 'warn' && /100000|100,000/.test(JSON.stringify(line)))
+      await daemon.waitForLine(
+        'a warning',
+        (line) => line['level'] === 'warn' && /100000|100,000/.test(JSON.stringify(line)),
+      )
     })
 
     it('out of files: accepting pauses, nothing spins, those who are in are served, and it goes on by itself', async () => {
@@ -129,7 +146,12 @@ forEachEngine((engine) => {
       await inside.write(' again')
       await inside.receiveText('hello again')
       setFileLimit(daemon, 20_000)
-      await waitFor('clients to be served again', () => openClient(daemon).then((client) => client.destroy() ?? true, () => false))
+      await waitFor('clients to be served again', () =>
+        openClient(daemon).then(
+          (client) => client.destroy() ?? true,
+          () => false,
+        ),
+      )
       assert.ok((await daemon.metrics()).sum('tidegate_accept_pauses_total') > 0)
       for (const client of [inside, ...outside]) client.destroy()
       await daemon.waitForMetric('tidegate_connections_open', {}, 0)

@@ -34,7 +34,11 @@ forEachEngine((engine) => {
     await daemon.stop()
   })
 
-  async function visit(at: { host: string; port: number; text: string }): Promise<Awaited<ReturnType<Daemon['lineOf']>>> {
+  async function visit(at: {
+    host: string
+    port: number
+    text: string
+  }): Promise<Awaited<ReturnType<Daemon['lineOf']>>> {
     const client = await Peer.connect(at)
     await client.write('hello')
     await client.receiveText('hello')

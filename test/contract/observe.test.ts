@@ -47,7 +47,8 @@ forEachEngine((engine) => {
   it('a line has every field, each with a sensible value', async () => {
     const before = Date.now()
     const line = await visit('web', 1000)
-    const fields = 'time service id client listener upstream attempts reason bytesToUpstream bytesToClient durationMs connectMs firstByteMs clientRttMs upstreamRttMs retransmits'
+    const fields =
+      'time service id client listener upstream attempts reason bytesToUpstream bytesToClient durationMs connectMs firstByteMs clientRttMs upstreamRttMs retransmits'
     for (const field of fields.split(' ')) assert.ok(field in line, `${field} is missing in ${JSON.stringify(line)}`)
     assert.equal(line.service, 'web')
     assert.equal(line.upstream, 'main')
@@ -97,18 +98,35 @@ forEachEngine((engine) => {
     const sum = (of: (line: ConnectionLine) => number): number => lines.reduce((all, line) => all + of(line), 0)
 
     for (const service of ['web', 'v2', 'dead', 'rude', 'header', 'idle']) {
-      assert.equal(metrics.sum('tidegate_connections_total', { service }), count((line) => line.service === service), service)
+      assert.equal(
+        metrics.sum('tidegate_connections_total', { service }),
+        count((line) => line.service === service),
+        service,
+      )
       for (const reason of CLOSE_REASON_NAMES) {
         const closed = metrics.sum('tidegate_connections_closed_total', { service, reason })
-        assert.equal(closed, count((line) => line.service === service && line.reason === reason), `${service} ${reason}`)
+        assert.equal(
+          closed,
+          count((line) => line.service === service && line.reason === reason),
+          `${service} ${reason}`,
+        )
       }
     }
-    assert.equal(metrics.sum('tidegate_bytes_total', { direction: 'to_upstream' }), sum((line) => line.bytesToUpstream))
-    assert.equal(metrics.sum('tidegate_bytes_total', { direction: 'to_client' }), sum((line) => line.bytesToClient))
+    assert.equal(
+      metrics.sum('tidegate_bytes_total', { direction: 'to_upstream' }),
+      sum((line) => line.bytesToUpstream),
+    )
+    assert.equal(
+      metrics.sum('tidegate_bytes_total', { direction: 'to_client' }),
+      sum((line) => line.bytesToClient),
+    )
     assert.equal(metrics.sum('tidegate_upstream_connections_open'), 0)
     const connected = count((line) => line.upstream !== null)
     assert.equal(metrics.sum('tidegate_upstream_connect_seconds_count'), connected)
-    assert.equal(metrics.sum('tidegate_upstream_connect_failures_total', { service: 'dead' }), count((line) => line.service === 'dead'))
+    assert.equal(
+      metrics.sum('tidegate_upstream_connect_failures_total', { service: 'dead' }),
+      count((line) => line.service === 'dead'),
+    )
     assert.equal(metrics.sum('tidegate_upstream_up', { service: 'dead' }), 0)
     assert.equal(metrics.sum('tidegate_upstream_up', { service: 'web' }), 1)
     assert.equal(new Set(lines.map((line) => line.id)).size, lines.length)

@@ -9,14 +9,7 @@ import { Daemon } from '../harness/daemon.ts'
 import { waitFor } from '../harness/deadline.ts'
 import { forEachEngine } from '../harness/engines.ts'
 import { Peer } from '../harness/peer.ts'
-import {
-  buildV2,
-  readHeader,
-  TLV_NOOP,
-  V2_SIGNATURE,
-  v4Addresses,
-  v6Addresses,
-} from '../harness/proxy-header.ts'
+import { buildV2, readHeader, TLV_NOOP, V2_SIGNATURE, v4Addresses, v6Addresses } from '../harness/proxy-header.ts'
 import { Random } from '../harness/random.ts'
 import { Upstream } from '../harness/upstream.ts'
 
@@ -33,8 +26,10 @@ interface Accepted {
   readonly client?: string
 }
 
-const V1_UNKNOWN_LONGEST =
-  'PROXY UNKNOWN ffff:f...f:ffff ffff:f...f:ffff 65535 65535\r\n'.replaceAll('f...f', 'ffff:ffff:ffff:ffff:ffff:ffff')
+const V1_UNKNOWN_LONGEST = 'PROXY UNKNOWN ffff:f...f:ffff ffff:f...f:ffff 65535 65535\r\n'.replaceAll(
+  'f...f',
+  'ffff:ffff:ffff:ffff:ffff:ffff',
+)
 
 const ACCEPTED: readonly Accepted[] = [
   { name: 'v1 TCP4', header: V1, client: SOURCE },
@@ -70,7 +65,12 @@ const ACCEPTED: readonly Accepted[] = [
   },
   {
     name: 'v2 with a TLV type twice [envoy#42075]',
-    header: buildV2({ tlvs: [{ type: 0xea, value: Buffer.from('a') }, { type: 0xea, value: Buffer.from('b') }] }),
+    header: buildV2({
+      tlvs: [
+        { type: 0xea, value: Buffer.from('a') },
+        { type: 0xea, value: Buffer.from('b') },
+      ],
+    }),
     client: SOURCE,
   },
   { name: 'v2 PROXY UNSPEC [haproxy]', header: buildV2({ familyTransport: 0x00, addresses: Buffer.alloc(0) }) },
@@ -138,7 +138,10 @@ const INVALID: readonly (readonly [string, Buffer])[] = [
     Buffer.from('0d0a0d0a000d0a515549540a21110013c0000201c0000202007b162e0300046c482b1c', 'hex'),
   ],
   ['v2 CRC32C of 3 bytes', buildV2({ tlvs: [{ type: 0x03, value: Buffer.alloc(3) }] })],
-  ['v2 with two bytes behind the last TLV', buildV2({ tlvs: [{ type: 0xea, value: Buffer.from('a') }], rest: Buffer.alloc(2) })],
+  [
+    'v2 with two bytes behind the last TLV',
+    buildV2({ tlvs: [{ type: 0xea, value: Buffer.from('a') }], rest: Buffer.alloc(2) }),
+  ],
   ['v2 with a TLV longer than the header', buildV2({ rest: Buffer.from('ea00ff61', 'hex') })],
   ['v2 TLV length 0xfffd [libproxyprotocol overflow]', buildV2({ rest: Buffer.from('eafffd', 'hex') })],
   ['v2 of 4097 bytes', buildV2({ tlvs: [{ type: TLV_NOOP, value: Buffer.alloc(4097 - 16 - 12 - 3) }] })],
@@ -204,7 +207,10 @@ forEachEngine((engine) => {
   it('accepts every header in single bytes [nginx#1400, mosquitto#3701, lavinmq#2082]', async () => {
     for (const { header, client } of ACCEPTED.filter((one) => one.header.length <= 107)) {
       const whole = Buffer.concat([header, Buffer.from(PAYLOAD)])
-      await assertAccepted(Array.from(whole, (byte) => Buffer.from([byte])), client)
+      await assertAccepted(
+        Array.from(whole, (byte) => Buffer.from([byte])),
+        client,
+      )
     }
   })
 
@@ -214,7 +220,8 @@ forEachEngine((engine) => {
   ] as const) {
     it(`accepts ${name} cut in two at every place`, async () => {
       const whole = Buffer.concat([header, Buffer.from(PAYLOAD)])
-      for (let cut = 1; cut <= header.length; cut++) await assertAccepted([whole.subarray(0, cut), whole.subarray(cut)], SOURCE)
+      for (let cut = 1; cut <= header.length; cut++)
+        await assertAccepted([whole.subarray(0, cut), whole.subarray(cut)], SOURCE)
     })
   }
 
@@ -224,7 +231,8 @@ forEachEngine((engine) => {
     for (let seed = 1; seed <= 5; seed++) {
       const random = new Random(seed)
       const pieces: Buffer[] = []
-      for (let at = 0; at < whole.length; at += pieces.at(-1)?.length ?? 0) pieces.push(whole.subarray(at, at + 1 + random.integer(900)))
+      for (let at = 0; at < whole.length; at += pieces.at(-1)?.length ?? 0)
+        pieces.push(whole.subarray(at, at + 1 + random.integer(900)))
       await assertAccepted(pieces, SOURCE)
     }
   })
@@ -240,7 +248,8 @@ forEachEngine((engine) => {
     peer.destroy()
   })
 
-  it('knows an IPv4 balancer that comes through a dual-stack listener', () => assertAccepted([V1, Buffer.from(PAYLOAD)], SOURCE, 'dual'))
+  it('knows an IPv4 balancer that comes through a dual-stack listener', () =>
+    assertAccepted([V1, Buffer.from(PAYLOAD)], SOURCE, 'dual'))
 
   for (const [name, bytes] of INVALID) {
     it(`refuses ${name}`, async () => {

@@ -35,7 +35,12 @@ forEachEngine((engine) => {
         { name: 'v2-dual', mode: 'proxy-v2', listen: ['*:0'], upstreams, proxyHeader: plain },
         { name: 'v1-six', mode: 'proxy-v1', listen: ['[::1]:0'], upstreams },
         { name: 'v2-six', mode: 'proxy-v2', listen: ['[::1]:0'], upstreams },
-        { name: 'v1-failover', mode: 'proxy-v1', upstreams: [refused.text, upstream.address.text], retryFailedAfter: '0s' },
+        {
+          name: 'v1-failover',
+          mode: 'proxy-v1',
+          upstreams: [refused.text, upstream.address.text],
+          retryFailedAfter: '0s',
+        },
         { name: 'v1-paused', mode: 'proxy-v1', upstreams: [paused.address.text] },
         { name: 'v2-paused', mode: 'proxy-v2', upstreams: [paused.address.text] },
       ],
@@ -96,7 +101,10 @@ forEachEngine((engine) => {
   ] as const) {
     it(`${service} has the TLVs that proxyHeader asks for and no others`, async () => {
       const { client, server } = await connection(service)
-      assert.deepEqual((await headerAt(server)).tlvs.map((tlv) => tlv.type), types)
+      assert.deepEqual(
+        (await headerAt(server)).tlvs.map((tlv) => tlv.type),
+        types,
+      )
       client.destroy()
     })
   }

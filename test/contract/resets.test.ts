@@ -124,7 +124,10 @@ forEachEngine((engine) => {
     client.resume()
     const seen = await client.receiveAll()
     assert.equal(seen.ending, 'reset')
-    assert.ok(seen.bytes.equals(MEGABYTE.subarray(0, seen.bytes.length)), 'what arrived is not the beginning of what was sent')
+    assert.ok(
+      seen.bytes.equals(MEGABYTE.subarray(0, seen.bytes.length)),
+      'what arrived is not the beginning of what was sent',
+    )
   })
 
   it('a client that does not read resets while the upstream pushes: the upstream is told', async () => {

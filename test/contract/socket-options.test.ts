@@ -36,7 +36,11 @@ forEachEngine((engine) => {
     const services = [
       { name: 'default', upstreams },
       { name: 'keepalive', upstreams, socket: { keepAlive: '77s' } },
-      { name: 'sides', upstreams, socket: { keepAlive: '77s', client: { keepAlive: '11s' }, upstream: { keepAlive: '22s' } } },
+      {
+        name: 'sides',
+        upstreams,
+        socket: { keepAlive: '77s', client: { keepAlive: '11s' }, upstream: { keepAlive: '22s' } },
+      },
     ]
     const settable = [
       { name: 'buffers', upstreams, socket: { receiveBuffer: '64KiB', sendBuffer: '96KiB' } },
@@ -45,9 +49,16 @@ forEachEngine((engine) => {
       { name: 'low-water', upstreams, socket: { notSentLowWater: '16KiB' } },
       { name: 'reno', upstreams, socket: { congestionControl: 'reno' } },
       { name: 'user-timeout', upstreams, socket: { userTimeout: '12s' } },
-      { name: 'split', upstreams, socket: { client: { congestionControl: 'reno' }, upstream: { receiveBuffer: '80KiB' } } },
+      {
+        name: 'split',
+        upstreams,
+        socket: { client: { congestionControl: 'reno' }, upstream: { receiveBuffer: '80KiB' } },
+      },
     ]
-    daemon = await Daemon.start({ engine, services: onlyWhereSettable.skip === false ? [...services, ...settable] : services })
+    daemon = await Daemon.start({
+      engine,
+      services: onlyWhereSettable.skip === false ? [...services, ...settable] : services,
+    })
   })
   beforeEach(() => upstream.forget())
   after(async () => {
@@ -89,14 +100,18 @@ forEachEngine((engine) => {
 
   /** Options for lost peers may be set a moment after the connect: most connections never need them. */
   async function eventually(sides: Sides, check: (socket: SocketState, side: string) => void): Promise<void> {
-    await waitFor('the options of the upstream side', () => {
-      try {
-        check(sides.upstream, 'upstream side')
-        return true
-      } catch {
-        return false
-      }
-    }, 2000).catch(() => undefined)
+    await waitFor(
+      'the options of the upstream side',
+      () => {
+        try {
+          check(sides.upstream, 'upstream side')
+          return true
+        } catch {
+          return false
+        }
+      },
+      2000,
+    ).catch(() => undefined)
     forBothSides(sides, check)
   }
 
@@ -115,7 +130,9 @@ forEachEngine((engine) => {
 
   it('by default the kernel tunes the buffers by itself', async () => {
     const fresh = await Peer.connect(upstream.address)
-    const plain = await waitFor('our own socket', () => socketBetween(fresh.socket.localPort ?? 0, upstream.address.port))
+    const plain = await waitFor('our own socket', () =>
+      socketBetween(fresh.socket.localPort ?? 0, upstream.address.port),
+    )
     await upstream.next()
     const kernelDefault = option(plain, SOL_SOCKET, SO_SNDBUF)
     const sides = await sidesOf('default')
@@ -159,7 +176,11 @@ forEachEngine((engine) => {
       assert.ok(sent !== undefined && sent <= 1200, `${side} sends segments of ${sent}`)
     })
     // The other ends have learned it from our SYN.
-    const [port, peer] = sides.client.remote.split(':').slice(-1).concat(sides.client.local.split(':').slice(-1)).map(Number)
+    const [port, peer] = sides.client.remote
+      .split(':')
+      .slice(-1)
+      .concat(sides.client.local.split(':').slice(-1))
+      .map(Number)
     const client = await waitFor("the client's socket", () => socketBetween(port, peer))
     assert.ok((numberNamed(client, 'mss') ?? Infinity) <= 1200, client.text)
   })
@@ -186,7 +207,9 @@ forEachEngine((engine) => {
   it('one side only leaves the other as it is', onlyWhereSettable, async () => {
     const [plain, split] = [await sidesOf('default'), await sidesOf('split')]
     const congestion = (socket: SocketState): string =>
-      foreignSocketOption(socket.pid ?? -1, socket.fd ?? -1, IPPROTO_TCP, TCP_CONGESTION).toString('latin1').replace(/\0.*$/s, '')
+      foreignSocketOption(socket.pid ?? -1, socket.fd ?? -1, IPPROTO_TCP, TCP_CONGESTION)
+        .toString('latin1')
+        .replace(/\0.*$/s, '')
     assert.equal(congestion(split.client), 'reno')
     assert.equal(congestion(split.upstream), congestion(plain.upstream))
     assert.equal(option(split.upstream, SOL_SOCKET, SO_RCVBUF), 2 * 80 * KIB)

@@ -93,7 +93,11 @@ forEachEngine((engine) => {
     it('two addresses have twice the ports', async () => {
       const upstream = await upstreamAt()
       const sourceAddresses = ['127.0.0.2', '127.0.0.3']
-      const daemon = await Daemon.start({ engine, traffic: { workers: 1 }, services: [{ upstreams: [upstream.address.text], sourceAddresses }] })
+      const daemon = await Daemon.start({
+        engine,
+        traffic: { workers: 1 },
+        services: [{ upstreams: [upstream.address.text], sourceAddresses }],
+      })
       open.push(daemon)
       setSysctl('net.ipv4.ip_local_port_range', '40000 40003')
       for (let i = 0; i < 8; i++) {

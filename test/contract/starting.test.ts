@@ -24,19 +24,29 @@ forEachEngine((engine) => {
     assert.equal(code, 1)
     assert.match(daemon.describeOutput(), new RegExp(holder.address.text.replaceAll('.', '\\.')))
     assert.doesNotMatch(daemon.describeOutput(), /\n\s+at /)
-    assert.equal(daemon.lines.some((line) => line.event === 'ready'), false)
+    assert.equal(
+      daemon.lines.some((line) => line.event === 'ready'),
+      false,
+    )
   })
 
   it('two daemons do not share a port by accident', async () => {
     const first = await Daemon.start({ engine, services: [{ upstreams: ['127.0.0.1:9'] }] })
-    const second = Daemon.launch({ engine, services: [{ listen: [first.addressOf().text], upstreams: ['127.0.0.1:9'] }] })
+    const second = Daemon.launch({
+      engine,
+      services: [{ listen: [first.addressOf().text], upstreams: ['127.0.0.1:9'] }],
+    })
     assert.equal((await second.exit()).code, 1)
     await first.stop()
   })
 
   it('an admin port that is taken ends it with 1', async () => {
     const holder = await Upstream.listen()
-    const daemon = Daemon.launch({ engine, admin: { listen: holder.address.text }, services: [{ upstreams: ['127.0.0.1:9'] }] })
+    const daemon = Daemon.launch({
+      engine,
+      admin: { listen: holder.address.text },
+      services: [{ upstreams: ['127.0.0.1:9'] }],
+    })
     assert.equal((await daemon.exit()).code, 1)
     assert.match(daemon.describeOutput(), /admin/)
     holder.close()
@@ -44,8 +54,15 @@ forEachEngine((engine) => {
 
   it('admin.listen off: no admin port, and traffic all the same', async () => {
     const upstream = await Upstream.listen({ onConnection: echo })
-    const daemon = await Daemon.start({ engine, admin: { listen: 'off' }, services: [{ upstreams: [upstream.address.text] }] })
-    assert.equal(daemon.lines.some((line) => line.event === 'admin-listening'), false)
+    const daemon = await Daemon.start({
+      engine,
+      admin: { listen: 'off' },
+      services: [{ upstreams: [upstream.address.text] }],
+    })
+    assert.equal(
+      daemon.lines.some((line) => line.event === 'admin-listening'),
+      false,
+    )
     const client = await Peer.connect(daemon.addressOf())
     await client.write('hello')
     await client.receiveText('hello')
@@ -73,7 +90,14 @@ it('engine auto takes the linux engine where it can run', async () => {
 for (const command of ['run', 'check'] as const) {
   it(`${command}: a config with errors ends with 2, and all errors are told with place, value and what is expected`, async () => {
     const file = configFile(
-      ['services:', '  - name: web', '    listen: ["127.0.0.1:70000"]', '    mode: rav', '    upstream: ["127.0.0.1:1"]', ''].join('\n'),
+      [
+        'services:',
+        '  - name: web',
+        '    listen: ["127.0.0.1:70000"]',
+        '    mode: rav',
+        '    upstream: ["127.0.0.1:1"]',
+        '',
+      ].join('\n'),
     )
     const { code, output } = await runTidegate([command, '-c', file])
     assert.equal(code, 2)
@@ -96,7 +120,9 @@ for (const command of ['run', 'check'] as const) {
   })
 
   it(`${command}: an unset variable ends with 2 and is named`, async () => {
-    const file = configFile('services:\n  - { name: web, listen: ["127.0.0.1:0"], mode: raw, upstreams: ["${NO_SUCH_VARIABLE}:1"] }\n')
+    const file = configFile(
+      'services:\n  - { name: web, listen: ["127.0.0.1:0"], mode: raw, upstreams: ["${NO_SUCH_VARIABLE}:1"] }\n',
+    )
     const { code, output } = await runTidegate([command, '-c', file])
     assert.equal(code, 2)
     assert.match(output, /NO_SUCH_VARIABLE/)

@@ -74,7 +74,10 @@ forEachEngine((engine) => {
       await server.receiveAll()
       const line = await daemon.lineOf(client)
       assert.equal(line.reason, 'idle-timeout')
-      assert.ok(line.durationMs >= lastByteMs + 1500 - 200, `ended after ${line.durationMs} ms, last byte at ${lastByteMs} ms`)
+      assert.ok(
+        line.durationMs >= lastByteMs + 1500 - 200,
+        `ended after ${line.durationMs} ms, last byte at ${lastByteMs} ms`,
+      )
     })
 
     for (const from of ['client', 'upstream'] as const) {
@@ -207,7 +210,8 @@ forEachEngine((engine) => {
     while (performance.now() - startMs < forMs) {
       await act()
       const nowMs = performance.now()
-      if (nowMs - lastMs > gapMsMax) throw new Error(`this machine stood still for ${nowMs - lastMs} ms; nothing can be said`)
+      if (nowMs - lastMs > gapMsMax)
+        throw new Error(`this machine stood still for ${nowMs - lastMs} ms; nothing can be said`)
       lastMs = nowMs
       await sleep(50)
     }

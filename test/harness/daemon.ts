@@ -322,7 +322,8 @@ export class Daemon {
     const bad = this.lines.filter(
       (line) => line['reason'] === 'internal-error' || line.event === 'internal-error' || line['level'] === 'fatal',
     )
-    if (bad.length > 0) throw new Error(`internal errors in the log: ${bad.map((line) => JSON.stringify(line)).join('\n')}`)
+    if (bad.length > 0)
+      throw new Error(`internal errors in the log: ${bad.map((line) => JSON.stringify(line)).join('\n')}`)
     if (/\bat .*\.ts:\d+/.test(this.otherOutput)) throw new Error(`a stack on stderr: ${this.otherOutput}`)
   }
 
@@ -344,7 +345,10 @@ process.once('exit', () => {
 })
 
 /** Runs a command of the CLI to its end. */
-export async function runTidegate(args: readonly string[], env: Record<string, string> = {}): Promise<Exit & { output: string }> {
+export async function runTidegate(
+  args: readonly string[],
+  env: Record<string, string> = {},
+): Promise<Exit & { output: string }> {
   const daemon = Daemon.launchWith(args, { env })
   const exit = await daemon.exit()
   running.delete(daemon)

@@ -9,7 +9,7 @@ import koffi from 'koffi'
 const libc = koffi.load(null)
 const socketCall = libc.func('int socket(int domain, int type, int protocol)')
 const connectCall = libc.func('int connect(int fd, const uint8_t *address, uint32_t length)')
-const recvCall = libc.func('ssize_t recv(int fd, uint8_t *buffer, size_t length, int flags)')
+const recvCall = libc.func('intptr_t recv(int fd, uint8_t *buffer, size_t length, int flags)')
 const setsockoptCall = libc.func('int setsockopt(int fd, int level, int name, const uint8_t *value, uint32_t length)')
 const closeCall = libc.func('int close(int fd)')
 
@@ -32,6 +32,12 @@ function count(ending: string): void {
   endings[ending] = (endings[ending] ?? 0) + 1
 }
 
+/** A reset may already be there when connect returns. */
+function countError(errno: number): void {
+  const name = getSystemErrorName(-errno)
+  count(name === 'ECONNRESET' ? 'reset' : name)
+}
+
 for (let done = 0; done < connects; done += BATCH) {
   const fds: number[] = []
   for (let i = done; i < Math.min(done + BATCH, connects); i++) {
@@ -40,7 +46,7 @@ for (let done = 0; done < connects; done += BATCH) {
     setsockoptCall(fd, 1, 20, receiveTimeout, 16)
     if (connectCall(fd, target, 16) === 0) fds.push(fd)
     else {
-      count(getSystemErrorName(-koffi.errno()))
+      countError(koffi.errno())
       closeCall(fd)
     }
   }
@@ -48,10 +54,7 @@ for (let done = 0; done < connects; done += BATCH) {
     const got = Number(recvCall(fd, buffer, 16, 0))
     if (got > 0) count('bytes')
     else if (got === 0) count('closed')
-    else {
-      const name = getSystemErrorName(-koffi.errno())
-      count(name === 'ECONNRESET' ? 'reset' : name)
-    }
+    else countError(koffi.errno())
     closeCall(fd)
   }
 }

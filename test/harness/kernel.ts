@@ -7,7 +7,9 @@ import koffi from 'koffi'
 const libc = koffi.load(null)
 const unshareCall = libc.func('int unshare(int flags)')
 const syscall3 = libc.func('long syscall(long number, long a, long b, long c)')
-const getsockoptCall = libc.func('int getsockopt(int fd, int level, int name, _Out_ uint8_t *value, _Inout_ uint32_t *length)')
+const getsockoptCall = libc.func(
+  'int getsockopt(int fd, int level, int name, _Out_ uint8_t *value, _Inout_ uint32_t *length)',
+)
 const closeCall = libc.func('int close(int fd)')
 
 const CLONE_NEWNET = 0x40000000

@@ -17,6 +17,9 @@ export class LoadPeer {
       env: { ...process.env, NODE_TEST_CONTEXT: '', NODE_OPTIONS: '' },
     })
     running.add(this.#child)
+    // A test that fails without stopping its peers must still end; whoever waits for a report has a timer.
+    this.#child.unref()
+    this.#child.channel?.unref()
   }
 
   async report<Kind extends LoadReport['kind']>(kind: Kind): Promise<Extract<LoadReport, { kind: Kind }>> {
@@ -55,7 +58,11 @@ export async function startLoadUpstream(role: 'echo' | 'push'): Promise<{ peer: 
 }
 
 /** `count` open connections through which `bytes` have been echoed once. */
-export async function holdConnections(to: Address, count: number, bytes: number): Promise<{ peer: LoadPeer; wrong: number }> {
+export async function holdConnections(
+  to: Address,
+  count: number,
+  bytes: number,
+): Promise<{ peer: LoadPeer; wrong: number }> {
   const peer = new LoadPeer('hold', to.host, to.port, count, bytes)
   const held = await peer.report('held')
   if (held.connections !== count) throw new Error(`${held.connections} of ${count} connections were opened`)

@@ -11,6 +11,8 @@ export interface PeerOptions {
   readonly paused?: boolean
   /** Takes what arrives; without it the bytes are kept. */
   readonly onData?: (chunk: Buffer) => void
+  /** It is over already. */
+  readonly ended?: Ending
 }
 
 export class Peer {
@@ -35,8 +37,11 @@ export class Peer {
         resolve(ending)
       }
       socket.on('end', () => settle('fin'))
-      socket.on('error', (error: NodeJS.ErrnoException) => settle(error.code === 'ECONNRESET' ? 'reset' : `${error.code}`))
+      socket.on('error', (error: NodeJS.ErrnoException) =>
+        settle(error.code === 'ECONNRESET' ? 'reset' : `${error.code}`),
+      )
       socket.on('close', () => settle('closed-by-ourselves'))
+      if (options.ended !== undefined) settle(options.ended)
     })
     socket.on('data', (chunk: Buffer) => {
       this.bytesReceived += chunk.length
@@ -58,18 +63,24 @@ export class Peer {
     })
     // Before the connect completes: node reads into its buffer as soon as it is connected and not paused.
     socket.pause()
-    const connected = new Promise<void>((resolve, reject) => {
-      socket.once('connect', resolve)
-      socket.once('error', reject)
+    // The kernel gives the port when connect is called, in the tick after this; asked now, node remembers it for later.
+    process.nextTick(() => void socket.localPort)
+    const connected = new Promise<Ending | undefined>((resolve, reject) => {
+      socket.once('connect', () => resolve(undefined))
+      socket.once('error', (error: NodeJS.ErrnoException) => {
+        // A connection that was made and reset before node looked at it.
+        if (error.code === 'ECONNRESET') resolve('reset')
+        else reject(error)
+      })
     })
     try {
-      await within(`a connection to ${to.text}`, connected)
+      const ended = await within(`a connection to ${to.text}`, connected)
+      socket.removeAllListeners('error')
+      return new Peer(socket, ended === undefined ? options : { ...options, ended })
     } catch (error) {
       socket.destroy()
       throw error
     }
-    socket.removeAllListeners('error')
-    return new Peer(socket, options)
   }
 
   /** Everything received and kept so far. */

@@ -55,7 +55,8 @@ function readV1(bytes: Buffer): SeenHeader | undefined {
 
 function readV2(bytes: Buffer): SeenHeader | undefined {
   if (bytes.length < 16) return undefined
-  if (!bytes.subarray(0, 12).equals(V2_SIGNATURE)) throw new Error(`not a v2 header: ${bytes.toString('hex').slice(0, 64)}`)
+  if (!bytes.subarray(0, 12).equals(V2_SIGNATURE))
+    throw new Error(`not a v2 header: ${bytes.toString('hex').slice(0, 64)}`)
   const length = 16 + bytes.readUInt16BE(14)
   if (bytes.length < length) return undefined
   const header = bytes.subarray(0, length)
@@ -68,7 +69,9 @@ function readV2(bytes: Buffer): SeenHeader | undefined {
     version: 2,
     command: 'PROXY',
     family: v6 ? 'TCP6' : 'TCP4',
-    source: v6 ? withPort(ipv6(header, 16), header.readUInt16BE(48)) : withPort(ipv4(header, 16), header.readUInt16BE(24)),
+    source: v6
+      ? withPort(ipv6(header, 16), header.readUInt16BE(48))
+      : withPort(ipv4(header, 16), header.readUInt16BE(24)),
     destination: v6
       ? withPort(ipv6(header, 32), header.readUInt16BE(50))
       : withPort(ipv4(header, 20), header.readUInt16BE(26)),

@@ -16,7 +16,10 @@ export interface SocketState {
 
 /** TCP sockets that match an `ss` filter, for example `sport = :80`. */
 export function socketStates(filter: string): SocketState[] {
-  const out = execFileSync('ss', ['-HtnOampie', ...filter.split(' ')], { encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 })
+  const out = execFileSync('ss', ['-HtnOampie', ...filter.split(' ')], {
+    encoding: 'utf8',
+    maxBuffer: 64 * 1024 * 1024,
+  })
   return out
     .split('\n')
     .filter((line) => line !== '')
