@@ -4,6 +4,8 @@
  */
 import { Command, CommanderError } from 'commander'
 import { addCheckCommand } from './check.ts'
+import { addDemoCommand } from './demo.ts'
+import { addDoctorCommand } from './doctor.ts'
 import { CommandError, EXIT_CODES, type ExitCode } from './exit-code.ts'
 import { packageVersion } from './package-version.ts'
 import { addRunCommand } from './run.ts'
@@ -12,7 +14,13 @@ import { addStatusCommand } from './status.ts'
 /** Adds one command with its options, help and action. An action throws CommandError to end with 1 or 2. */
 export type AddCommand = (program: Command) => void
 
-const COMMANDS: readonly AddCommand[] = [addRunCommand, addCheckCommand, addStatusCommand]
+const COMMANDS: readonly AddCommand[] = [
+  addRunCommand,
+  addCheckCommand,
+  addDemoCommand,
+  addDoctorCommand,
+  addStatusCommand,
+]
 
 export function makeProgram(): Command {
   const program = new Command('tidegate')
