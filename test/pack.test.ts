@@ -18,7 +18,7 @@ describe('the packed tarball', { timeout: INSTALL_TIMEOUT_MS + 60_000 }, () => {
   before(async () => {
     const packed = await answerOf('npm', ['pack', '--pack-destination', folder], { cwd: ROOT, timeout: 120_000 })
     assert.equal(packed.code, 0, packed.stderr)
-    const [tarball] = readdirSync(folder).filter((name) => name.endsWith('.tgz'))
+    const tarball = readdirSync(folder).find((name) => name.endsWith('.tgz'))
     writeFileSync(join(folder, 'package.json'), '{ "name": "elsewhere", "private": true }\n')
     const flags = ['--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline']
     const installed = await answerOf('npm', ['install', `./${tarball}`, ...flags], {

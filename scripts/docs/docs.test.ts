@@ -79,7 +79,7 @@ test('every `tidegate …` line in the docs is a command with options that it ha
   assertNone(problems)
 })
 
-const EVERYWHERE = ['--help', '-h']
+const EVERYWHERE = new Set(['--help', '-h'])
 
 function problemOfCommand(program: ReturnType<typeof makeProgram>, words: readonly string[]): string | undefined {
   const [name, ...rest] = words
@@ -91,8 +91,7 @@ function problemOfCommand(program: ReturnType<typeof makeProgram>, words: readon
     .filter((word) => /^--?[a-zA-Z]/.test(word))
     .map((word) => word.split('=')[0])
   const unknown = flags.find(
-    (flag) =>
-      !EVERYWHERE.includes(flag) && !command.options.some((option) => [option.short, option.long].includes(flag)),
+    (flag) => !EVERYWHERE.has(flag) && !command.options.some((option) => [option.short, option.long].includes(flag)),
   )
   return unknown && `there is no option ${unknown}`
 }

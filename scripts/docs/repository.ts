@@ -14,14 +14,15 @@ export interface Entry {
 }
 
 export function entriesBelow(folder = ''): Entry[] {
-  return readdirSync(join(ROOT, folder), { withFileTypes: true })
-    .filter((entry) => !LEFT_OUT.has(entry.name) && !entry.name.endsWith('.tgz'))
-    .flatMap((entry) => {
-      const path = folder + entry.name
-      return entry.isDirectory()
-        ? [{ path: `${path}/`, isFolder: true }, ...entriesBelow(`${path}/`)]
-        : [{ path, isFolder: false }]
-    })
+  const entries: Entry[] = []
+  for (const entry of readdirSync(join(ROOT, folder), { withFileTypes: true })) {
+    if (LEFT_OUT.has(entry.name) || entry.name.endsWith('.tgz')) continue
+    const isFolder = entry.isDirectory()
+    const path = folder + entry.name + (isFolder ? '/' : '')
+    entries.push({ path, isFolder })
+    if (isFolder) entries.push(...entriesBelow(path))
+  }
+  return entries
 }
 
 export function markdownFiles(): string[] {

@@ -30,7 +30,7 @@ export class StartedProgram {
     }
     this.ended = once(this.child, 'close').then(([code, signal]) => {
       this.#isOver = true
-      return { code, signal } as Ended
+      return { code, signal }
     })
   }
 
