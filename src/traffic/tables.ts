@@ -26,6 +26,7 @@ export interface Service {
   readonly balance: 'ordered'
   readonly onFailure: 'reset' | 'close'
   readonly connectTimeoutMs: number
+  /** 0 is off. */
   readonly idleTimeoutMs: number
   readonly halfClosedTimeoutMs: number
   /** 0 is off. */

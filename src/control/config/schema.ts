@@ -51,7 +51,7 @@ const service = z.strictObject({
     ['raw', 'proxy-v1', 'proxy-v2'],
     "What an upstream gets: the bytes alone, or a PROXY protocol header with the client's address before them.",
     LATER_MODES,
-  ),
+  ).prefault('raw'),
   upstreams: z.array(upstream).min(1).max(CANDIDATES_MAX).meta({ description: 'The servers to connect to, in order.' }),
   balance: choice(
     ['ordered'],
