@@ -49,6 +49,8 @@ export interface Measure {
   readonly metrics: readonly Metric[]
   /** Rounds are so many seconds before the first counted one; 0 where each round warms up by itself. */
   readonly warmUpSeconds: number
+  /** Its numbers don't depend on what else the machine does: no round is run again. */
+  readonly countsOnly?: boolean
   readonly prepare: (lab: Lab, earlier: readonly MeasureResult[]) => Promise<Preparation>
   /** Adds metrics that need all rows of a round, such as "less the direct row". */
   readonly derive?: (rows: readonly RowResult[]) => void

@@ -106,5 +106,6 @@ export const memory: Measure = {
     { key: 'mebibytesAtMany', label: `MiB at ${MANY_CONNECTIONS}`, better: 'less', digits: 1, informative: true },
   ],
   warmUpSeconds: 0,
+  countsOnly: true,
   prepare,
 }

@@ -81,5 +81,6 @@ export const syscalls: Measure = {
   needs: ['wrk', 'strace'],
   metrics: ['all', ...NAMED].map((key) => ({ key, label: key, better: 'less', digits: 2, informative: true })),
   warmUpSeconds: 1,
+  countsOnly: true,
   prepare,
 }

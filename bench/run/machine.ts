@@ -42,7 +42,7 @@ function tidegateVersion(): string {
   }
   const commit = firstMatch(
     ['git', '-C', new URL('../..', import.meta.url).pathname, 'rev-parse', '--short', 'HEAD'],
-    /(\w+)/,
+    /^([0-9a-f]{7,40})$/m,
   )
   return `${version} (${commit})`
 }

@@ -30,7 +30,7 @@ export async function runMeasure(
     for (let round = 0; round < rounds.count; round++) {
       rounds.say(`${measure.name}: round ${round + 1} of ${rounds.count}`)
       for (const row of rotated(rows, round)) {
-        await givingUp(row, (result) => countRound(row, result, lab.seconds, rounds.triesMax))
+        await givingUp(row, (result) => countRound(row, result, lab.seconds, measure.countsOnly ? 1 : rounds.triesMax))
       }
     }
   } finally {
@@ -39,7 +39,13 @@ export async function runMeasure(
   const done = [...results.values()]
   measure.derive?.(done)
   const { name, title, metrics } = measure
-  return { name, title, notes: [...notes, ...disturbanceNotes(done, rounds)], metrics, rows: done }
+  return {
+    name,
+    title,
+    notes: [...notes, ...(measure.countsOnly ? [] : disturbanceNotes(done, rounds))],
+    metrics,
+    rows: done,
+  }
 }
 
 /** Every round starts with another row, so that no proxy always follows the same one. */
