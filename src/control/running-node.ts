@@ -98,7 +98,7 @@ export class RunningNode implements NodeView {
 
   #makeTables(addresses: ResolvedAddresses, version: number): Tables {
     const tables = makeTables(this.#config, addresses, this.#slots, version, (message) => {
-      this.#log.events.warn({ event: 'addresses-left-out' }, message)
+      this.#log.say('addresses-left-out', {}, message)
     })
     this.#names.learn(tables)
     return tables
@@ -118,7 +118,7 @@ export class RunningNode implements NodeView {
       configuredMax: traffic.maxConnections,
     })
     for (const warning of [engineWarning, workersWarning, ...limits.warnings]) {
-      if (warning !== undefined) this.#log.events.warn({ event: 'start-warning' }, warning)
+      if (warning !== undefined) this.#log.say('start-warning', {}, warning)
     }
     if (limits.connectionsMax < 1) {
       const message = `The file limit of ${fileLimit} leaves no room for connections beside ${workers} workers. Raise LimitNOFILE= in the systemd unit or ulimit -n in the shell, or lower traffic.workers.`
@@ -177,7 +177,7 @@ export class RunningNode implements NodeView {
   async end(): Promise<number> {
     const left = this.memory.nodeWide.openConnections
     const allEnded = await this.#workers.end()
-    if (!allEnded) this.#log.events.error({ event: 'worker-stuck' }, 'A worker did not end in time and was cut off.')
+    if (!allEnded) this.#log.say('worker-stuck', {}, 'A worker did not end in time and was cut off.')
     this.#connectionLog.close()
     this.busy.close()
     return left

@@ -27,7 +27,10 @@ interface Libc {
 
 let libc: Libc | Error | undefined
 
-/** Loads once; the error says why native code can't be called here. */
+/**
+ * Loads once; the error says why native code can't be called here. Not through libc.ts, which fails as a whole where
+ * the library can't be loaded, as it may: who imports it needs it.
+ */
 function loadLibc(): Libc | Error {
   libc ??= tryToLoadLibc()
   return libc

@@ -1,4 +1,4 @@
-/** One ended connection as the log shows it; the field names are a contract (docs/logs.md). */
+/** One ended connection as the log shows it; the field names are a contract (docs/operating.md). */
 import { getSystemErrorName } from 'node:util'
 import { formatIp } from '../../lib/ip.ts'
 import { CLOSE_REASON_NAMES, type CloseReason } from '../../traffic/close-reason.ts'

@@ -96,10 +96,8 @@ export class ConnectionLog {
     if (this.#options.connections === 'none') return
     for (const { service, reason, clients } of this.#refused.since(this.#options.refusedCounts())) {
       const seconds = REFUSED_LINES_EVERY_MS / 1000
-      this.#options.log.events.info(
-        { event: 'refused', service, reason, clients, seconds },
-        `${clients} clients of ${service} were refused: ${reason}.`,
-      )
+      const sentence = `${clients} clients of ${service} were refused: ${reason}.`
+      this.#options.log.say('refused', { service, reason, clients, seconds }, sentence)
     }
   }
 }

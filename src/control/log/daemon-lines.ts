@@ -1,4 +1,4 @@
-/** The lines of the daemon's own life. `event` and the fields are a contract (docs/logs.md); sentences may get better. */
+/** The lines of the daemon's own life. `event` and the fields are a contract (docs/log-events.md); sentences may get better. */
 import type { HostnameEvent } from '../resolve/hostname-state.ts'
 import type { Log } from './log.ts'
 
@@ -9,49 +9,49 @@ export interface ReadyFacts {
   readonly version: string
 }
 
-export function sayReady({ events }: Log, facts: ReadyFacts): void {
+export function sayReady(log: Log, facts: ReadyFacts): void {
   const { engine, workers, maxConnections } = facts
   const sentence = `Ready: engine ${engine}, ${workers} workers, at most ${maxConnections} connections.`
-  events.info({ event: 'ready', ...facts, pid: process.pid }, sentence)
+  log.say('ready', { ...facts, pid: process.pid }, sentence)
 }
 
-export function sayListening({ events }: Log, service: string, address: string): void {
-  events.info({ event: 'listening', service, address }, `Listening for ${service} on ${address}.`)
+export function sayListening(log: Log, service: string, address: string): void {
+  log.say('listening', { service, address }, `Listening for ${service} on ${address}.`)
 }
 
-export function sayAdminListening({ events }: Log, address: string): void {
-  events.info({ event: 'admin-listening', address }, `The admin API listens on http://${address}.`)
+export function sayAdminListening(log: Log, address: string): void {
+  log.say('admin-listening', { address }, `The admin API listens on http://${address}.`)
 }
 
-export function sayDraining({ events }: Log, by: string, connections: number, drainTimeoutMs: number): void {
+export function sayDraining(log: Log, by: string, connections: number, drainTimeoutMs: number): void {
   const sentence = `Stopping (${by}): no new clients; ${connections} connections may end within ${drainTimeoutMs} ms.`
-  events.info({ event: 'draining', by, connections, drainTimeoutMs }, sentence)
+  log.say('draining', { by, connections, drainTimeoutMs }, sentence)
 }
 
-export function sayStopped({ events }: Log, connectionsReset: number, exitCode: number): void {
-  events.info({ event: 'stopped', connectionsReset, exitCode }, 'Tidegate has stopped.')
+export function sayStopped(log: Log, connectionsReset: number, exitCode: number): void {
+  log.say('stopped', { connectionsReset, exitCode }, 'Tidegate has stopped.')
 }
 
-export function sayUncaught({ events }: Log, error: Error): void {
+export function sayUncaught(log: Log, error: Error): void {
   const { message, stack } = error
-  events.fatal({ event: 'uncaught-exception', stack }, `${message}. Tidegate stops; please report it.`)
+  log.say('uncaught-exception', { stack }, `${message}. Tidegate stops; please report it.`)
 }
 
-export function sayHostnameEvent({ events }: Log, event: HostnameEvent): void {
+export function sayHostnameEvent(log: Log, event: HostnameEvent): void {
   const { hostname } = event
   switch (event.kind) {
     case 'changed': {
       const { added, removed } = event
-      events.info({ event: 'addresses-changed', hostname, added, removed }, `${hostname} has other addresses now.`)
+      log.say('addresses-changed', { hostname, added, removed }, `${hostname} has other addresses now.`)
       return
     }
     case 'lookup-failed': {
       const { reason, kept } = event
       const sentence = `${hostname} did not resolve; its last addresses stay in use.`
-      events.warn({ event: 'lookup-failed', hostname, reason, kept }, sentence)
+      log.say('lookup-failed', { hostname, reason, kept }, sentence)
       return
     }
     case 'lookup-recovered':
-      events.info({ event: 'lookup-recovered', hostname }, `${hostname} resolves again.`)
+      log.say('lookup-recovered', { hostname }, `${hostname} resolves again.`)
   }
 }

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { capturedLog } from '../../../test/harness/captured-log.ts'
 import { sayDraining, sayListening, sayReady } from './daemon-lines.ts'
+import { LOG_EVENTS } from './log-events.ts'
 import { RefusedSums } from './refused-sums.ts'
 import { formatTextLine } from './text-line.ts'
 
@@ -21,7 +23,7 @@ test('events are one JSON object a line, with level, time, event and a sentence'
 
 test('log.format text is one readable line, and nothing in it can forge another or move the cursor', () => {
   const { log, text } = capturedLog('text')
-  log.events.warn({ event: 'test', name: 'a\nb "c"', clear: 'x:1' }, 'Evil \u001b[2J sentence\nwith lines.')
+  log.say('worker-warning', { name: 'a\nb "c"', clear: 'x:1' }, 'Evil \u001b[2J sentence\nwith lines.')
   const line = text()
   assert.equal(line.indexOf('\n'), line.length - 1)
   assert.ok(!line.includes('\u001b'))
@@ -41,4 +43,14 @@ test('refused clients are counted since the last question, per service and reaso
     count(7),
     { ...count(1), service: 'mail' },
   ])
+})
+
+test('docs/log-events.md lists exactly the events there are', () => {
+  const text = readFileSync(new URL('../../../docs/log-events.md', import.meta.url), 'utf8')
+  const rows = text.split('\n').map((line) => line.replaceAll(/ +/g, ' '))
+  const written = rows.filter((row) => /^\| `[a-z-]+` \|/.test(row))
+  const expected = Object.entries(LOG_EVENTS).map(
+    ([event, { level, meaning }]) => `| \`${event}\` | ${level} | ${meaning} |`,
+  )
+  assert.deepEqual(written, expected)
 })

@@ -2,9 +2,10 @@
  * The log of the daemon: one JSON object a line, or one readable line, through a bounded output.
  * Every event has a name in `event`, which others may rely on, and a sentence in `msg`.
  */
-import { pino, type Logger } from 'pino'
+import { pino } from 'pino'
 import type { Writable } from 'node:stream'
 import { BoundedOutput } from './bounded-output.ts'
+import { LOG_EVENTS, type LogEvent } from './log-events.ts'
 import { formatTextLine } from './text-line.ts'
 
 export type LogFormat = 'json' | 'text'
@@ -19,8 +20,8 @@ export interface LogOptions {
 
 export interface Log {
   readonly format: LogFormat
-  /** `log.info({ event: 'ready', workers: 2 }, 'A sentence.')` */
-  readonly events: Logger
+  /** One line, at the level of the event: `log.say('listening', { service, address }, 'A sentence.')` */
+  readonly say: (event: LogEvent, fields: Readonly<Record<string, unknown>>, sentence: string) => void
   /** For lines that are made by hand, such as those of the connection log. */
   readonly output: BoundedOutput
 }
@@ -33,7 +34,7 @@ export function openLog(options: LogOptions): Log {
   })
   const destination =
     options.format === 'json' ? output : { write: (line: string) => output.write(formatTextLine(JSON.parse(line))) }
-  const events = pino(
+  const logger = pino(
     {
       level: options.level,
       base: null,
@@ -42,7 +43,11 @@ export function openLog(options: LogOptions): Log {
     },
     destination,
   )
-  return { format: options.format, events, output }
+  return {
+    format: options.format,
+    say: (event, fields, sentence) => logger[LOG_EVENTS[event].level]({ event, ...fields }, sentence),
+    output,
+  }
 }
 
 function dropWarning(lines: number, format: LogFormat): string {

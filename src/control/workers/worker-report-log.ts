@@ -28,17 +28,17 @@ export class WorkerReportLog {
         const repeated = this.#repeatedSince(`${report.kind} ${report.code}`)
         if (repeated === undefined) return
         const sentence = `Accepting was paused for ${report.ms} ms: ${report.code}.`
-        this.#log.events.warn({ event: report.kind, worker, code: report.code, ms: report.ms, repeated }, sentence)
+        this.#log.say(report.kind, { worker, code: report.code, ms: report.ms, repeated }, sentence)
         return
       }
       case 'warning':
-        this.#log.events.warn({ event: 'worker-warning', worker }, report.message)
+        this.#log.say('worker-warning', { worker }, report.message)
         return
       case 'internal-error': {
         const repeated = this.#repeatedSince(report.kind)
         if (repeated === undefined) return
         const stack = report.stack.slice(0, STACK_CHARACTERS_MAX)
-        this.#log.events.error({ event: report.kind, worker, repeated, stack }, `${report.message}. Please report it.`)
+        this.#log.say(report.kind, { worker, repeated, stack }, `${report.message}. Please report it.`)
       }
     }
   }
@@ -46,7 +46,7 @@ export class WorkerReportLog {
   writeLost(worker: number, error: Error | undefined): void {
     const why = error === undefined ? 'it ended without an error' : error.message
     const stack = error?.stack?.slice(0, STACK_CHARACTERS_MAX)
-    this.#log.events.fatal({ event: 'worker-lost', worker, stack }, `Worker ${worker} is lost: ${why}. Tidegate stops.`)
+    this.#log.say('worker-lost', { worker, stack }, `Worker ${worker} is lost: ${why}. Tidegate stops.`)
   }
 
   /** How many of the kind were kept quiet since the last one said; undefined when this one is to be kept quiet too. */

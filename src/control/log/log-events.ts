@@ -1,0 +1,47 @@
+/**
+ * Every event of the log, with its level. Names stay: alerts and tests rely on them. docs/log-events.md is compared
+ * with this table by a test. The lines of connections are the one exception: they have no level (connection-line.ts).
+ */
+export const LOG_EVENTS = {
+  'admin-listening': { level: 'info', meaning: 'The admin API is open; `address`.' },
+  listening: {
+    level: 'info',
+    meaning: 'A listener is open in all workers; `service`, `address` with the port it got.',
+  },
+  ready: {
+    level: 'info',
+    meaning: 'All listeners are open; `engine`, `workers`, `maxConnections`, `version`, `pid`.',
+  },
+  'start-warning': { level: 'warn', meaning: 'Something asked for is not possible here, and what is done instead.' },
+  refused: {
+    level: 'info',
+    meaning: 'Clients that were refused in the last 10 s; `service`, `reason`, `clients`, `seconds`.',
+  },
+  'addresses-changed': { level: 'info', meaning: 'A hostname resolves to others now; `hostname`, `added`, `removed`.' },
+  'addresses-left-out': { level: 'warn', meaning: 'A service has more upstream addresses than are tried.' },
+  'lookup-failed': {
+    level: 'warn',
+    meaning: 'A hostname did not resolve; `hostname`, `reason`, and `kept`, the addresses that stay in use.',
+  },
+  'lookup-recovered': { level: 'info', meaning: 'A hostname resolves again; `hostname`.' },
+  'accept-paused': {
+    level: 'warn',
+    meaning: 'A worker was out of files or memory and let new clients wait; `worker`, `code`, `ms`, `repeated`.',
+  },
+  'worker-warning': { level: 'warn', meaning: 'What a worker has to say, such as a socket option the kernel refused.' },
+  'log-dropped': {
+    level: 'warn',
+    meaning: 'The reader of stdout did not keep up; `lines` are missing before this one.',
+  },
+  'internal-error': {
+    level: 'error',
+    meaning: 'A defect ended a connection; `worker`, `stack`, `repeated`. Please report it.',
+  },
+  'worker-stuck': { level: 'error', meaning: 'A worker did not end in time and was cut off.' },
+  'worker-lost': { level: 'fatal', meaning: 'A worker died; the daemon stops with exit code 1. `worker`, `stack`.' },
+  'uncaught-exception': { level: 'fatal', meaning: 'A defect in control; the daemon stops with exit code 1. `stack`.' },
+  draining: { level: 'info', meaning: 'Listeners close; `by` (signal or event), `connections`, `drainTimeoutMs`.' },
+  stopped: { level: 'info', meaning: 'The last line; `connectionsReset`, `exitCode`.' },
+} as const satisfies Record<string, { readonly level: 'info' | 'warn' | 'error' | 'fatal'; readonly meaning: string }>
+
+export type LogEvent = keyof typeof LOG_EVENTS
