@@ -3,8 +3,10 @@
  * This file is one worker from start to end; connection.ts is the life of one connection.
  */
 import { performance } from 'node:perf_hooks'
+import { monotonicMs } from '../../lib/clock.ts'
 import { WORKER } from '../counters.ts'
 import type { WorkerCommand, WorkerStart } from '../events.ts'
+import type { MonotonicMs } from '../node-wide.ts'
 import { admitClient } from './admit.ts'
 import { AcceptPause } from './accept-pause.ts'
 import { openListeners, type OpenListener } from './listen.ts'
@@ -13,6 +15,10 @@ import { TrafficWorker } from './traffic-worker.ts'
 
 /** How often busy time and loop turns are written down, and running out of files is looked for. */
 const SAMPLE_MS = 1000
+/** How long a drain goes on accepting whom the kernel has queued, while new clients keep coming. */
+const LAST_ACCEPTS_MS_MAX = 500
+/** A turn of the event loop accepts at least one client of each queue; the first may be the one the command came in. */
+const QUIET_TURNS = 2
 
 export function runNodeEngine(start: WorkerStart): void {
   new NodeEngine(start).run()
@@ -23,7 +29,8 @@ class NodeEngine {
   readonly #pause: AcceptPause
   #listeners: readonly OpenListener[] = []
   #sampling: NodeJS.Timeout | undefined
-  #state: 'serving' | 'draining' | 'ended' = 'serving'
+  #accepted = 0
+  #state: 'serving' | 'emptying-queue' | 'draining' | 'ended' = 'serving'
 
   constructor(start: WorkerStart) {
     this.#worker = new TrafficWorker(start)
@@ -42,9 +49,10 @@ class NodeEngine {
   }
 
   async #listen(): Promise<void> {
-    const outcome = await openListeners(this.#worker.start, (client, place) =>
-      admitClient(this.#worker, this.#pause, client, place),
-    )
+    const outcome = await openListeners(this.#worker.start, (client, place) => {
+      this.#accepted++
+      admitClient(this.#worker, this.#pause, client, place)
+    })
     for (const { address, code, message } of outcome.failures) {
       this.#worker.report({ kind: 'listen-failed', address, code, message })
     }
@@ -70,6 +78,18 @@ class NodeEngine {
 
   #drain(): void {
     if (this.#state !== 'serving') return
+    this.#state = 'emptying-queue'
+    this.#emptyQueue(monotonicMs() + LAST_ACCEPTS_MS_MAX, this.#accepted, 0)
+  }
+
+  /** Closing a listener resets the clients that have connected and were not accepted yet. */
+  #emptyQueue(untilMs: MonotonicMs, acceptedBefore: number, quietTurns: number): void {
+    if (this.#state !== 'emptying-queue') return
+    if (quietTurns <= QUIET_TURNS && monotonicMs() < untilMs) {
+      const accepted = this.#accepted
+      setImmediate(() => this.#emptyQueue(untilMs, accepted, accepted === acceptedBefore ? quietTurns + 1 : 0))
+      return
+    }
     this.#state = 'draining'
     this.#stopListening()
     this.#reportDrained()
