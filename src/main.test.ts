@@ -1,7 +1,7 @@
 /** The daemon as a process, with a stand-in for the worker that does what its configuration's service is called. */
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { get } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -56,12 +56,12 @@ class DaemonProcess {
   readonly #waiting = new Set<() => void>()
   #rest = ''
 
-  constructor(file: string, env: Record<string, string> = {}) {
+  constructor(file: string, env: Record<string, string>, stdout: 'pipe' | number) {
     this.child = spawn(process.execPath, ['--input-type=module', '-e', SCRIPT, file], {
       env: { ...process.env, NODE_TEST_CONTEXT: '', ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', stdout, 'pipe'],
     })
-    this.child.stdout!.setEncoding('utf8').on('data', (text: string) => this.#take(text))
+    this.child.stdout?.setEncoding('utf8').on('data', (text: string) => this.#take(text))
     this.child.stderr!.setEncoding('utf8').on('data', (text: string) => (this.stderr += text))
     this.exited = new Promise((resolve) => this.child.on('exit', (code) => resolve(code)))
   }
@@ -107,12 +107,17 @@ describe('the daemon', { timeout: 60_000, concurrency: 3 }, () => {
     rmSync(folder, { recursive: true })
   })
 
-  function start(service: string, more = '', env: Record<string, string> = {}): DaemonProcess {
+  function start(
+    service: string,
+    more = '',
+    env: Record<string, string> = {},
+    stdout: 'pipe' | number = 'pipe',
+  ): DaemonProcess {
     const file = join(folder, `${service}-${started.length}.yaml`)
     const services = `services: [{ name: ${service}, listen: ["127.0.0.1:0"], mode: raw, upstreams: ["192.0.2.1:80"] }]`
     const traffic = 'traffic: { workers: 2, engine: node, maxConnections: 100, drainTimeout: 10m }'
     writeFileSync(file, `${more === '' ? 'admin: { listen: "127.0.0.1:0" }' : more}\n${traffic}\n${services}\n`)
-    const daemon = new DaemonProcess(file, env)
+    const daemon = new DaemonProcess(file, env, stdout)
     started.push(daemon.child)
     return daemon
   }
@@ -198,6 +203,20 @@ describe('the daemon', { timeout: 60_000, concurrency: 3 }, () => {
     assert.ok(Number(lines) > 0)
     daemon.child.kill('SIGTERM')
     assert.equal(await daemon.exited, 0)
+  })
+
+  test('a log that goes to a file is complete when the daemon has ended', async () => {
+    const file = join(folder, 'log.txt')
+    const fd = openSync(file, 'w')
+    const daemon = start('web', '', {}, fd)
+    closeSync(fd)
+    const text = (): string => readFileSync(file, 'utf8')
+    while (!text().includes('"ready"')) await new Promise((resolve) => setTimeout(resolve, 20))
+    daemon.child.kill('SIGTERM')
+    assert.equal(await daemon.exited, 0)
+    const last = JSON.parse(text().trimEnd().split('\n').at(-1)!) as Line
+    assert.equal(last['event'], 'stopped')
+    assert.equal(daemon.stderr, '')
   })
 
   test('admin.listen off opens no admin port', async () => {

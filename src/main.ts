@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { AdminServer } from './api/server.ts'
 import type { Config } from './control/config/config.ts'
 import { loadConfig } from './control/config/load.ts'
-import { openStdout } from './control/log/bounded-output.ts'
+import { openStdout } from './control/log/stdout-stream.ts'
 import {
   sayAdminListening,
   sayDraining,

@@ -2,8 +2,6 @@
  * Lines to stdout that can't hold anybody up: what the reader does not take is kept up to a bound, then dropped and
  * counted. A stalled reader of the log must neither stop traffic nor fill the memory.
  */
-import { constants, createWriteStream, fstatSync, openSync } from 'node:fs'
-import { Socket } from 'node:net'
 import type { Writable } from 'node:stream'
 
 /** About 20,000 connection lines. */
@@ -95,28 +93,4 @@ function lineCount(text: string): number {
   let lines = 0
   for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) lines++
   return lines
-}
-
-/** Stdout as a stream that never blocks this thread; `process.stdout` does for pipes and files [Node: process I/O]. */
-export function openStdout(): Writable {
-  const kind = fstatSync(1)
-  if (kind.isFIFO()) return pipeStream(openOwnEnd())
-  if (kind.isSocket()) return pipeStream(1)
-  return createWriteStream('', { fd: 1, autoClose: false })
-}
-
-/** No timer or handle of the log may keep the process alive. */
-function pipeStream(fd: number): Writable {
-  const socket = new Socket({ fd, readable: false, writable: true })
-  socket.unref()
-  return socket
-}
-
-/** An open file description of our own: non-blocking mode on the inherited one would surprise who shares it with us. */
-function openOwnEnd(): number {
-  try {
-    return openSync('/proc/self/fd/1', constants.O_WRONLY | constants.O_NONBLOCK)
-  } catch {
-    return 1
-  }
 }
