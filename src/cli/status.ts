@@ -69,6 +69,7 @@ async function showLive(first: NodeStatus, fetchAgain: () => Promise<NodeStatus>
 /** What fits on the terminal: a longer text would scroll, and the next one would be drawn over its middle. */
 function clipped(text: string): string {
   const lines = text.split('\n')
-  const rows = process.stdout.rows - 1
+  // 0 where the terminal does not know.
+  const rows = process.stdout.rows > 0 ? process.stdout.rows - 1 : Infinity
   return lines.length <= rows ? text : [...lines.slice(0, rows - 1), '…'].join('\n')
 }

@@ -11,7 +11,7 @@ export function openStdout(): Writable {
   const kind = fstatSync(STDOUT_FD)
   if (kind.isFIFO()) return pipeStream(openAgain())
   if (kind.isSocket()) return pipeStream(STDOUT_FD)
-  return new FileStream(kind.isFile() ? STDOUT_FD : openAgain())
+  return fileStream(kind.isFile() ? STDOUT_FD : openAgain())
 }
 
 /** With readiness from the event loop: a busy reader of a pipe is written to as soon as it has room. */
@@ -35,24 +35,18 @@ function openAgain(): number {
  * A file or terminal, written by Node's thread pool. A write that blocks there would keep the process from exiting,
  * so a terminal is opened non-blocking and asked again.
  */
-class FileStream extends Writable {
-  readonly #fd: number
+function fileStream(fd: number): Writable {
+  return new Writable({
+    write: (chunk: Buffer, _encoding, done) => writeAll(fd, chunk, done),
+    writev: (chunks, done) => writeAll(fd, Buffer.concat(chunks.map(({ chunk }) => chunk as Buffer)), done),
+  })
+}
 
-  constructor(fd: number) {
-    super({ decodeStrings: true })
-    this.#fd = fd
-  }
-
-  override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
-    write(this.#fd, chunk, 0, chunk.length, null, (error, written) => {
-      if (error === null && written === chunk.length) done()
-      else if (error === null) this._write(chunk.subarray(written), _encoding, done)
-      else if (error.code === 'EAGAIN') setTimeout(() => this._write(chunk, _encoding, done), RETRY_MS).unref()
-      else done(error)
-    })
-  }
-
-  override _writev(chunks: { chunk: Buffer; encoding: BufferEncoding }[], done: (error?: Error | null) => void): void {
-    this._write(Buffer.concat(chunks.map(({ chunk }) => chunk)), 'utf8', done)
-  }
+function writeAll(fd: number, bytes: Buffer, done: (error?: Error | null) => void): void {
+  write(fd, bytes, 0, bytes.length, null, (error, written) => {
+    if (error === null && written === bytes.length) done()
+    else if (error === null) writeAll(fd, bytes.subarray(written), done)
+    else if (error.code === 'EAGAIN') setTimeout(() => writeAll(fd, bytes, done), RETRY_MS).unref()
+    else done(error)
+  })
 }
