@@ -79,8 +79,8 @@ describe('a running daemon', () => {
   test(
     'is the process that was started: no shell or wrapper stays',
     { skip: process.platform !== 'linux' && 'needs /proc' },
-    async () => {
-      const program = new StartedProgram(TIDEGATE, ['run', '-c', config], { env })
+    async (t) => {
+      const program = new StartedProgram(t, TIDEGATE, ['run', '-c', config], { env })
       await program.says(/ready/)
       const executable = readlinkSync(`/proc/${program.child.pid}/exe`)
       const { code } = await program.stop('SIGTERM')
@@ -90,8 +90,8 @@ describe('a running daemon', () => {
   )
 
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    test(`ends on ${signal} when an older Node started it`, { skip: withoutOldNode }, async () => {
-      const program = new StartedProgram(oldNode!, [TIDEGATE, 'run', '-c', config], { env, detached: true })
+    test(`ends on ${signal} when an older Node started it`, { skip: withoutOldNode }, async (t) => {
+      const program = new StartedProgram(t, oldNode!, [TIDEGATE, 'run', '-c', config], { env, detached: true })
       await program.says(/ready/)
       const { code } = await program.stop(signal)
       assert.equal(code, 0, program.output)

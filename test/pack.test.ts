@@ -47,7 +47,7 @@ describe('the packed tarball', { timeout: INSTALL_TIMEOUT_MS + 60_000 }, () => {
     assert.match(stdout, /^\d+\.\d+\.\d+\n$/)
   })
 
-  test('checks, runs, relays one connection to the last byte, and ends on SIGTERM', async () => {
+  test('checks, runs, relays one connection to the last byte, and ends on SIGTERM', async (t) => {
     const upstream = createServer((socket) => socket.end('hello from far')).listen(0, '127.0.0.1')
     await once(upstream, 'listening')
     const config = {
@@ -66,7 +66,7 @@ describe('the packed tarball', { timeout: INSTALL_TIMEOUT_MS + 60_000 }, () => {
     const checked = await answerOf(tidegate, ['check'], { cwd: folder })
     assert.equal(checked.code, 0, checked.stderr)
 
-    const program = new StartedProgram(tidegate, ['run'], { cwd: folder })
+    const program = new StartedProgram(t, tidegate, ['run'], { cwd: folder })
     const [, port] = await program.says(/127\.0\.0\.1:(\d+)[^\n]*\n(?:.*\n)*?.*"ready"/)
     const client = connect(Number(port), '127.0.0.1').setEncoding('utf8')
     let got = ''

@@ -1,6 +1,7 @@
 /** A program as a person starts it: a command, its output, its end. */
 import { type ChildProcess, execFile, spawn, type SpawnOptions } from 'node:child_process'
 import { once } from 'node:events'
+import type { TestContext } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
@@ -21,8 +22,10 @@ export class StartedProgram {
   output = ''
   #isOver = false
 
-  constructor(command: string, args: readonly string[], options: SpawnOptions = {}) {
+  /** Whatever is left of it ends with the test `t`. */
+  constructor(t: TestContext, command: string, args: readonly string[], options: SpawnOptions = {}) {
     this.child = spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] })
+    t.after(() => this.child.kill('SIGKILL'))
     for (const stream of [this.child.stdout, this.child.stderr]) {
       stream?.setEncoding('utf8').on('data', (text: string) => {
         this.output += text
