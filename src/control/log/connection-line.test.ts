@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { CLOSE_REASON_CODES } from '../../traffic/close-reason.ts'
 import { ATTEMPT_TIMED_OUT, type ConnectionRecord } from '../../traffic/log-ring.ts'
 import type { Service, Tables } from '../../traffic/tables.ts'
+import { formatConnectionJson } from './connection-json.ts'
 import { formatConnectionText, makeConnectionLine } from './connection-line.ts'
 import { KnownNames } from './known-names.ts'
 
@@ -55,10 +56,15 @@ const RECORD: ConnectionRecord = {
   failedAttempts: [],
 }
 
+/** The JSON that is put together by hand is held to the object in every test. */
 function lineOf(changes: Partial<ConnectionRecord> = {}): ReturnType<typeof makeConnectionLine> {
   const names = new KnownNames()
   names.learn(TABLES)
-  return makeConnectionLine({ ...RECORD, ...changes }, { bootId: 'abcdef012345', workerIndex: 3 }, names)
+  const record = { ...RECORD, ...changes }
+  const origin = { bootId: 'abcdef012345', workerIndex: 3 }
+  const line = makeConnectionLine(record, origin, names)
+  assert.equal(formatConnectionJson(record, origin, names), `${JSON.stringify(line)}\n`)
+  return line
 }
 
 test('a connection line has exactly the fields of the contract, in this order', () => {

@@ -47,7 +47,6 @@ export interface RecordOrigin {
 }
 
 export function makeConnectionLine(record: ConnectionRecord, origin: RecordOrigin, names: KnownNames): ConnectionLine {
-  const failed = record.failedAttempts
   return {
     event: 'connection',
     time: new Date(record.timeMs).toISOString(),
@@ -57,7 +56,7 @@ export function makeConnectionLine(record: ConnectionRecord, origin: RecordOrigi
     listener: names.listener(record.listenerIndex),
     upstream: record.upstreamIndex === -1 ? null : names.upstream(record.upstreamIndex),
     attempts: record.attempts,
-    ...(failed.length === 0 ? {} : { attemptErrors: failed.map((attempt) => attemptError(attempt, record, names)) }),
+    ...(record.failedAttempts.length === 0 ? {} : { attemptErrors: attemptErrors(record, names) }),
     reason: CLOSE_REASON_NAMES[record.reasonCode] ?? 'internal-error',
     bytesToUpstream: record.bytesToUpstream,
     bytesToClient: record.bytesToClient,
@@ -72,11 +71,16 @@ export function makeConnectionLine(record: ConnectionRecord, origin: RecordOrigi
   }
 }
 
-function clientText(record: ConnectionRecord): string {
-  if (record.clientFamily === 4) return `${formatIp(record.clientAddress.subarray(0, 4))}:${record.clientPort}`
+export function clientText(record: ConnectionRecord): string {
+  const { clientAddress: bytes, clientPort } = record
+  if (record.clientFamily === 4) return `${bytes[0]}.${bytes[1]}.${bytes[2]}.${bytes[3]}:${clientPort}`
   const address = formatIp(record.clientAddress)
   // A v4-mapped address is an IPv4 address, and those have no brackets.
-  return address.includes(':') ? `[${address}]:${record.clientPort}` : `${address}:${record.clientPort}`
+  return address.includes(':') ? `[${address}]:${clientPort}` : `${address}:${clientPort}`
+}
+
+export function attemptErrors(record: ConnectionRecord, names: KnownNames): AttemptError[] {
+  return record.failedAttempts.map((attempt) => attemptError(attempt, record, names))
 }
 
 function attemptError(attempt: FailedAttempt, record: ConnectionRecord, names: KnownNames): AttemptError {
@@ -100,17 +104,17 @@ function errnoName(errno: number): string {
   return name
 }
 
-function retransmitSum(record: ConnectionRecord): number | null {
+export function retransmitSum(record: ConnectionRecord): number | null {
   if (record.clientRetransmits === -1 && record.upstreamRetransmits === -1) return null
   return Math.max(0, record.clientRetransmits) + Math.max(0, record.upstreamRetransmits)
 }
 
-function known(value: number, unitsPerOne = 1): number | null {
+export function known(value: number, unitsPerOne = 1): number | null {
   return value === -1 ? null : rounded(value / unitsPerOne)
 }
 
 /** Microseconds are the finest that is measured; the digits behind them would only fill disks. */
-function rounded(value: number): number {
+export function rounded(value: number): number {
   return Math.round(value * 1000) / 1000
 }
 

@@ -4,6 +4,7 @@
  */
 import type { LogConnections, Tables } from '../../traffic/tables.ts'
 import { type ConnectionRecord, LogRingReader } from '../../traffic/log-ring.ts'
+import { formatConnectionJson } from './connection-json.ts'
 import { formatConnectionText, makeConnectionLine } from './connection-line.ts'
 import type { KnownNames } from './known-names.ts'
 import type { Log } from './log.ts'
@@ -84,8 +85,9 @@ export class ConnectionLog {
         dropped++
         return
       }
-      const line = makeConnectionLine(record, origin, names)
-      lines += json ? `${JSON.stringify(line)}\n` : formatConnectionText(line)
+      lines += json
+        ? formatConnectionJson(record, origin, names)
+        : formatConnectionText(makeConnectionLine(record, origin, names))
     })
     if (lines !== '') log.output.write(lines)
     log.output.drop(dropped)
