@@ -1,7 +1,9 @@
 /** The README's first command: it shows a working proxy, as any user, and ends on Ctrl-C. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import { get, type IncomingMessage } from 'node:http'
 import { connect } from 'node:net'
+import { text } from 'node:stream/consumers'
 import { describe, test } from 'node:test'
 import { answerOf, StartedProgram, TIDEGATE } from './harness/started-program.ts'
 
@@ -12,7 +14,11 @@ interface DemoAddresses {
   readonly ready: string
 }
 
-const textOf = async (url: string): Promise<string> => (await fetch(url)).text()
+/** One request on a connection of its own, which ends with the answer. */
+async function textOf(url: string): Promise<string> {
+  const [response] = (await once(get(url, { agent: false }), 'response')) as [IncomingMessage]
+  return text(response)
+}
 
 describe('tidegate demo', { timeout: 60_000 }, () => {
   test('shows failover, the PROXY header, a server that speaks first, and the endpoints', async (t) => {
