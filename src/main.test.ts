@@ -8,7 +8,9 @@ import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
 
 const STUB = `
+import { createRequire } from 'node:module'
 import { workerData } from 'node:worker_threads'
+const require = createRequire(${JSON.stringify(import.meta.url)})
 const { port, tables, logRingMemory, nodeWideMemory, workerIndex } = workerData
 const { LogRingWriter } = await import(${JSON.stringify(new URL('traffic/log-ring.ts', import.meta.url).href)})
 const { NodeWide } = await import(${JSON.stringify(new URL('traffic/node-wide.ts', import.meta.url).href)})
@@ -28,6 +30,7 @@ const timer = setInterval(() => {
 port.on('message', ({ kind }) => {
   if (kind === 'drain' && behaviour !== 'never-drains') port.postMessage({ kind: 'drained' })
   if (kind === 'end') {
+    if (behaviour === 'stuck') require('koffi').load(null).func('sleep', 'uint', ['uint'])(60)
     ring.write({ ...record, sequence: 999 })
     clearInterval(timer)
     port.close()
@@ -166,6 +169,15 @@ describe('the daemon', { timeout: 60_000, concurrency: 3 }, () => {
     const lost = await daemon.line('worker-lost')
     assert.deepEqual([lost['level'], lost['worker']], ['fatal', 1])
     assert.equal((await daemon.line('draining'))['by'], 'lost-worker')
+  })
+
+  test('a worker that hangs in a system call can not keep the process from ending', async () => {
+    const daemon = start('stuck')
+    await daemon.line('ready')
+    daemon.child.kill('SIGTERM')
+    assert.equal(await daemon.exited, null)
+    assert.equal(daemon.child.signalCode, 'SIGKILL')
+    assert.equal((await daemon.line('worker-stuck'))['workers'], 'stuck')
   })
 
   test('an error that nobody caught is in the log, and the exit code is 1', async () => {

@@ -88,11 +88,13 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   const timeoutMs = drainMs(request, config)
   sayDraining(log, request.by, memory.nodeWide.openConnections, timeoutMs)
   await drain(node, timeoutMs, stop.second)
-  const connectionsReset = await node.end()
+  const { connectionsReset, isStuck } = await node.end()
   await admin?.close()
   const exitCode = stop.hasFailed ? 1 : 0
   sayStopped(log, connectionsReset, exitCode)
   await log.output.close(LOG_FLUSH_TIMEOUT_MS)
+  // A daemon that never ends is never started again.
+  if (isStuck) process.kill(process.pid, 'SIGKILL')
   return exitCode
 }
 

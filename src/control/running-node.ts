@@ -42,6 +42,12 @@ export interface RunningNodeOptions {
   readonly onLostWorker: (error: Error | undefined) => void
 }
 
+export interface NodeEnd {
+  readonly connectionsReset: number
+  /** A thread is left that an ordinary exit would wait for, without end. */
+  readonly isStuck: boolean
+}
+
 export class RunningNode implements NodeView {
   readonly version: string
   readonly startedAtMs = Date.now()
@@ -173,14 +179,16 @@ export class RunningNode implements NodeView {
     await this.#workers.drain()
   }
 
-  /** Resets what is left, ends the workers and writes the last lines; returns how many connections were left. */
-  async end(): Promise<number> {
-    const left = this.memory.nodeWide.openConnections
-    const allEnded = await this.#workers.end()
-    if (!allEnded) this.#log.say('worker-stuck', {}, 'A worker did not end in time and was cut off.')
+  /** Resets what is left, ends the workers and writes the last lines. */
+  async end(): Promise<NodeEnd> {
+    const connectionsReset = this.memory.nodeWide.openConnections
+    const workers = await this.#workers.end()
+    if (workers !== 'in order') {
+      this.#log.say('worker-stuck', { workers }, 'A worker did not end in time and was cut off.')
+    }
     this.#connectionLog.close()
     this.busy.close()
-    return left
+    return { connectionsReset, isStuck: workers === 'stuck' }
   }
 }
 

@@ -37,7 +37,10 @@ export const LOG_EVENTS = {
     level: 'error',
     meaning: 'A defect ended a connection; `worker`, `stack`, `repeated`. Please report it.',
   },
-  'worker-stuck': { level: 'error', meaning: 'A worker did not end in time and was cut off.' },
+  'worker-stuck': {
+    level: 'error',
+    meaning: 'A worker did not end in time; `workers` is cut off, or stuck (then the process kills itself).',
+  },
   'worker-lost': { level: 'fatal', meaning: 'A worker died; the daemon stops with exit code 1. `worker`, `stack`.' },
   'uncaught-exception': { level: 'fatal', meaning: 'A defect in control; the daemon stops with exit code 1. `stack`.' },
   draining: { level: 'info', meaning: 'Listeners close; `by` (signal or event), `connections`, `drainTimeoutMs`.' },

@@ -104,7 +104,7 @@ test('a worker that dies later is reported as lost, once', async () => {
   await workers.start()
   while (lost.length === 0) await delay(5)
   await workers.drain()
-  assert.equal(await workers.end(), true)
+  assert.equal(await workers.end(), 'in order')
   assert.deepEqual(lost, [0])
 })
 
@@ -112,7 +112,7 @@ test('drain resolves when every worker has drained, and not before', async () =>
   const { workers } = makeWorkers('web')
   await workers.start()
   await workers.drain()
-  assert.equal(await workers.end(), true)
+  assert.equal(await workers.end(), 'in order')
 
   const stubborn = makeWorkers('never-drains')
   await stubborn.workers.start()

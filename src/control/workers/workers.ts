@@ -13,6 +13,8 @@ import { defaultWorkerEntry, WorkerThread } from './worker-thread.ts'
 const START_TIMEOUT_MS = 30_000
 /** How long a worker may take to reset its connections and end. */
 const END_TIMEOUT_MS = 5_000
+/** How long a worker's thread may take to be cut off; one that is stuck in a system call can't be. */
+const TERMINATE_TIMEOUT_MS = 1_000
 
 /** What a worker reports beyond its start and its end, which are dealt with here. */
 export type WorkerReport = Exclude<WorkerEvent, { readonly kind: 'listening' | 'listen-failed' | 'drained' }>
@@ -28,6 +30,9 @@ export interface WorkersOptions {
   /** A worker ended that nobody told to: the daemon can't go on. */
   readonly onLost: (workerIndex: number, error: Error | undefined) => void
 }
+
+/** `stuck`: a thread is left that nothing ends but the end of the process, and an ordinary exit would wait for it. */
+export type WorkersEnd = 'in order' | 'cut off' | 'stuck'
 
 export class Workers {
   readonly #options: WorkersOptions
@@ -164,18 +169,23 @@ export class Workers {
     await Promise.all(drains)
   }
 
-  /** Resets what is left and ends all threads; false when some had to be cut off. */
-  async end(): Promise<boolean> {
+  /** Resets what is left and ends all threads. */
+  async end(): Promise<WorkersEnd> {
     this.#ending = true
     this.#post({ kind: 'end' })
-    let timer: NodeJS.Timeout | undefined
-    const late = new Promise<'late'>((resolve) => {
-      timer = setTimeout(() => resolve('late'), END_TIMEOUT_MS)
-    })
-    const outcome = await Promise.race([Promise.all(this.#threads.map((thread) => thread.ended)), late])
-    clearTimeout(timer)
-    if (outcome !== 'late') return true
-    await Promise.all(this.#threads.map((thread) => thread.terminate()))
-    return false
+    const ended = Promise.all(this.#threads.map((thread) => thread.ended))
+    if (await isDoneWithin(ended, END_TIMEOUT_MS)) return 'in order'
+    const terminated = Promise.all(this.#threads.map((thread) => thread.terminate()))
+    return (await isDoneWithin(terminated, TERMINATE_TIMEOUT_MS)) ? 'cut off' : 'stuck'
   }
+}
+
+async function isDoneWithin(work: Promise<unknown>, timeoutMs: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<false>((resolve) => {
+    timer = setTimeout(() => resolve(false), timeoutMs)
+  })
+  const done = await Promise.race([work.then(() => true), late])
+  clearTimeout(timer)
+  return done
 }
