@@ -5,8 +5,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { AdminServer } from './api/server.ts'
 import type { Config } from './control/config/config.ts'
-import { loadConfig } from './control/config/load.ts'
-import { openStdout } from './control/log/stdout-stream.ts'
 import {
   sayAdminListening,
   sayDraining,
@@ -16,31 +14,15 @@ import {
   sayUncaught,
 } from './control/log/daemon-lines.ts'
 import { type Log, openLog } from './control/log/log.ts'
+import { openStdout } from './control/log/stdout-stream.ts'
+import { UpstreamAddresses } from './control/resolve/upstream-addresses.ts'
 import { RunningNode } from './control/running-node.ts'
 import { type StopRequest, StopSignals } from './control/stop-signals.ts'
-import { UpstreamAddresses } from './control/resolve/upstream-addresses.ts'
 import { formatSocketAddress } from './lib/ip.ts'
 
+export { checkConfigFile } from './control/config-summary.ts'
 export { ConfigError, loadConfig } from './control/config/load.ts'
 export { StartError } from './control/workers/start-error.ts'
-
-/** What a configuration amounts to. */
-export interface ConfigSummary {
-  readonly services: number
-  readonly listeners: number
-  readonly upstreams: number
-}
-
-/** Reads and resolves as the daemon would, and opens nothing. Throws ConfigError. */
-export async function checkConfigFile(path: string, env: NodeJS.ProcessEnv): Promise<ConfigSummary> {
-  const config = await loadConfig(path, env)
-  await UpstreamAddresses.resolve(config)
-  return {
-    services: config.services.length,
-    listeners: config.services.flatMap(({ listen }) => listen).length,
-    upstreams: config.services.flatMap(({ upstreams }) => upstreams).length,
-  }
-}
 
 /** The dead worker's sockets stay open in the kernel and take clients that nobody serves: short exchanges may finish, no more. */
 const LOST_WORKER_DRAIN_MS = 1_000
@@ -75,18 +57,12 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
     (addresses) => node.useAddresses(addresses),
     (event) => sayHostnameEvent(log, event),
   )
-  const { engine, limits, memory } = node
-  sayReady(log, {
-    engine,
-    workers: memory.workers.length,
-    maxConnections: limits.connectionsMax,
-    version: node.version,
-  })
+  sayReady(log, node)
 
   const request = await stop.first
   upstreams.stop()
   const timeoutMs = drainMs(request, config)
-  sayDraining(log, request.by, memory.nodeWide.openConnections, timeoutMs)
+  sayDraining(log, request.by, node.memory.nodeWide.openConnections, timeoutMs)
   await drain(node, timeoutMs, stop.second)
   const { connectionsReset, isStuck } = await node.end()
   await admin?.close()
@@ -106,10 +82,9 @@ async function startAdmin(config: Config, node: RunningNode, log: Log): Promise<
 }
 
 function drainMs({ by }: StopRequest, config: Config): number {
+  const { drainTimeoutMs } = config.traffic
   if (by === 'uncaught-exception') return 0
-  return by === 'lost-worker'
-    ? Math.min(LOST_WORKER_DRAIN_MS, config.traffic.drainTimeoutMs)
-    : config.traffic.drainTimeoutMs
+  return by === 'lost-worker' ? Math.min(LOST_WORKER_DRAIN_MS, drainTimeoutMs) : drainTimeoutMs
 }
 
 /** Returns when the last connection is gone, the time is over, or we are asked again. */

@@ -1,18 +1,13 @@
 /** The lines of the daemon's own life. `event` and the fields are a contract (docs/log-events.md); sentences may get better. */
+import type { NodeView } from '../node-view.ts'
 import type { HostnameEvent } from '../resolve/hostname-state.ts'
 import type { Log } from './log.ts'
 
-export interface ReadyFacts {
-  readonly engine: string
-  readonly workers: number
-  readonly maxConnections: number
-  readonly version: string
-}
-
-export function sayReady(log: Log, facts: ReadyFacts): void {
-  const { engine, workers, maxConnections } = facts
+export function sayReady(log: Log, { engine, version, memory, limits }: NodeView): void {
+  const workers = memory.workers.length
+  const maxConnections = limits.connectionsMax
   const sentence = `Ready: engine ${engine}, ${workers} workers, at most ${maxConnections} connections.`
-  log.say('ready', { ...facts, pid: process.pid }, sentence)
+  log.say('ready', { engine, workers, maxConnections, version, pid: process.pid }, sentence)
 }
 
 export function sayListening(log: Log, service: string, address: string): void {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { capturedLog } from '../../../test/harness/captured-log.ts'
+import { nodeForTest } from '../../../test/harness/node-for-test.ts'
 import { sayDraining, sayListening, sayReady } from './daemon-lines.ts'
 import { LOG_EVENTS } from './log-events.ts'
 import { RefusedSums } from './refused-sums.ts'
@@ -10,14 +11,14 @@ import { formatTextLine } from './text-line.ts'
 test('events are one JSON object a line, with level, time, event and a sentence', () => {
   const { log, records } = capturedLog()
   sayListening(log, 'web', '127.0.0.1:8080')
-  sayReady(log, { engine: 'linux', workers: 2, maxConnections: 9391, version: '0.1.0' })
+  sayReady(log, nodeForTest())
   sayDraining(log, 'SIGTERM', 3, 30_000)
   const [listening, ready, draining] = records()
   assert.deepEqual(Object.keys(listening), ['level', 'time', 'event', 'service', 'address', 'msg'])
   assert.equal(listening['level'], 'info')
   assert.match(String(listening['time']), /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/)
   assert.equal(ready['pid'], process.pid)
-  assert.equal(ready['maxConnections'], 9391)
+  assert.equal(ready['maxConnections'], 1000)
   assert.equal(draining['connections'], 3)
 })
 
