@@ -71,7 +71,7 @@ export class RunningWorker {
       counterShape,
       counterMemory: new SharedArrayBuffer(Counters.bytes(counterShape)),
       nodeWideMemory: new SharedArrayBuffer(NodeWide.bytes(4)),
-      logRingMemory: new SharedArrayBuffer(ringBytes(16)),
+      logRingMemory: new SharedArrayBuffer(ringBytes(20)),
     }
     this.counters = new Counters(start.counterMemory, counterShape)
     this.nodeWide = new NodeWide(start.nodeWideMemory)
