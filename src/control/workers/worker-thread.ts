@@ -2,7 +2,7 @@
  * One worker as control sees it: a thread, a port for messages both ways, and the eventfd that wakes it.
  * States only move forward:   starting -> listening -> ended
  */
-import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
+import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads'
 import { wake } from '../../kernel/wake.ts'
 import type { WorkerCommand, WorkerEvent, WorkerStart } from '../../traffic/events.ts'
 
@@ -33,16 +33,21 @@ export class WorkerThread {
     this.index = options.start.workerIndex
     const { port1, port2 } = new MessageChannel()
     this.#port = port1
-    port1.on('message', (event: WorkerEvent) => {
+    const takeEvent = (event: WorkerEvent): void => {
       if (event.kind === 'listening') this.#isListening(event.wakeFd)
       options.onEvent(event, this)
-    })
+    }
+    port1.on('message', takeEvent)
     const workerData: WorkerStart = { ...options.start, port: port2 }
     this.#thread = new Worker(options.entry, { workerData, transferList: [port2], name: `tidegate-${this.index}` })
     this.#thread.on('error', (error: Error) => {
       this.#error = error
     })
     this.#thread.on('exit', () => {
+      // The last words may still be under way: why a worker ends is what matters most.
+      for (let last = receiveMessageOnPort(port1); last !== undefined; last = receiveMessageOnPort(port1)) {
+        takeEvent(last.message as WorkerEvent)
+      }
       this.#state = 'ended'
       this.#port.close()
       options.onEnd(this, this.#error)
