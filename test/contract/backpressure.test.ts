@@ -116,7 +116,7 @@ forEachEngine((engine) => {
     const check = checkStream(client, pattern)
     const sent = sendStream(server, pattern)
     await waitFor('the client to have unread bytes', () => {
-      return (socketBetween(client.socket.localPort ?? 0, client.socket.remotePort ?? 0)?.receiveQueue ?? 0) > 100_000
+      return (socketBetween(client.localPort, client.remotePort)?.receiveQueue ?? 0) > 100_000
     })
     await moveBulkBeside()
     client.resume()

@@ -15,6 +15,8 @@ enterOwnNetwork()
 
 const MIB = 1024 * 1024
 const REFUSED = 100_000
+/** The heaps of the workers find their size first. */
+const WARM_UP = 60_000
 /** What the heap of a runtime may waver by between two looks; a leak of 1 KB a client would be 100 MB. */
 const WAVER_BYTES_MAX = 24 * MIB
 
@@ -44,15 +46,15 @@ forEachEngine((engine) => {
     it(`${REFUSED} refused connections leave memory where it was, and each is counted`, async () => {
       const { daemon } = await start({ traffic: { maxConnections: 5 } })
       const held = await Promise.all(Array.from({ length: 5 }, () => openClient(daemon)))
-      const warm = await flood(daemon.addressOf(), 20_000)
-      assert.deepEqual(warm.endings, { reset: 20_000 })
+      const warm = await flood(daemon.addressOf(), WARM_UP)
+      assert.deepEqual(warm.endings, { reset: WARM_UP })
       const before = daemon.residentBytes()
       const { endings } = await flood(daemon.addressOf(), REFUSED)
       assert.deepEqual(endings, { reset: REFUSED })
       await daemon.waitForMetric(
         'tidegate_refused_total',
         { service: 'web', reason: 'refused-ceiling' },
-        REFUSED + 20_000,
+        REFUSED + WARM_UP,
       )
       const grown = await settledGrowth(daemon, before)
       assert.ok(grown < WAVER_BYTES_MAX, `memory grew by ${grown} bytes`)
@@ -163,8 +165,6 @@ forEachEngine((engine) => {
       daemon.stopReadingLog()
       const before = daemon.residentBytes()
       // Some 400 bytes of log each: far more than the pipe and the backlog hold.
-      const { endings } = await flood(daemon.addressOf(), 0)
-      assert.deepEqual(endings, {})
       for (let round = 0; round < 30; round++) {
         const clients = await Promise.all(Array.from({ length: 100 }, () => openClient(daemon)))
         for (const client of clients) client.reset()

@@ -69,14 +69,14 @@ forEachEngine((engine) => {
     const { client, server } = await connection('v1')
     const { port } = daemon.addressOf('v1')
     await client.write('hello')
-    const line = `PROXY TCP4 127.0.0.1 127.0.0.1 ${client.socket.localPort} ${port}\r\nhello`
+    const line = `PROXY TCP4 127.0.0.1 127.0.0.1 ${client.localPort} ${port}\r\nhello`
     assert.equal((await server.receive(line.length)).toString(), line)
     client.destroy()
   })
 
   it('v1 over IPv6', async () => {
     const { client, server } = await connection('v1-six')
-    const line = `PROXY TCP6 ::1 ::1 ${client.socket.localPort} ${daemon.addressOf('v1-six').port}\r\n`
+    const line = `PROXY TCP6 ::1 ::1 ${client.localPort} ${daemon.addressOf('v1-six').port}\r\n`
     assert.equal((await server.receive(line.length)).toString(), line)
     client.destroy()
   })
@@ -114,7 +114,7 @@ forEachEngine((engine) => {
     const bytes = await server.receive(28)
     const { port } = daemon.addressOf('v2-plain')
     const ports = Buffer.alloc(4)
-    ports.writeUInt16BE(client.socket.localPort ?? 0, 0)
+    ports.writeUInt16BE(client.localPort, 0)
     ports.writeUInt16BE(port, 2)
     assert.equal(bytes.toString('hex'), `0d0a0d0a000d0a515549540a2111000c7f0000017f000001${ports.toString('hex')}`)
     client.destroy()
@@ -168,7 +168,7 @@ forEachEngine((engine) => {
       })
       const server = await paused.next()
       const wanted = await waitFor('header and bytes at the upstream', () => {
-        const state = socketBetween(server.socket.localPort ?? 0, server.socket.remotePort ?? 0)
+        const state = socketBetween(server.localPort, server.remotePort)
         return state !== undefined && state.receiveQueue > 45 ? state : undefined
       })
       assert.equal(numberNamed(wanted, 'data_segs_in'), 1, wanted.text)

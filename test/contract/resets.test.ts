@@ -34,9 +34,9 @@ forEachEngine((engine) => {
 
   /** All that was written has been acknowledged by the daemon's kernel: a reset can no longer overtake it. */
   async function acknowledged(peer: Peer): Promise<void> {
-    const { localPort, remotePort } = peer.socket
+    const { localPort, remotePort } = peer
     await waitFor('all bytes to be acknowledged', () => {
-      return peer.socket.writableLength === 0 && socketBetween(localPort ?? 0, remotePort ?? 0)?.sendQueue === 0
+      return peer.socket.writableLength === 0 && socketBetween(localPort, remotePort)?.sendQueue === 0
     })
   }
 
@@ -81,7 +81,7 @@ forEachEngine((engine) => {
     const { client, server } = await connection({ paused: true })
     await server.write('220 a greeting nobody reads')
     await waitFor('the greeting to lie unread at the client', () => {
-      return (socketBetween(client.socket.localPort ?? 0, client.socket.remotePort ?? 0)?.receiveQueue ?? 0) > 0
+      return (socketBetween(client.localPort, client.remotePort)?.receiveQueue ?? 0) > 0
     })
     await daemon.frozen(async () => {
       await client.write('QUIT\r\n')
@@ -118,7 +118,7 @@ forEachEngine((engine) => {
     const { client, server } = await connection({ paused: true })
     server.socket.write(MEGABYTE)
     await waitFor('bytes at the client', () => {
-      return (socketBetween(client.socket.localPort ?? 0, client.socket.remotePort ?? 0)?.receiveQueue ?? 0) > 0
+      return (socketBetween(client.localPort, client.remotePort)?.receiveQueue ?? 0) > 0
     })
     server.reset()
     client.resume()
@@ -136,7 +136,7 @@ forEachEngine((engine) => {
     const push = (): void => void server.socket.write(MEGABYTE, (error) => error ?? push())
     push()
     await waitFor('bytes at the client', () => {
-      return (socketBetween(client.socket.localPort ?? 0, client.socket.remotePort ?? 0)?.receiveQueue ?? 0) > 50_000
+      return (socketBetween(client.localPort, client.remotePort)?.receiveQueue ?? 0) > 50_000
     })
     client.reset()
     const ending = (await server.receiveAll()).ending

@@ -82,8 +82,8 @@ forEachEngine((engine) => {
       await server.write('hello')
       await client.receive(bytes)
     }
-    const here = await ownedSocket(client.socket.remotePort ?? 0, client.socket.localPort ?? 0)
-    const there = await ownedSocket(server.socket.remotePort ?? 0, server.socket.localPort ?? 0)
+    const here = await ownedSocket(client.remotePort, client.localPort)
+    const there = await ownedSocket(server.remotePort, server.localPort)
     return { client: here, upstream: there }
   }
 
@@ -131,7 +131,7 @@ forEachEngine((engine) => {
   it('by default the kernel tunes the buffers by itself', async () => {
     const fresh = await Peer.connect(upstream.address)
     const plain = await waitFor('our own socket', () =>
-      socketBetween(fresh.socket.localPort ?? 0, upstream.address.port),
+      socketBetween(fresh.localPort, upstream.address.port),
     )
     await upstream.next()
     const kernelDefault = option(plain, SOL_SOCKET, SO_SNDBUF)

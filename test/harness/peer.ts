@@ -13,10 +13,20 @@ export interface PeerOptions {
   readonly onData?: (chunk: Buffer) => void
   /** It is over already. */
   readonly ended?: Ending
+  /** Where the socket can't tell any more. */
+  readonly own?: OwnAddress
+}
+
+interface OwnAddress {
+  readonly address: string | undefined
+  readonly port: number | undefined
 }
 
 export class Peer {
   readonly socket: Socket
+  /** This end's port; node forgets it when the socket closes. */
+  readonly localPort: number
+  readonly remotePort: number
   /** Text of this end's own address, as Tidegate's log writes a client. */
   readonly localText: string
   /** Settles with how the other side ended. */
@@ -29,7 +39,10 @@ export class Peer {
   /** `socket` is connected and has not been read from. */
   constructor(socket: Socket, options: PeerOptions = {}) {
     this.socket = socket
-    this.localText = addressText(socket.localAddress, socket.localPort)
+    const own = options.own ?? { address: socket.localAddress, port: socket.localPort }
+    this.localPort = own.port ?? 0
+    this.remotePort = socket.remotePort ?? 0
+    this.localText = addressText(own.address, own.port)
     this.#onData = options.onData
     this.ending = new Promise((resolve) => {
       const settle = (ending: Ending): void => {
@@ -63,8 +76,9 @@ export class Peer {
     })
     // Before the connect completes: node reads into its buffer as soon as it is connected and not paused.
     socket.pause()
-    // The kernel gives the port when connect is called, in the tick after this; asked now, node remembers it for later.
-    process.nextTick(() => void socket.localPort)
+    // The kernel gives the port when connect is called, in the tick after this. A socket that was reset has none to tell.
+    let own: OwnAddress = { address: undefined, port: undefined }
+    process.nextTick(() => (own = { address: socket.localAddress, port: socket.localPort }))
     const connected = new Promise<Ending | undefined>((resolve, reject) => {
       socket.once('connect', () => resolve(undefined))
       socket.once('error', (error: NodeJS.ErrnoException) => {
@@ -76,7 +90,7 @@ export class Peer {
     try {
       const ended = await within(`a connection to ${to.text}`, connected)
       socket.removeAllListeners('error')
-      return new Peer(socket, ended === undefined ? options : { ...options, ended })
+      return new Peer(socket, ended === undefined ? options : { ...options, ended, own })
     } catch (error) {
       socket.destroy()
       throw error
