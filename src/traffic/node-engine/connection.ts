@@ -21,7 +21,7 @@ import { Dial } from './dial.ts'
 import { endpointOf, UNKNOWN_ENDPOINT, type Endpoint } from './endpoint.ts'
 import { Hello, isHeaderRequired } from './hello.ts'
 import { countBegin, recordEnd } from './record.ts'
-import { ignoreError, resetSocket } from './reset.ts'
+import { resetSocket } from './reset.ts'
 import { setKeepAlive } from './socket-options.ts'
 import { Nowhere, type Side, type Station } from './station.ts'
 import type { TrafficWorker } from './traffic-worker.ts'
@@ -141,14 +141,16 @@ export class Connection implements WheelEntry<Connection> {
     if (this.hasEnded) return
     const station = this.#station
     this.#station = ENDED
-    station.leave()
-    for (const socket of [this.client, this.upstream]) {
-      if (socket === undefined) continue
-      socket.on('error', ignoreError)
-      if (how === 'reset') resetSocket(socket)
-      else socket.destroy()
+    try {
+      station.leave()
+      for (const socket of [this.client, this.upstream]) {
+        if (socket === undefined) continue
+        if (how === 'reset') resetSocket(socket)
+        else socket.destroy()
+      }
+      recordEnd(this, reason)
+    } finally {
+      this.worker.remove(this)
     }
-    recordEnd(this, reason)
-    this.worker.remove(this)
   }
 }
