@@ -12,6 +12,7 @@ import { BenchFailure } from './run/failure.ts'
 import { openLab } from './run/lab.ts'
 import { describeMachine } from './run/machine.ts'
 import { killAllOnExit } from './run/processes.ts'
+import { isInOwnNetwork, rerunInOwnNetwork, setUpOwnNetwork } from './run/own-network.ts'
 import { requireOpenFiles, requirePrograms } from './run/requirements.ts'
 import { runMeasure } from './run/rounds.ts'
 
@@ -21,6 +22,7 @@ async function bench(options: Options): Promise<void> {
   const { peers, measures, rounds, seconds, triesMax, pinning } = options
   requireAll(options)
   killAllOnExit()
+  if (options.ownNetwork) setUpOwnNetwork()
   const machine = describeMachine()
   const lab = await openLab(peers, seconds, pinning)
   const conditions: Conditions = { time: new Date().toISOString(), rounds, seconds, placement: lab.placement.words }
@@ -39,10 +41,16 @@ async function bench(options: Options): Promise<void> {
   keep(options, reportJson(results, conditions, machine), texts.join('\n\n'))
 }
 
-function requireAll({ peers, measures, pinning }: Options): void {
+function requireAll({ peers, measures, pinning, ownNetwork }: Options): void {
   const ofPeers = peers.flatMap((peer) => peer.needs)
   const ofMeasures = measures.flatMap((measure) => measure.needs)
-  requirePrograms(['nginx', ...ofPeers, ...ofMeasures, ...(pinning === 'split' ? ['taskset'] : [])])
+  requirePrograms([
+    'nginx',
+    ...ofPeers,
+    ...ofMeasures,
+    ...(pinning === 'split' ? ['taskset'] : []),
+    ...(ownNetwork ? ['unshare', 'ip'] : []),
+  ])
   if (measures.some((measure) => measure.name === 'memory')) requireOpenFiles()
 }
 
@@ -53,11 +61,16 @@ function keep({ jsonPath, writeReadme }: Options, json: string, text: string): v
   writeIntoReadme(text)
 }
 
-try {
+async function main(): Promise<void> {
   const options = readOptions(process.argv.slice(2))
   if (options === undefined) console.log(USAGE)
+  else if (options.ownNetwork && !isInOwnNetwork()) return rerunInOwnNetwork()
   else await bench(options)
   process.exit(0)
+}
+
+try {
+  await main()
 } catch (error) {
   const wrongUsage = (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS') ?? false
   if (!(error instanceof BenchFailure) && !wrongUsage) throw error

@@ -14,6 +14,7 @@ export interface Options {
   readonly measures: readonly Measure[]
   readonly peers: readonly Peer[]
   readonly pinning: Pinning
+  readonly ownNetwork: boolean
   readonly jsonPath: string | undefined
   readonly writeReadme: boolean
 }
@@ -27,6 +28,7 @@ export const USAGE = `npm run bench -- [options]
                    (default: all but ${ONLY_WHEN_NAMED.join(',')})
   --peers LIST     ${ALL_PEERS.map((peer) => peer.name).join(',')} (default: all)
   --pin HOW        split: proxy, origin and load on CPUs of their own, as far as there are any (default); none
+  --own-network    in a network namespace of its own, without BBR (needs root): for numbers to keep
   --quick          2 rounds of 1 second, 1 try: to see that it works, not to compare
   --json FILE      write results with all samples
   --write-readme   write bench/results/latest.json and the table in bench/README.md
@@ -34,7 +36,7 @@ export const USAGE = `npm run bench -- [options]
 
 Examples:
   npm run bench -- --only kept,new --peers haproxy,tidegate --rounds 9
-  npm run bench -- --write-readme
+  npm run bench -- --own-network --write-readme
 `
 
 /** `undefined` when only help was asked for. */
@@ -48,6 +50,7 @@ export function readOptions(argv: readonly string[]): Options | undefined {
       only: { type: 'string' },
       peers: { type: 'string' },
       pin: { type: 'string', default: 'split' },
+      'own-network': { type: 'boolean', default: false },
       quick: { type: 'boolean', default: false },
       json: { type: 'string' },
       'write-readme': { type: 'boolean', default: false },
@@ -63,6 +66,7 @@ export function readOptions(argv: readonly string[]): Options | undefined {
     measures: values.only === undefined ? defaultMeasures : pick('--only', values.only, ALL_MEASURES),
     peers: values.peers === undefined ? ALL_PEERS : pick('--peers', values.peers, ALL_PEERS),
     pinning: pinningOf(values.pin),
+    ownNetwork: values['own-network'],
     jsonPath: values.json,
     writeReadme: values['write-readme'],
   }

@@ -1,4 +1,8 @@
-/** System calls for each new connection, counted by strace. Not among the defaults: strace slows everything but the counts. */
+/**
+ * System calls for each new connection, counted by strace, and TCP segments on loopback, both connections together
+ * (counted for the whole network namespace: use --own-network). Not among the defaults: strace slows everything
+ * but the counts.
+ */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -55,12 +59,20 @@ async function countCalls(lab: Lab, proxy: RunningPeer, seconds: number): Promis
   await sleep(ATTACH_MS)
   const port = portTo(proxy, lab.origin.plainPort)
   const load = { port, path: SMALL_PATH, connections: SMALL_LOAD_CONNECTIONS, closeEach: true }
+  const segmentsBefore = segmentsSent()
   const { requests } = await loadHttp(lab, proxy, load, seconds)
+  const segments = (segmentsSent() - segmentsBefore) / requests
   const gone = new Promise((resolve) => strace.process.once('exit', resolve))
   process.kill(strace.pid, 'SIGINT')
   await gone
   await strace.stop()
-  return perConnection(readFileSync(countsPath, 'utf8'), requests)
+  return { segments, ...perConnection(readFileSync(countsPath, 'utf8'), requests) }
+}
+
+/** `OutSegs` of [proc(5)] /proc/net/snmp: two lines `Tcp:`, names and values. */
+function segmentsSent(): number {
+  const [names, values] = readFileSync('/proc/net/snmp', 'utf8').match(/^Tcp: .*$/gm) ?? []
+  return Number(values?.split(' ')[names?.split(' ').indexOf('OutSegs') ?? -1])
 }
 
 /** Lines are: `% time  seconds  usecs/call  calls  errors  syscall`; `errors` may be empty. */
@@ -79,7 +91,13 @@ export const syscalls: Measure = {
   name: 'syscalls',
   title: 'syscalls: system calls for each new connection',
   needs: ['wrk', 'strace'],
-  metrics: ['all', ...NAMED].map((key) => ({ key, label: key, better: 'less', digits: 2, informative: true })),
+  metrics: ['segments', 'all', ...NAMED].map((key) => ({
+    key,
+    label: key,
+    better: 'less',
+    digits: 2,
+    informative: true,
+  })),
   warmUpSeconds: 1,
   countsOnly: true,
   prepare,

@@ -10,7 +10,7 @@ export function headText(conditions: Conditions, machine: Machine): string {
   const { time, rounds, seconds, placement } = conditions
   const how = `${time.slice(0, 10)}; medians of ${rounds} interleaved rounds of ${seconds} s; ${placement}.`
   const versions = Object.entries(machine.versions).map(([name, version]) => `${name} ${version}`)
-  const hardware = `${machine.cores} × ${machine.cpu}, ${machine.memoryGib} GiB, Linux ${machine.kernel}`
+  const hardware = `${machine.cores} × ${machine.cpu}, ${machine.memoryGib} GiB, Linux ${machine.kernel}, TCP ${machine.congestionControl}`
   return `${how}\n\n${hardware}; ${versions.join(', ')}.`
 }
 

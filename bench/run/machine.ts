@@ -10,6 +10,7 @@ export interface Machine {
   readonly kernel: string
   readonly loadAverageBefore: number
   readonly fileLimit: string
+  readonly congestionControl: string
   readonly tcpTwReuse: string
   readonly portRange: string
   readonly versions: Readonly<Record<string, string>>
@@ -24,6 +25,7 @@ export function describeMachine(): Machine {
     kernel: release(),
     loadAverageBefore: loadavg()[0],
     fileLimit: /^Max open files\s+\d+\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1] ?? 'unknown',
+    congestionControl: readSetting('tcp_congestion_control'),
     tcpTwReuse: readSetting('tcp_tw_reuse'),
     portRange: readSetting('ip_local_port_range').replace(/\s+/, '-'),
     versions: {

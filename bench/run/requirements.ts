@@ -10,6 +10,8 @@ const PACKAGES: Record<string, string> = {
   wrk: 'wrk',
   strace: 'strace',
   taskset: 'util-linux',
+  unshare: 'util-linux',
+  ip: 'iproute2',
 }
 /** 6,000 held connections are 12,000 sockets in the process that holds both their ends. */
 const OPEN_FILES_MIN = 13_000
