@@ -32,7 +32,10 @@ test('cancel takes an entry out from the head, the middle and the tail of its bu
     const entries = ['a', 'b', 'c'].map((name) => new Entry(name))
     for (const entry of entries) wheel.schedule(entry, 100)
     wheel.cancel(entries.find((entry) => entry.name === gone) as Entry)
-    assert.deepEqual(dueBy(wheel, 1000).sort(), ['a', 'b', 'c'].filter((name) => name !== gone))
+    assert.deepEqual(
+      dueBy(wheel, 1000).sort(),
+      ['a', 'b', 'c'].filter((name) => name !== gone),
+    )
   }
 })
 
