@@ -12,6 +12,9 @@ export function defaultWorkerEntry(): URL {
   return new URL(`../../traffic/worker.${extension}`, import.meta.url)
 }
 
+/** V8's 48 MiB would be filled before it is swept, by a worker that makes next to no garbage. */
+const YOUNG_GENERATION_MIB = 12
+
 export interface WorkerThreadOptions {
   readonly entry: URL
   readonly start: Omit<WorkerStart, 'port'>
@@ -39,7 +42,12 @@ export class WorkerThread {
     }
     port1.on('message', takeEvent)
     const workerData: WorkerStart = { ...options.start, port: port2 }
-    this.#thread = new Worker(options.entry, { workerData, transferList: [port2], name: `tidegate-${this.index}` })
+    this.#thread = new Worker(options.entry, {
+      workerData,
+      transferList: [port2],
+      name: `tidegate-${this.index}`,
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MIB },
+    })
     this.#thread.on('error', (error: Error) => {
       this.#error = error
     })

@@ -40,6 +40,18 @@ export function acceptBatch(loop: Loop, open: OpenListener): void {
   open.batch = Math.min(open.batch * 2, ACCEPTS_PER_TURN_MAX)
 }
 
+/** More batches than any queue is long: a flood can't keep a drain from closing the listener. */
+const QUEUED_BATCHES_MAX = 1024
+
+/** Takes everyone the kernel has queued, before the listener is closed: closing would reset them, and they are connected. */
+export function acceptQueued(loop: Loop, open: OpenListener): void {
+  for (let batches = 0; batches < QUEUED_BATCHES_MAX; batches++) {
+    open.batch = ACCEPTS_PER_TURN_MAX
+    acceptBatch(loop, open)
+    if (open.batch < ACCEPTS_PER_TURN_MAX) return
+  }
+}
+
 function admit(loop: Loop, open: OpenListener, fd: Fd): void {
   if (!loop.nodeWide.takePlace(loop.start.limits.connectionsMax)) return refuseAtCeiling(loop, open, fd)
   const connection = loop.pool.take(open.plan)

@@ -7,7 +7,7 @@ import { monotonicMs } from '../../lib/clock.ts'
 import { WORKER } from '../counters.ts'
 import type { WorkerCommand, WorkerStart } from '../events.ts'
 import type { Tables } from '../tables.ts'
-import { acceptBatch, resumeAccepting } from './accept.ts'
+import { acceptBatch, acceptQueued, resumeAccepting } from './accept.ts'
 import { FLAG, STAGE } from './connection.ts'
 import type { Connection, Half } from './connection.ts'
 import { onDeadline } from './deadlines.ts'
@@ -158,9 +158,12 @@ function takeCommands(loop: Loop, wakeFd: number): void {
 
 function obey(loop: Loop, command: WorkerCommand): void {
   if (command.kind === 'tables') return adopt(loop, command.tables)
-  closeListeners(loop)
   loop.draining = true
-  if (command.kind === 'drain') return
+  if (command.kind === 'drain') {
+    for (const open of loop.listeners) acceptQueued(loop, open)
+    return closeListeners(loop)
+  }
+  closeListeners(loop)
   for (const connection of loop.pool.all) if (connection.stage !== STAGE.free) endWithReset(loop, connection, 'drained')
   loop.ended = true
 }
