@@ -84,8 +84,8 @@ export const latency: Measure = {
   metrics: [
     { key: 'p50Us', label: 'p50 µs', better: 'less', digits: 0, informative: true },
     { key: 'p99Us', label: 'p99 µs', better: 'less', digits: 0, informative: true },
-    { key: 'addedP50Us', label: 'added p50 µs', better: 'less', digits: 0 },
-    { key: 'addedP99Us', label: 'added p99 µs', better: 'less', digits: 0 },
+    { key: 'addedP50Us', label: 'added p50 µs', better: 'less', digits: 0, ofMedians: true },
+    { key: 'addedP99Us', label: 'added p99 µs', better: 'less', digits: 0, ofMedians: true },
     { key: 'cpuShare', label: 'CPU of the proxy', better: 'less', digits: 2, informative: true },
     { key: 'late99Us', label: 'generator late p99 µs', better: 'less', digits: 0, informative: true },
   ],

@@ -12,6 +12,8 @@ export interface Metric {
   readonly digits: number
   /** Shown without a ratio: it describes the round rather than the proxy. */
   readonly informative?: boolean
+  /** Its ratio is that of the medians, because single rounds may be near zero. */
+  readonly ofMedians?: boolean
 }
 
 export interface Row {

@@ -71,7 +71,7 @@ function judgeOne(goal: Goal, result: MeasureResult): Verdict {
     goal.against === BETTER_PEER && metric !== undefined
       ? betterPeer(result, metric)
       : result.rows.find((row) => row.name === goal.against)
-  const ratio = ours && base ? ratioOf(ours, base, goal.metric)?.median : undefined
+  const ratio = ours && base && metric ? ratioOf(ours, base, metric)?.median : undefined
   const meets = (bound: number) => (goal.bound === 'at least' ? (ratio as number) >= bound : (ratio as number) <= bound)
   return {
     ...goal,

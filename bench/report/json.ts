@@ -28,7 +28,7 @@ function rowsOf(result: MeasureResult): object[] {
       const samples = (row.samples[metric.key] ?? []).filter(Number.isFinite)
       if (samples.length === 0) return [metric.key, undefined]
       const base = metric.informative ? undefined : baseRow(result, row, metric)
-      const ratio = base && ratioOf(row, base, metric.key)
+      const ratio = base && ratioOf(row, base, metric)
       return [
         metric.key,
         { ...summarize(samples), ...(ratio && { against: base.name, ratio: ratio.median, ratios: ratio.samples }) },

@@ -35,7 +35,7 @@ function cells(result: MeasureResult, row: RowResult, metric: Metric): string[] 
   const middle = number(median, metric.digits)
   if (metric.informative) return [middle]
   const base = baseRow(result, row, metric)
-  const ratio = base === undefined ? undefined : ratioOf(row, base, metric.key)
+  const ratio = base === undefined ? undefined : ratioOf(row, base, metric)
   return [middle, `${number(min, metric.digits)}..${number(max, metric.digits)}`, ratio ? ratio.median.toFixed(2) : '']
 }
 
