@@ -53,7 +53,8 @@ function tryToLoadLibc(): Libc | Error {
 /** Why native code can't be called here; undefined when it can. */
 export function ffiProblem(): string | undefined {
   const calls = loadLibc()
-  if (calls instanceof Error) return calls.message
+  // What follows the first line is the path that led to the library.
+  if (calls instanceof Error) return calls.message.split('\n', 1)[0]
   try {
     return calls.getpid() === process.pid ? undefined : 'a native call gave a wrong answer'
   } catch (error) {

@@ -38,9 +38,10 @@ test('all fds of a node that is full stay below the file limit', () => {
 })
 
 test('a small file limit gives pipes an eighth, not 256 for each worker', () => {
-  const { pipesMax, connectionsMax } = nodeLimits({ ...small, fileLimit: 1024 })
+  const { pipesMax, connectionsMax, warnings } = nodeLimits({ ...small, fileLimit: 1024 })
   assert.equal(pipesMax, 25)
   assert.equal(connectionsMax, 365)
+  assert.match(warnings[0], /The file limit of 1024 allows 365 connections only\. Raise the limit/)
 })
 
 test('the node engine has no pipes', () => {

@@ -23,6 +23,9 @@ export const MEMORY_SHARE_FOR_CONNECTIONS = 1 / 2
 /** `auto` goes no further: containers often say a file limit of 2^30, which nobody chose. */
 export const CONNECTIONS_AUTO_MAX = 1_000_000
 
+/** Fewer than these because of the file limit are worth a warning: the limit was left at a shell's default. */
+export const CONNECTIONS_FEW = 1_000
+
 export interface LimitQuestion {
   readonly engine: EngineName
   readonly workers: number
@@ -62,7 +65,7 @@ export function nodeLimits(question: LimitQuestion): NodeLimits {
   const byFiles = Math.floor((fdsForTraffic - workers * pipesMax * FDS_PER_PIPE) / FDS_PER_CONNECTION)
   const byMemory = Math.floor((question.memoryBytes * MEMORY_SHARE_FOR_CONNECTIONS) / MEMORY_BYTES_PER_CONNECTION)
   const perWorker = { pipesMax, spillBytesMax: SPILL_BYTES_PER_WORKER }
-  if (configuredMax === 'auto') return { ...perWorker, ...automaticMax(byFiles, byMemory), warnings: [] }
+  if (configuredMax === 'auto') return { ...perWorker, ...automaticMax(byFiles, byMemory, question.fileLimit) }
   return { ...perWorker, ...checkedMax(configuredMax, byFiles, byMemory, question.fileLimit) }
 }
 
@@ -71,22 +74,22 @@ function pipesPerWorker(fdsForTraffic: number, workers: number): number {
   return Math.min(PIPES_PER_WORKER_MAX, affordable)
 }
 
-type ChosenMax = Pick<NodeLimits, 'connectionsMax' | 'boundBy'>
+type ChosenMax = Pick<NodeLimits, 'connectionsMax' | 'boundBy' | 'warnings'>
 
-function automaticMax(byFiles: number, byMemory: number): ChosenMax {
+const RAISE_FILE_LIMIT = 'Raise the limit (LimitNOFILE= in a systemd unit, ulimit -n in a shell)'
+
+function automaticMax(byFiles: number, byMemory: number, fileLimit: number): ChosenMax {
   const connectionsMax = Math.min(byFiles, byMemory, CONNECTIONS_AUTO_MAX)
-  if (connectionsMax === byFiles) return { connectionsMax, boundBy: 'file limit' }
-  return { connectionsMax, boundBy: connectionsMax === byMemory ? 'memory' : 'auto ceiling' }
+  if (connectionsMax !== byFiles) {
+    return { connectionsMax, boundBy: connectionsMax === byMemory ? 'memory' : 'auto ceiling', warnings: [] }
+  }
+  const warning = `The file limit of ${fileLimit} allows ${byFiles} connections only. ${RAISE_FILE_LIMIT}.`
+  return { connectionsMax, boundBy: 'file limit', warnings: byFiles < CONNECTIONS_FEW ? [warning] : [] }
 }
 
-function checkedMax(
-  configured: number,
-  byFiles: number,
-  byMemory: number,
-  fileLimit: number,
-): ChosenMax & Pick<NodeLimits, 'warnings'> {
+function checkedMax(configured: number, byFiles: number, byMemory: number, fileLimit: number): ChosenMax {
   if (configured > byFiles) {
-    const warning = `maxConnections is ${configured}, but the file limit of ${fileLimit} allows ${byFiles}; ${byFiles} it is. Raise the limit (LimitNOFILE= in a systemd unit, ulimit -n in a shell) or lower maxConnections.`
+    const warning = `maxConnections is ${configured}, but the file limit of ${fileLimit} allows ${byFiles}; ${byFiles} it is. ${RAISE_FILE_LIMIT} or lower maxConnections.`
     return { connectionsMax: byFiles, boundBy: 'file limit', warnings: [warning] }
   }
   const warnings =
