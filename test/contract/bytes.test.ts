@@ -6,13 +6,15 @@ import { Daemon } from '../harness/daemon.ts'
 import { waitFor, within } from '../harness/deadline.ts'
 import { forEachEngine } from '../harness/engines.ts'
 import { Peer } from '../harness/peer.ts'
-import { streamBytes } from '../harness/test-stream.ts'
+import { StreamCheck, streamBytes } from '../harness/test-stream.ts'
 import { checkStream, sendStream, type Pattern } from '../harness/transfer.ts'
 import { Upstream } from '../harness/upstream.ts'
 
 const MIB = 1024 * 1024
 /** Four such streams an engine; over both engines, with what the property moves, more than 1 GB. */
 const BULK_BYTES = 120 * MIB
+/** First byte of a stream that will be cut off. */
+const CUT = 255
 const TRANSFER_DEADLINE_MS = 120_000
 /** TIDEGATE_TEST_SEED repeats a run. */
 const SEED = Number(process.env['TIDEGATE_TEST_SEED'] ?? Date.now() % 2 ** 31)
@@ -37,7 +39,10 @@ forEachEngine((engine) => {
     upstream = await Upstream.listen({ paused: true })
     daemon = await Daemon.start({ engine, services: [{ upstreams: [upstream.address.text] }] })
   })
-  beforeEach(() => upstream.forget())
+  beforeEach(() => {
+    upstream.forget()
+    upstream.onConnection = undefined
+  })
   after(async () => {
     upstream.close()
     await daemon.stop()
@@ -158,6 +163,91 @@ forEachEngine((engine) => {
     atClient.assertComplete(400, 'to client')
     client.destroy()
     server.destroy()
+  })
+
+  it('streams that are cut off in the middle never leak into others', async () => {
+    // What a reset leaves in a buffer or a pipe belongs to nobody: the next connection that gets it must find it empty.
+    const checks: StreamCheck[] = []
+    upstream.onConnection = (server) => {
+      server.onData = (first) => {
+        if (first[0] === CUT) return pushUntilCut(server)
+        const check = new StreamCheck(1000 + first[0])
+        checks.push(check)
+        check.take(first.subarray(1))
+        server.onData = (chunk) => check.take(chunk)
+      }
+      server.resume()
+    }
+    const over = new AbortController()
+    const cutters = Array.from({ length: 4 }, async () => {
+      while (!over.signal.aborted) await cutOneOff()
+    })
+    try {
+      for (let streams = 0; streams < 30; streams++) {
+        const [seed, bytes] = [1000 + streams, 3 * MIB]
+        const client = await Peer.connect(daemon.addressOf())
+        await client.write(Buffer.from([streams]))
+        await sendStream(client, { seed, bytes, pieceBytesMax: 300_000, stall: 0.1 })
+        const check = await waitFor(`stream ${streams}`, () =>
+          checks.find((one) => one.seed === seed && isOver(one, bytes)),
+        )
+        check.assertComplete(bytes, `stream ${streams}`)
+        client.destroy()
+      }
+    } finally {
+      over.abort()
+      await Promise.all(cutters)
+    }
+  })
+
+  function isOver(check: StreamCheck, bytes: number): boolean {
+    return check.bytes >= bytes || check.difference !== undefined
+  }
+
+  /** Both directions hold bytes when the reset comes: the upstream pushes, and reads no more for a while. */
+  function pushUntilCut(server: Peer): void {
+    server.onData = () => undefined
+    server.pause()
+    server.socket.write(streamBytes(98, 0, MIB))
+    setTimeout(() => server.resume(), 20)
+  }
+
+  async function cutOneOff(): Promise<void> {
+    const client = await Peer.connect(daemon.addressOf(), { paused: true })
+    client.socket.write(Buffer.from([CUT]))
+    client.socket.write(streamBytes(99, 0, MIB))
+    client.resume()
+    client.onData = () => client.reset()
+    await within('a stream to be cut off', client.ending)
+  }
+
+  it('300 receivers that stall with more than all buffers together take get every byte when they go on', async () => {
+    // 300 MiB on the way: far more than a worker may hold in user space for slow receivers.
+    const bytes = MIB
+    upstream.onConnection = (server) => {
+      server.onData = (chunk) =>
+        void sendStream(server, { seed: chunk.readUInt16BE(0), bytes, pieceBytesMax: MIB, stall: 0 })
+      server.resume()
+    }
+    const receivers = await Promise.all(
+      Array.from({ length: 300 }, async (_, i) => {
+        const client = await Peer.connect(daemon.addressOf(), { paused: true })
+        const name = Buffer.alloc(2)
+        name.writeUInt16BE(2000 + i)
+        await client.write(name)
+        return { client, check: checkStream(client, { seed: 2000 + i, bytes, pieceBytesMax: 1, stall: 0 }) }
+      }),
+    )
+    await waitFor(
+      'all upstreams to send',
+      () => upstream.connections.filter(({ bytesReceived }) => bytesReceived === 2).length >= 300,
+    )
+    for (const { client, check } of receivers) {
+      client.resume()
+      assert.equal(await within('a stalled stream', client.ending, TRANSFER_DEADLINE_MS), 'fin')
+      check.assertComplete(bytes, 'to client')
+      client.destroy()
+    }
   })
 })
 

@@ -6,6 +6,7 @@ import type { TestService } from '../harness/config.ts'
 import { Daemon, type ConnectionLine } from '../harness/daemon.ts'
 import { waitFor } from '../harness/deadline.ts'
 import { forEachEngine } from '../harness/engines.ts'
+import { flood } from '../harness/load.ts'
 import {
   addUnreachableRoute,
   blackhole,
@@ -320,6 +321,22 @@ forEachEngine((engine) => {
       check.assertComplete(bytes, 'to upstream')
       client.destroy()
       server.destroy()
+    })
+
+    it('a hostname is dialled at each of its addresses', async () => {
+      const upstream = await echoUpstream()
+      const daemon = await start({ upstreams: [{ address: `localhost:${upstream.address.port}`, name: 'by-name' }] })
+      const line = await visit(daemon)
+      assert.equal(line.upstream, 'by-name')
+    })
+
+    it('5000 clients that find no upstream leave no socket behind', async () => {
+      const daemon = await start({ upstreams: [(await closedAddress()).text, NO_ROUTE.text], retryFailedAfter: '0s' })
+      const socketsAtStart = daemon.socketCount()
+      const { endings } = await flood(daemon.addressOf(), 5000)
+      assert.deepEqual(endings, { reset: 5000 })
+      await daemon.waitForSocketCount(socketsAtStart)
+      await daemon.waitForMetric('tidegate_connections_closed_total', { reason: 'upstream-unreachable' }, 5000)
     })
 
     it('many clients wait for a dead upstream at once, and all are served', async () => {

@@ -87,7 +87,10 @@ forEachEngine((engine) => {
     assert.equal(header.family, 'TCP4')
     assert.equal(header.source, client.localText)
     assert.equal(header.destination, daemon.addressOf('v2').text)
-    assert.deepEqual(header.tlvs.map((tlv) => tlv.type).sort(), [TLV_CRC32C, TLV_UNIQUE_ID])
+    assert.deepEqual(
+      header.tlvs.map((tlv) => tlv.type).sort((a, b) => a - b),
+      [TLV_CRC32C, TLV_UNIQUE_ID],
+    )
     client.finish()
     server.finish()
     const line = await daemon.lineOf(client)

@@ -155,6 +155,23 @@ forEachEngine((engine) => {
     assert.equal((await daemon.lineOf(client)).reason, 'upstream-reset')
   })
 
+  it('an upstream that answers and closes without reading the rest: the answer arrives before the reset', async () => {
+    // What a web server does with an upload that is too large.
+    const { client, server } = await connection()
+    server.pause()
+    await client.write(wholeStream(7, 200_000))
+    await waitFor('unread bytes at the upstream', () => {
+      return (socketBetween(server.localPort, server.remotePort)?.receiveQueue ?? 0) > 0
+    })
+    await daemon.frozen(async () => {
+      await server.write('413 too large')
+      server.destroy()
+    })
+    const seen = await client.receiveAll()
+    assert.equal(seen.bytes.toString(), '413 too large')
+    assert.equal(seen.ending, 'reset')
+  })
+
   it('leaves no socket behind after 300 resets of both kinds', async () => {
     for (let round = 0; round < 6; round++) {
       const clients = await Promise.all(Array.from({ length: 50 }, () => Peer.connect(daemon.addressOf())))

@@ -130,9 +130,7 @@ forEachEngine((engine) => {
 
   it('by default the kernel tunes the buffers by itself', async () => {
     const fresh = await Peer.connect(upstream.address)
-    const plain = await waitFor('our own socket', () =>
-      socketBetween(fresh.localPort, upstream.address.port),
-    )
+    const plain = await waitFor('our own socket', () => socketBetween(fresh.localPort, upstream.address.port))
     await upstream.next()
     const kernelDefault = option(plain, SOL_SOCKET, SO_SNDBUF)
     const sides = await sidesOf('default')

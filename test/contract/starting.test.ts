@@ -71,6 +71,28 @@ forEachEngine((engine) => {
     await daemon.stop()
   })
 
+  it('it starts again on its port at once, with connections of the last one still closing', async () => {
+    const upstream = await Upstream.listen({ onConnection: echo })
+    const first = await Daemon.start({ engine, services: [{ upstreams: [upstream.address.text] }] })
+    const at = first.addressOf()
+    const client = await Peer.connect(at)
+    await client.write('hello')
+    await client.receiveText('hello')
+    // The upstream finishes first: TIME-WAIT stays at the daemon's side of the client's connection.
+    upstream.connections[0].finish()
+    await client.receiveAll()
+    client.finish()
+    await first.lineOf(client)
+    await first.stop()
+    const second = await Daemon.start({ engine, services: [{ listen: [at.text], upstreams: [upstream.address.text] }] })
+    const again = await Peer.connect(second.addressOf())
+    await again.write('hello')
+    await again.receiveText('hello')
+    again.destroy()
+    await second.stop()
+    upstream.close()
+  })
+
   it('the ready line says which engine runs', async () => {
     const daemon = await Daemon.start({ engine, services: [{ upstreams: ['127.0.0.1:9'] }] })
     const ready = daemon.lines.find((line) => line.event === 'ready')

@@ -116,7 +116,7 @@ export class Peer {
   /** Settles when the kernel has taken all of it. */
   write(data: Buffer | string): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.socket.write(data, (error) => (error == null ? resolve() : reject(error)))
+      this.socket.write(data, (error) => (error ? reject(error) : resolve()))
     })
   }
 

@@ -48,7 +48,8 @@ export class RealPeer {
     const peer = new RealPeer(command, args)
     for (const at of ports) {
       await waitFor(`${command} to listen on ${at.text}`, async () => {
-        if (peer.#child.exitCode !== null) throw new Error(`${command} ended with ${peer.#child.exitCode}: ${peer.output}`)
+        if (peer.#child.exitCode !== null)
+          throw new Error(`${command} ended with ${peer.#child.exitCode}: ${peer.output}`)
         const probe = await Peer.connect(at).catch(() => undefined)
         probe?.destroy()
         return probe !== undefined
@@ -60,10 +61,15 @@ export class RealPeer {
   static nginx(config: string, ports: readonly Address[]): Promise<RealPeer> {
     const folder = temporaryFolder()
     const file = join(folder, 'nginx.conf')
-    const paths = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${folder};`).join(' ')
+    const paths = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
+      .map((name) => `${name}_temp_path ${folder};`)
+      .join(' ')
     // `user` only exists for root, who would otherwise start workers that may not read the folder.
     const head = `daemon off; pid ${folder}/nginx.pid; error_log stderr warn; worker_processes 1; ${process.getuid?.() === 0 ? 'user root;' : ''}`
-    writeFileSync(file, `${config.includes('stream {') ? `load_module ${nginxStreamModule()};` : ''} ${head}\nevents { worker_connections 1024; }\n${config.replace('@TEMP@', paths)}`)
+    writeFileSync(
+      file,
+      `${config.includes('stream {') ? `load_module ${nginxStreamModule()};` : ''} ${head}\nevents { worker_connections 1024; }\n${config.replace('@TEMP@', paths)}`,
+    )
     return RealPeer.start('nginx', ['-p', folder, '-c', file], ports)
   }
 
@@ -92,7 +98,11 @@ process.once('exit', () => {
 })
 
 /** Runs a program to its end with this input. */
-export async function runProgram(command: string, args: readonly string[], input = ''): Promise<{ code: number | null; stdout: Buffer; stderr: string }> {
+export async function runProgram(
+  command: string,
+  args: readonly string[],
+  input = '',
+): Promise<{ code: number | null; stdout: Buffer; stderr: string }> {
   const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'] })
   const stdout: Buffer[] = []
   let stderr = ''

@@ -16,6 +16,8 @@ export class Upstream {
   readonly address: Address
   /** Every connection since the last `forget`. */
   connections: Peer[] = []
+  /** Called with each new connection; may be exchanged. */
+  onConnection: ((peer: Peer) => void) | undefined
   #server: Server
   #handedOut = 0
 
@@ -32,10 +34,11 @@ export class Upstream {
     })
     const { address: host, port } = server.address() as AddressInfo
     const upstream = new Upstream(server, address(host, port))
+    upstream.onConnection = options.onConnection
     server.on('connection', (socket) => {
       const peer = new Peer(socket, { paused: options.paused === true })
       upstream.connections.push(peer)
-      options.onConnection?.(peer)
+      upstream.onConnection?.(peer)
     })
     return upstream
   }

@@ -75,7 +75,10 @@ describe('curl and wrk with nginx behind us', { skip: missingTool('nginx', 'curl
 
     it('20 requests over one kept connection are one connection to us', async () => {
       const before = (await daemon.metrics()).sum('tidegate_connections_total')
-      const { code, stdout, stderr } = await runProgram('curl', ['-sS', ...Array.from({ length: 20 }, () => url('small'))])
+      const { code, stdout, stderr } = await runProgram('curl', [
+        '-sS',
+        ...Array.from({ length: 20 }, () => url('small')),
+      ])
       assert.equal(code, 0, stderr)
       assert.equal(stdout.toString(), 'hello\n'.repeat(20))
       assert.equal((await daemon.metrics()).sum('tidegate_connections_total'), before + 1)
@@ -102,7 +105,11 @@ describe('curl speaks SMTP to a server that greets first', { skip: missingTool('
       mail = await Upstream.listen({ onConnection: (peer) => void serveMail(peer) })
       daemon = await Daemon.start({
         engine,
-        services: (['raw', 'proxy-v1', 'proxy-v2'] as const).map((mode) => ({ name: mode, mode, upstreams: [mail.address.text] })),
+        services: (['raw', 'proxy-v1', 'proxy-v2'] as const).map((mode) => ({
+          name: mode,
+          mode,
+          upstreams: [mail.address.text],
+        })),
       })
     })
     after(async () => {
@@ -146,7 +153,16 @@ describe('curl speaks SMTP to a server that greets first', { skip: missingTool('
         expectsHeader = mode !== 'raw'
         messages.length = 0
         headers.length = 0
-        const args = ['-sS', `smtp://${daemon.addressOf(mode).text}`, '--mail-from', 'a@example.org', '--mail-rcpt', 'b@example.org', '-T', '-']
+        const args = [
+          '-sS',
+          `smtp://${daemon.addressOf(mode).text}`,
+          '--mail-from',
+          'a@example.org',
+          '--mail-rcpt',
+          'b@example.org',
+          '-T',
+          '-',
+        ]
         const { code, stderr } = await runProgram('curl', args, 'Subject: through the gate\r\n\r\nhello\r\n')
         assert.equal(code, 0, stderr)
         assert.deepEqual(messages, ['Subject: through the gate', '', 'hello'])
@@ -165,18 +181,39 @@ describe('openssl s_client to s_server', { skip: missingTool('openssl') }, () =>
 
   before(async () => {
     const request = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2']
-    const made = await runProgram('openssl', [...request, '-subj', '/CN=gate.example', '-keyout', key, '-out', certificate])
+    const made = await runProgram('openssl', [
+      ...request,
+      '-subj',
+      '/CN=gate.example',
+      '-keyout',
+      key,
+      '-out',
+      certificate,
+    ])
     assert.equal(made.code, 0, made.stderr)
     at = await freeAddress()
     // -rev: each line comes back reversed, so the answer is no echo by accident.
-    server = await RealPeer.start('openssl', ['s_server', '-accept', at.text, '-cert', certificate, '-key', key, '-rev'], [at])
+    server = await RealPeer.start(
+      'openssl',
+      ['s_server', '-accept', at.text, '-cert', certificate, '-key', key, '-rev'],
+      [at],
+    )
   })
   after(() => server?.stop())
 
   forEachEngine((engine) => {
     it('TLS goes through raw mode untouched', async () => {
       const daemon = await Daemon.start({ engine, services: [{ upstreams: [at.text] }] })
-      const args = ['s_client', '-connect', daemon.addressOf().text, '-CAfile', certificate, '-verify_return_error', '-quiet', '-no_ign_eof']
+      const args = [
+        's_client',
+        '-connect',
+        daemon.addressOf().text,
+        '-CAfile',
+        certificate,
+        '-verify_return_error',
+        '-quiet',
+        '-no_ign_eof',
+      ]
       const { stdout, stderr, code } = await runProgram('openssl', args, 'through the gate\nQ\n')
       assert.match(stdout.toString() + stderr, /etag eht hguorht|verify return:1/)
       assert.equal(code, 0, stderr)
@@ -186,7 +223,12 @@ describe('openssl s_client to s_server', { skip: missingTool('openssl') }, () =>
     it('TLS answers come back decrypted and right', async () => {
       const daemon = await Daemon.start({ engine, services: [{ upstreams: [at.text] }] })
       const { connect } = await import('node:tls')
-      const socket = connect({ host: daemon.addressOf().host, port: daemon.addressOf().port, ca: readFileSync(certificate), servername: 'gate.example' })
+      const socket = connect({
+        host: daemon.addressOf().host,
+        port: daemon.addressOf().port,
+        ca: readFileSync(certificate),
+        servername: 'gate.example',
+      })
       let answer = ''
       socket.setEncoding('utf8').on('data', (text: string) => (answer += text))
       socket.write('through the gate\n')

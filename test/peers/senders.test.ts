@@ -28,7 +28,12 @@ forEachEngine((engine) => {
       engine,
       services: [
         { name: 'raw', upstreams: [echoing.address.text], acceptProxyFrom: ['127.0.0.0/8'] },
-        { name: 'chain', mode: 'proxy-v2', upstreams: [reading.address.text], acceptProxyFrom: ['127.0.0.0/8', '::1/128'] },
+        {
+          name: 'chain',
+          mode: 'proxy-v2',
+          upstreams: [reading.address.text],
+          acceptProxyFrom: ['127.0.0.0/8', '::1/128'],
+        },
       ],
     })
   })
@@ -83,7 +88,9 @@ forEachEngine((engine) => {
           const front = await freeAddress()
           fronts.set(`${name} ${service}`, front)
           const id = `s${fronts.size}`
-          sections.push(`frontend f${id}\n mode tcp\n bind ${front.text}\n unique-id-format %rt-%pid\n default_backend b${id}`)
+          sections.push(
+            `frontend f${id}\n mode tcp\n bind ${front.text}\n unique-id-format %rt-%pid\n default_backend b${id}`,
+          )
           sections.push(`backend b${id}\n mode tcp\n server one ${daemon.addressOf(service).text} ${options}`)
         }
       }
@@ -135,7 +142,9 @@ frontend s\n mode http\n bind ${stats.text}\n http-request return status 200 con
       for (const service of ['raw', 'chain']) {
         const front = await freeAddress()
         fronts.set(service, front)
-        servers.push(`server { listen ${front.text}; proxy_pass ${daemon.addressOf(service).text}; proxy_protocol on; }`)
+        servers.push(
+          `server { listen ${front.text}; proxy_pass ${daemon.addressOf(service).text}; proxy_protocol on; proxy_half_close on; }`,
+        )
       }
       nginx = await RealPeer.nginx(`stream { ${servers.join('\n')} }`, [...fronts.values()])
       await probesToBeOver()
