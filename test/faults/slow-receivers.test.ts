@@ -29,9 +29,9 @@ forEachEngine((engine) => {
 
     before(async () => {
       for (const name of Object.keys(SERVICES)) upstreams.set(name, await Upstream.listen())
-      const services = Object.entries(SERVICES).map(([name, timeout]) => {
-        return { name, upstreams: [(upstreams.get(name) as Upstream).address.text], ...timeout }
-      })
+      const services = Object.entries(SERVICES).map(([name, timeout]) =>
+        Object.assign({ name, upstreams: [(upstreams.get(name) as Upstream).address.text] }, timeout),
+      )
       daemon = await Daemon.start({ engine, services })
     })
     after(async () => {
