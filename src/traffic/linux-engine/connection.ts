@@ -50,8 +50,6 @@ export const FLAG = {
   splicing: 1 << 13,
   /** ERR was seen: recv has an error to tell after the bytes that are there. */
   erred: 1 << 14,
-  /** Its end waits for the next turn, or has waited. */
-  endWaited: 1 << 15,
 } as const
 
 /** No reason yet. */

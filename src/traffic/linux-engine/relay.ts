@@ -64,17 +64,10 @@ function settle(loop: Loop, connection: Connection): void {
   if (upstreamDone) passEndOn(loop, upstream)
 }
 
-/**
- * Half-close: the peer gets our FIN, the other direction goes on. Not before the next turn: by then most peers of a short
- * exchange have sent their FIN too, and two closes do it, without a shutdown and without a TIME_WAIT of ours.
- */
+/** Half-close: the peer gets our FIN, the other direction goes on. */
 function passEndOn(loop: Loop, from: Half): void {
   const { connection, peer } = from
   if (peer.has(FLAG.shut)) return
-  if (!from.has(FLAG.endWaited)) {
-    from.flags |= FLAG.endWaited
-    return loop.comeBackTo(from)
-  }
   // Fails only where the socket is already reset, which its own event tells.
   shutdown(peer.fd, SHUT_WR)
   peer.flags |= FLAG.shut
