@@ -43,14 +43,6 @@ forEachEngine((engine) => {
     await daemon.stop()
   })
 
-  /** What was opened to find out whether the balancer listens came through to us as well. */
-  async function probesToBeOver(): Promise<void> {
-    await waitFor('the probes to be over', async () => {
-      reading.forget()
-      return (await daemon.metrics()).sum('tidegate_connections_open') === 0
-    })
-  }
-
   /** Through `front` and us: what the client sends comes back, and our log names the client, not the balancer. */
   async function assertKnown(front: Address): Promise<void> {
     const bytes = wholeStream(6, 300_000)
@@ -66,9 +58,11 @@ forEachEngine((engine) => {
   async function assertChained(front: Address): Promise<void> {
     const client = await Peer.connect(front)
     await client.write('hello')
-    const server = await reading.next()
-    const header = await waitFor('the header', () => readHeader(server.received))
-    assert.equal(header.source, client.localText)
+    // Among all connections: the balancer may still be busy with those that looked whether it listens.
+    const header = await waitFor(`a header that names ${client.localText}`, () => {
+      const headers = reading.connections.map((server) => readHeader(server.received))
+      return headers.find((one) => one?.source === client.localText)
+    })
     assert.equal(header.destination, front.text)
     client.destroy()
   }
@@ -96,14 +90,12 @@ forEachEngine((engine) => {
       }
       haproxy = await RealPeer.haproxy(sections.join('\n'), [])
       for (const front of fronts.values()) {
-        // Not through us: a probe would be a connection of its own in our log, which the tests do not mind.
         await waitFor(`HAProxy on ${front.text}`, async () => {
           const probe = await Peer.connect(front).catch(() => undefined)
           probe?.destroy()
           return probe !== undefined
         })
       }
-      await probesToBeOver()
     })
     after(() => haproxy?.stop())
 
@@ -147,7 +139,6 @@ frontend s\n mode http\n bind ${stats.text}\n http-request return status 200 con
         )
       }
       nginx = await RealPeer.nginx(`stream { ${servers.join('\n')} }`, [...fronts.values()])
-      await probesToBeOver()
     })
     after(() => nginx?.stop())
 
