@@ -2,13 +2,13 @@
  * `npm run bench`: Tidegate beside HAProxy and nginx stream, one traffic thread each, in front of the same server.
  * Linux only, loopback only. README.md says how to read what it prints.
  */
-import { writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import type { MeasureResult } from './measures/measure.ts'
 import { readOptions, USAGE, type Options } from './options.ts'
 import { reportJson, type Conditions } from './report/json.ts'
 import { writeIntoReadme } from './report/readme.ts'
 import { goalsText, headText, measureText } from './report/table.ts'
-import { BenchFailure } from './run/failure.ts'
+import { BenchFailure, UsageFailure } from './run/failure.ts'
 import { openLab } from './run/lab.ts'
 import { describeMachine } from './run/machine.ts'
 import { killAllOnExit } from './run/processes.ts'
@@ -57,6 +57,7 @@ function requireAll({ peers, measures, pinning, ownNetwork }: Options): void {
 function keep({ jsonPath, writeReadme }: Options, json: string, text: string): void {
   if (jsonPath !== undefined) writeFileSync(jsonPath, json)
   if (!writeReadme) return
+  mkdirSync(new URL('.', LATEST_JSON), { recursive: true })
   writeFileSync(LATEST_JSON, json)
   writeIntoReadme(text)
 }
@@ -69,11 +70,14 @@ async function main(): Promise<void> {
   process.exit(0)
 }
 
+// Debian keeps haproxy and nginx where the PATH of an ordinary user doesn't look.
+process.env['PATH'] += ':/usr/sbin:/sbin'
+
 try {
   await main()
 } catch (error) {
-  const wrongUsage = (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS') ?? false
-  if (!(error instanceof BenchFailure) && !wrongUsage) throw error
+  const isParseError = (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS') ?? false
+  if (!(error instanceof BenchFailure) && !isParseError) throw error
   console.error(`bench: ${(error as Error).message}`)
-  process.exit(wrongUsage ? 2 : 1)
+  process.exit(isParseError || error instanceof UsageFailure ? 2 : 1)
 }

@@ -4,7 +4,7 @@ import { ALL_MEASURES, ONLY_WHEN_NAMED } from './measures/all-measures.ts'
 import type { Measure } from './measures/measure.ts'
 import { ALL_PEERS } from './peers/all-peers.ts'
 import type { Peer } from './peers/peer.ts'
-import { BenchFailure } from './run/failure.ts'
+import { UsageFailure } from './run/failure.ts'
 import type { Pinning } from './run/placement.ts'
 
 export interface Options {
@@ -75,7 +75,7 @@ export function readOptions(argv: readonly string[]): Options | undefined {
 function wholeNumber(option: string, text: string): number {
   const value = Number(text)
   if (Number.isInteger(value) && value >= 1) return value
-  throw new BenchFailure(`${option} takes a whole number from 1 up, not "${text}"`)
+  throw new UsageFailure(`${option} takes a whole number from 1 up, not "${text}"`)
 }
 
 /** In the order of `all`, whatever order was asked for. */
@@ -83,10 +83,10 @@ function pick<T extends { readonly name: string }>(option: string, text: string,
   const names = text.split(',').map((name) => name.trim())
   const unknown = names.find((name) => !all.some((each) => each.name === name))
   if (unknown === undefined) return all.filter((each) => names.includes(each.name))
-  throw new BenchFailure(`${option}: "${unknown}" is none of ${all.map((each) => each.name).join(', ')}`)
+  throw new UsageFailure(`${option}: "${unknown}" is none of ${all.map((each) => each.name).join(', ')}`)
 }
 
 function pinningOf(text: string): Pinning {
   if (text === 'split' || text === 'none') return text
-  throw new BenchFailure(`--pin takes split or none, not "${text}"`)
+  throw new UsageFailure(`--pin takes split or none, not "${text}"`)
 }
