@@ -26,6 +26,7 @@ export const OPTION = {
   keepCount: [IPPROTO_TCP, 6],
   windowClamp: [IPPROTO_TCP, 10],
   info: [IPPROTO_TCP, 11],
+  quickAck: [IPPROTO_TCP, 12],
   congestion: [IPPROTO_TCP, 13],
   userTimeoutMs: [IPPROTO_TCP, 18],
   notSentLowWater: [IPPROTO_TCP, 25],

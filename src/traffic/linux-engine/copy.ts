@@ -86,7 +86,9 @@ export function noteReadError(from: Half, code: number): void {
 /** Sends bytes of `loop.buffer` to the peer of `from`; what it does not take is kept. */
 export function sendOrSpill(loop: Loop, from: Half, offset: number, bytes: number): void {
   const to = from.peer
-  const sent = sendTo(to, loop.bufferAt + offset, bytes)
+  // The end is known already: the FIN that settle() sends next shares the last segment.
+  const flags = from.has(FLAG.ended) ? MSG.nosignal | MSG.more : MSG.nosignal
+  const sent = sendTo(to, loop.bufferAt + offset, bytes, flags)
   if (sent === bytes) return
   if (to.has(FLAG.failed)) return countBytes(loop, from, -bytes)
   const left = bytes - sent
@@ -103,7 +105,7 @@ export function sendOrSpill(loop: Loop, from: Half, offset: number, bytes: numbe
 export function flushSpill(loop: Loop, from: Half): boolean {
   const spill = from.spill
   if (spill === null) return true
-  spill.start += sendTo(from.peer, spill.at + spill.start, spill.end - spill.start)
+  spill.start += sendTo(from.peer, spill.at + spill.start, spill.end - spill.start, MSG.nosignal)
   if (spill.start < spill.end) {
     watch(loop, from.peer)
     return false
@@ -114,9 +116,9 @@ export function flushSpill(loop: Loop, from: Half): boolean {
 }
 
 /** Bytes the kernel took, 0 to all; fewer clears `writable`, an error sets `failed`. */
-function sendTo(to: Half, at: number, bytes: number): number {
+function sendTo(to: Half, at: number, bytes: number, flags: number): number {
   preferNoDelay(to)
-  const sent = send(to.fd, at, bytes, MSG.nosignal)
+  const sent = send(to.fd, at, bytes, flags)
   if (sent === bytes) return sent
   if (sent >= 0) {
     to.flags &= ~FLAG.writable
@@ -148,7 +150,7 @@ function peekOnce(loop: Loop, from: Half): number {
   if (bytes === 0) noteEnd(from)
   else if (bytes < 0) noteReadError(from, errno())
   if (bytes <= 0) return READ_COST_BYTES_MIN
-  const sent = sendTo(from.peer, loop.bufferAt, bytes)
+  const sent = sendTo(from.peer, loop.bufferAt, bytes, MSG.nosignal)
   if (sent > 0) {
     recv(from.fd, loop.bufferAt, sent, MSG.trunc)
     noteRead(loop, from, sent)
