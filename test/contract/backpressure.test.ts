@@ -8,8 +8,9 @@ import { forEachEngine } from '../harness/engines.ts'
 import { holdConnections, startLoadUpstream, type LoadPeer } from '../harness/load.ts'
 import { Peer } from '../harness/peer.ts'
 import { socketBetween, socketStates } from '../harness/socket-state.ts'
-import { checkStream, sendStream } from '../harness/transfer.ts'
+import { checkStream, sendStream, type Pattern } from '../harness/transfer.ts'
 import { Upstream } from '../harness/upstream.ts'
+import { differs } from './differences.ts'
 
 const MIB = 1024 * 1024
 const STALLED = 40
@@ -22,12 +23,17 @@ forEachEngine((engine) => {
   let pushing: { peer: LoadPeer; address: { text: string } }
   let echoing: { peer: LoadPeer; address: { text: string } }
   let bulk: Upstream
+  let tight: Upstream
+  /** So that bytes wait in the daemon and not in the kernel. */
+  const smallBuffers =
+    differs('socket-options', engine) === false ? { socket: { sendBuffer: '8KiB', receiveBuffer: '256KiB' } } : {}
   let daemon: Daemon
 
   before(async () => {
     pushing = await startLoadUpstream('push')
     echoing = await startLoadUpstream('echo')
     bulk = await Upstream.listen({ paused: true })
+    tight = await Upstream.listen()
     daemon = await Daemon.start({
       engine,
       // One worker: stalled and fast connections must share a loop to be in each other's way.
@@ -36,6 +42,7 @@ forEachEngine((engine) => {
         { name: 'push', upstreams: [pushing.address.text] },
         { name: 'echo', upstreams: [echoing.address.text] },
         { name: 'bulk', upstreams: [bulk.address.text] },
+        { name: 'tight', upstreams: [tight.address.text], ...smallBuffers },
       ],
     })
   })
@@ -43,6 +50,7 @@ forEachEngine((engine) => {
     pushing.peer.stop()
     echoing.peer.stop()
     bulk.close()
+    tight.close()
     await daemon.stop()
   })
 
@@ -98,6 +106,45 @@ forEachEngine((engine) => {
     client.destroy()
     server.destroy()
   }
+
+  it(
+    'more stalled bulk streams than a worker has pipes: every byte arrives when they go on',
+    { skip: differs('socket-options', engine) },
+    async () => {
+      const before = daemon.residentBytes()
+      const [receivers, bytes] = [700, 600_000]
+      tight.onConnection = (server) => {
+        server.onData = (name) => void sendStream(server, pattern(name.readUInt16BE(0))).catch(() => undefined)
+        server.resume()
+      }
+      const pattern = (seed: number): Pattern => ({ seed, bytes, pieceBytesMax: MIB, stall: 0 })
+      const clients = await Promise.all(
+        Array.from({ length: receivers }, async (_, i) => {
+          const client = await Peer.connect(daemon.addressOf('tight'), { paused: true })
+          const name = Buffer.alloc(2)
+          name.writeUInt16BE(i + 1)
+          await client.write(name)
+          return { client, check: checkStream(client, pattern(i + 1)) }
+        }),
+      )
+      await waitFor('all upstreams to be asked', () => {
+        return tight.connections.filter((server) => server.bytesReceived === 2).length === receivers
+      })
+      await moveBulkBeside()
+      const metrics = await daemon.metrics()
+      assert.ok(metrics.sum('tidegate_worker_pipes_open') >= 200, 'the test does not reach the limit of pipes')
+      assert.ok(metrics.sum('tidegate_worker_spill_bytes') > 0, 'no stream has to do without a pipe')
+      const grown = daemon.residentBytes() - before
+      assert.ok(grown < 64 * MIB + RUNTIME_BYTES_MAX, `memory grew by ${grown} bytes`)
+      for (const { client } of clients) client.resume()
+      for (const { client, check } of clients) {
+        assert.equal((await client.receiveAll()).ending, 'fin')
+        check.assertComplete(bytes, 'to client')
+        client.destroy()
+      }
+      tight.forget()
+    },
+  )
 
   it('stalled connections do not keep the loop busy', async () => {
     const clients = await stall(STALLED)

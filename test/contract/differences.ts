@@ -22,6 +22,10 @@ const DIFFERENCES = {
     engine: 'node',
     reason: 'node:net binds the local address before connect and takes a port of its own (no IP_BIND_ADDRESS_NO_PORT)',
   },
+  'answer-behind-failed-write': {
+    engine: 'node',
+    reason: 'node:net destroys a socket when a write to it fails, with what it had received and nobody had read',
+  },
   'tcp-info': {
     engine: 'node',
     reason: 'node:net gives no TCP_INFO: RTTs and retransmits are null in the log',
