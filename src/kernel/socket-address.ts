@@ -26,7 +26,8 @@ export interface NativeSocketAddress {
 }
 
 export function nativeSocketAddress(address: SocketAddress): NativeSocketAddress {
-  const memory = lowBytes(SOCKADDR_BYTES_MAX)
+  // Ordinary memory, which is collected with the tables it belongs to; low memory never is.
+  const memory = new Uint8Array(SOCKADDR_BYTES_MAX)
   const ip = parseIp(address.address)
   if (ip === undefined) throw new Error(`Not an IP address: ${address.address}`)
   const family = ip.length === 4 ? AF.inet : AF.inet6
@@ -48,6 +49,12 @@ export class SocketAddressSlot {
   /** Before every call: the kernel overwrites the length with what it wrote. */
   reset(): void {
     this.#length[0] = SOCKADDR_BYTES_MAX
+  }
+
+  /** Same address and port; both as this machine writes them. */
+  equals(other: NativeSocketAddress): boolean {
+    for (let i = 0; i < other.bytes; i++) if (this.bytes[i] !== other.memory[i]) return false
+    return true
   }
 
   get port(): number {

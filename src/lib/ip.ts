@@ -104,11 +104,13 @@ export function parseNetwork(text: string): Network | undefined {
   const slash = text.indexOf('/')
   const bytes = parseIp(slash === -1 ? text : text.slice(0, slash))
   if (bytes === undefined) return undefined
-  const bits = bytes.length * 8
+  // The prefix of a mapped address counts the bits of its IPv6 text, of which the first 96 are the mapping.
+  const mappingBits = bytes.length === 4 && text.includes(':') ? 96 : 0
+  const bits = mappingBits + bytes.length * 8
   const prefixText = slash === -1 ? String(bits) : text.slice(slash + 1)
   if (!/^\d{1,3}$/.test(prefixText) || Number(prefixText) > bits) return undefined
-  const prefixLength = Number(prefixText)
-  if (hasHostBits(bytes, prefixLength)) return undefined
+  const prefixLength = Number(prefixText) - mappingBits
+  if (prefixLength < 0 || hasHostBits(bytes, prefixLength)) return undefined
   return { family: bytes.length === 4 ? 4 : 6, bytes, prefixLength }
 }
 

@@ -202,8 +202,7 @@ describe('the kernel refuses', { skip }, () => {
     })
   }
 
-  const spins = 'accept.ts:35: EPERM takes nothing off the queue, so the listener is ready for ever and the loop spins'
-  it('accept4 forbidden by a security module: nobody spins', { todo: spins }, async () => {
+  it('accept4 forbidden by a security module: nobody spins', async () => {
     const injected = await withFault('accept4:error=EPERM:when=1+', async (fault) => {
       const client = await Peer.connect(daemon.addressOf())
       await sleep(400)
@@ -266,9 +265,7 @@ describe('the kernel refuses', { skip }, () => {
     })
   }
 
-  const blamed =
-    'failure.ts:8: ENOSPC (fs.epoll.max_user_watches) is no shortage here, so a healthy upstream is tried last for 10 s'
-  it('epoll_ctl with ENOSPC: out-of-memory, and the upstream is not to blame', { todo: blamed }, async () => {
+  it('epoll_ctl with ENOSPC: out-of-memory, and the upstream is not to blame', async () => {
     await withFault('epoll_ctl:error=ENOSPC:when=1', async () => {
       const client = await Peer.connect(daemon.addressOf('single'))
       client.socket.write('hello', () => {})

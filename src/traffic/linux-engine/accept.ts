@@ -6,9 +6,9 @@ import { CLOSE_REASON_CODES } from '../close-reason.ts'
 import { SERVICE, WORKER } from '../counters.ts'
 import { addressAt, FLAG, NO_REASON, NUMBER, NUMBERS, STAGE } from './connection.ts'
 import type { Connection } from './connection.ts'
-import { firstDeadlineMs } from './deadlines.ts'
 import { dial } from './dial.ts'
 import { isShortage } from './failure.ts'
+import { firstLookMs } from './first-look.ts'
 import { expectHeader, mustSayProxyHeader } from './hello.ts'
 import type { Loop } from './loop.ts'
 import { startAccepting, stopAccepting } from './open-listener.ts'
@@ -32,7 +32,7 @@ export function acceptBatch(loop: Loop, open: OpenListener): void {
     }
     const code = errno()
     // A client that left while it was queued; the next one is not to blame.
-    if (code === E.ECONNABORTED || code === E.EINTR || code === E.EPROTO || code === E.EPERM) continue
+    if (code === E.ECONNABORTED || code === E.EINTR || code === E.EPROTO) continue
     open.batch = Math.max(1, accepted)
     if (code !== E.EAGAIN) pauseAccepting(loop, code)
     return
@@ -85,6 +85,7 @@ function begin(loop: Loop, open: OpenListener, connection: Connection, fd: Fd): 
   connection.reasonCode = NO_REASON
   connection.lackedSourcePort = false
   connection.lastingOptionsSet = false
+  connection.unacknowledgedSeen = 0
   connection.destination = null
   connection.client.fd = fd
   connection.client.flags = FLAG.writable
@@ -96,7 +97,7 @@ function begin(loop: Loop, open: OpenListener, connection: Connection, fd: Fd): 
   loop.pool.numbers[at + NUMBER.connectMs] = -1
   loop.pool.numbers[at + NUMBER.firstByteMs] = -1
   loop.pool.numbers[at + NUMBER.sequence] = ++loop.sequence
-  loop.wheel.schedule(connection, firstDeadlineMs(loop, open.plan.service))
+  loop.wheel.schedule(connection, firstLookMs(loop, open.plan.service))
 }
 
 function noteClient(loop: Loop, connection: Connection): void {

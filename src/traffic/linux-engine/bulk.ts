@@ -5,7 +5,7 @@
 import { E, errno, splice, SPLICE_F } from '../../kernel/libc.ts'
 import { FLAG } from './connection.ts'
 import type { Half } from './connection.ts'
-import { copyOnce, noteEnd, noteRead, noteReadError, preferNoDelay } from './copy.ts'
+import { copyOnce, noteActivity, noteRead, noteReadError, preferNoDelay } from './copy.ts'
 import { failWriting } from './failure.ts'
 import type { Loop } from './loop.ts'
 import { watch } from './watch.ts'
@@ -32,7 +32,8 @@ export function spliceOnce(loop: Loop, from: Half): number {
     flushPipe(loop, from)
     return Math.max(bytes, SPLICE_PAYS_FROM_BYTES)
   }
-  if (bytes === 0) noteEnd(from)
+  // At an urgent mark splice says 0 for good, with bytes behind it: recv is asked whether this is the end.
+  if (bytes === 0) from.flags &= ~FLAG.splicing
   else noteSpliceError(from, errno())
   giveEmptyPipeBack(loop, from)
   return SPLICE_PAYS_FROM_BYTES
@@ -68,6 +69,7 @@ export function flushPipe(loop: Loop, from: Half): boolean {
     const sent = splice(pipe.readFd, 0, to.fd, 0, pipe.bytes, FLAGS)
     if (sent > 0) {
       pipe.bytes -= sent
+      noteActivity(loop, from.connection)
       continue
     }
     const code = sent < 0 ? errno() : E.EPIPE

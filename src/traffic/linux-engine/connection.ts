@@ -102,6 +102,8 @@ export class Connection {
   lackedSourcePort = false
   /** Keepalive and user timeout are set on the upstream once the connection proves to last. */
   lastingOptionsSet = false
+  /** Unacknowledged bytes of both sockets when the connection was last looked at for idleness. */
+  unacknowledgedSeen = 0
   /** Where the client wanted to go, by the PROXY header it came with. */
   destination: ProxyHeaderAddress | null = null
   wheelNext: Connection | null = null

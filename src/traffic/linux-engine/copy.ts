@@ -3,8 +3,8 @@ import { E, errno, MSG, recv, send } from '../../kernel/libc.ts'
 import { OPTION, setInteger } from '../../kernel/socket-option.ts'
 import { CLOSE_REASON_CODES } from '../close-reason.ts'
 import { FLAG, NUMBER, NUMBERS } from './connection.ts'
-import type { Half } from './connection.ts'
-import { countBytes } from './end.ts'
+import type { Connection, Half } from './connection.ts'
+import { countBytes, uncountBytes } from './end.ts'
 import { failReading, failWriting } from './failure.ts'
 import type { Loop } from './loop.ts'
 import { SPILL_BYTES_MAX } from './spill-pool.ts'
@@ -26,7 +26,7 @@ export function copyOnce(loop: Loop, from: Half): number {
   const bytes = readInto(loop, from, 0, bytesMax)
   if (bytes <= 0) return READ_COST_BYTES_MIN
   if (bytes < bytesMax) from.streak = 0
-  else if (++from.streak === FULL_READS_TO_SPLICE) from.flags |= FLAG.splicing
+  else if (++from.streak === FULL_READS_TO_SPLICE && !from.has(FLAG.urgent)) from.flags |= FLAG.splicing
   sendOrSpill(loop, from, 0, bytes)
   return Math.max(bytes, READ_COST_BYTES_MIN)
 }
@@ -45,6 +45,10 @@ export function readInto(loop: Loop, from: Half, offset: number, bytesMax: numbe
   if (bytes === 0) noteEnd(from)
   else noteReadError(from, errno())
   return 0
+}
+
+export function noteActivity(loop: Loop, connection: Connection): void {
+  loop.pool.numbers[connection.slot * NUMBERS + NUMBER.activeMs] = loop.nowMs
 }
 
 /** Counts bytes that came out of `from`. */
@@ -90,7 +94,7 @@ export function sendOrSpill(loop: Loop, from: Half, offset: number, bytes: numbe
   const flags = from.has(FLAG.ended) ? MSG.nosignal | MSG.more : MSG.nosignal
   const sent = sendTo(to, loop.bufferAt + offset, bytes, flags)
   if (sent === bytes) return
-  if (to.has(FLAG.failed)) return countBytes(loop, from, -bytes)
+  if (to.has(FLAG.failed)) return uncountBytes(loop, from, bytes)
   const left = bytes - sent
   const spill = loop.spills.take(left)
   // canHold was asked before the read, so this is a defect; the stream must not go on with a hole in it.
@@ -105,7 +109,9 @@ export function sendOrSpill(loop: Loop, from: Half, offset: number, bytes: numbe
 export function flushSpill(loop: Loop, from: Half): boolean {
   const spill = from.spill
   if (spill === null) return true
-  spill.start += sendTo(from.peer, spill.at + spill.start, spill.end - spill.start, MSG.nosignal)
+  const sent = sendTo(from.peer, spill.at + spill.start, spill.end - spill.start, MSG.nosignal)
+  spill.start += sent
+  if (sent > 0) noteActivity(loop, from.connection)
   if (spill.start < spill.end) {
     watch(loop, from.peer)
     return false

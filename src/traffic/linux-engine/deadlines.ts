@@ -1,26 +1,16 @@
 /** What the timing wheel's coming round means for a connection, by its stage. An activity does not move its entry: the real deadline is worked out here. */
-import type { Service } from '../tables.ts'
+import { unacknowledgedBytes } from '../../kernel/tcp-info.ts'
 import { FLAG, NUMBER, NUMBERS, STAGE } from './connection.ts'
 import type { Connection } from './connection.ts'
+import { noteActivity } from './copy.ts'
 import { dialTimedOut } from './dial.ts'
 import { endWithReset } from './end.ts'
+import { orNever } from './first-look.ts'
 import { headerTimedOut } from './hello.ts'
 import { watchClientWhileDialling } from './leaving.ts'
 import type { Loop } from './loop.ts'
 import { finishReset } from './relay.ts'
 import { applyOptions } from './service-plan.ts'
-
-/** Every connection is looked at once after this time; most are over by then and never pay for what long ones need. */
-const FIRST_LOOK_MS = 100
-
-/** When a connection that begins a stage now is looked at first. */
-export function firstDeadlineMs(loop: Loop, service: Service): number {
-  return loop.nowMs + Math.min(FIRST_LOOK_MS, orNever(service.idleTimeoutMs), orNever(service.maxLifetimeMs))
-}
-
-function orNever(ms: number): number {
-  return ms === 0 ? Infinity : ms
-}
 
 export function onDeadline(loop: Loop, connection: Connection): void {
   if (connection.stage === STAGE.hello) lookAtHello(loop, connection)
@@ -54,11 +44,25 @@ function lookAtRelay(loop: Loop, connection: Connection): void {
   const lifetimeDueMs = numbers[slot * NUMBERS + NUMBER.startedMs] + orNever(plan.service.maxLifetimeMs)
   const idleDueMs = numbers[slot * NUMBERS + NUMBER.activeMs] + orNever(idleLimitMs(connection))
   if (loop.nowMs >= lifetimeDueMs) return endWithReset(loop, connection, 'lifetime')
-  if (loop.nowMs >= idleDueMs) {
+  if (loop.nowMs >= idleDueMs && !isDelivering(loop, connection)) {
     return endWithReset(loop, connection, isHalfClosed(connection) ? 'half-closed-timeout' : 'idle-timeout')
   }
+  // Where acknowledged bytes began the limit anew, the next tick finds the new deadline.
   const dueMs = Math.min(lifetimeDueMs, idleDueMs)
   if (dueMs !== Infinity) loop.wheel.schedule(connection, dueMs)
+}
+
+/**
+ * Nothing was read or sent for the whole limit, but a slow receiver may still be taking what its kernel buffer holds:
+ * megabytes, and minutes of them. Bytes acknowledged since the last look are activity; a receiver that takes none is idle.
+ */
+function isDelivering(loop: Loop, connection: Connection): boolean {
+  const unacknowledged = unacknowledgedBytes(connection.client.fd) + unacknowledgedBytes(connection.upstream.fd)
+  const seen = connection.unacknowledgedSeen
+  connection.unacknowledgedSeen = unacknowledged
+  if (unacknowledged === 0 || unacknowledged === seen) return false
+  noteActivity(loop, connection)
+  return true
 }
 
 function isHalfClosed(connection: Connection): boolean {

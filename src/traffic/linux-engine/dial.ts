@@ -2,10 +2,10 @@
  * Step 5 of 6, after balance, before relay: connects to one candidate after the other until one answers.
  * The first bytes (PROXY header, what the client has said) go out in first-bytes.ts.
  */
-import { bind, close, connect, E, EPOLL, errno, MSG, recv, SOCK, socket } from '../../kernel/libc.ts'
+import { bind, close, connect, E, EPOLL, errno, getsockname, MSG, recv, SOCK, socket } from '../../kernel/libc.ts'
 import type { Fd } from '../../kernel/libc.ts'
 import type { NativeSocketAddress } from '../../kernel/socket-address.ts'
-import { OPTION, setInteger, takeSocketError } from '../../kernel/socket-option.ts'
+import { closeWithReset, OPTION, setInteger, takeSocketError } from '../../kernel/socket-option.ts'
 import { chooseOrdered } from '../balance/ordered.ts'
 import { UPSTREAM, UPSTREAM_STRIDE } from '../counters.ts'
 import { ATTEMPT_TIMED_OUT } from '../log-ring.ts'
@@ -97,16 +97,26 @@ export function onUpstreamWhileDialling(loop: Loop, connection: Connection, even
     return nextAttempt(loop, connection, code === 0 ? E.ECONNRESET : code)
   }
   if ((events & EPOLL.out) === 0) return
+  // Nobody listens there, and the port would be taken when somebody wants to: refused.
+  if (hasMetItself(loop, connection)) return nextAttempt(loop, connection, E.ECONNREFUSED, closeWithReset)
   connected(loop, connection)
+}
+
+function hasMetItself(loop: Loop, connection: Connection): boolean {
+  const { plan, candidate, upstream } = connection
+  if (!plan.mayMeetItself[candidate]) return false
+  const local = loop.localAddress
+  local.reset()
+  return getsockname(upstream.fd, local.at, local.lengthAt) === 0 && local.equals(plan.candidates[candidate])
 }
 
 export function dialTimedOut(loop: Loop, connection: Connection): void {
   nextAttempt(loop, connection, ATTEMPT_TIMED_OUT)
 }
 
-function nextAttempt(loop: Loop, connection: Connection, code: number): void {
+function nextAttempt(loop: Loop, connection: Connection, code: number, closeSocket: (fd: Fd) => void = close): void {
   noteFailedAttempt(loop, connection, code)
-  closeHalf(connection.upstream, close)
+  closeHalf(connection.upstream, closeSocket)
   dial(loop, connection)
 }
 

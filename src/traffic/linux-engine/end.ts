@@ -48,8 +48,9 @@ function end(loop: Loop, connection: Connection, closeSocket: (fd: number) => vo
   loop.pool.free(connection)
 }
 
-/** Bytes are counted when they are read; what was never delivered is taken off again. */
+/** Bytes are counted when they are read; what was never delivered is taken off again. A PROXY header in the making was never counted. */
 function dropUndelivered(loop: Loop, half: Half): void {
+  const { stage } = half.connection
   let bytes = 0
   if (half.spill !== null) {
     bytes = half.spill.end - half.spill.start
@@ -61,7 +62,7 @@ function dropUndelivered(loop: Loop, half: Half): void {
     loop.pipes.giveBack(half.pipe)
     half.pipe = null
   }
-  if (bytes > 0) countBytes(loop, half, -bytes)
+  if (bytes > 0 && stage !== STAGE.hello) uncountBytes(loop, half, bytes)
 }
 
 /** Adds to the bytes that came out of this half, live in the counters and for the log. */
@@ -70,6 +71,12 @@ export function countBytes(loop: Loop, from: Half, bytes: number): void {
   const isClient = from.isClient
   loop.pool.numbers[slot * NUMBERS + (isClient ? NUMBER.bytesToUpstream : NUMBER.bytesToClient)] += bytes
   loop.counters.services[plan.countersAt + (isClient ? SERVICE.bytesToUpstream : SERVICE.bytesToClient)] += bytes
+}
+
+/** Takes bytes off the connection's own number. The counters of the service keep them: a counter that falls reads as a restart. */
+export function uncountBytes(loop: Loop, from: Half, bytes: number): void {
+  const { slot } = from.connection
+  loop.pool.numbers[slot * NUMBERS + (from.isClient ? NUMBER.bytesToUpstream : NUMBER.bytesToClient)] -= bytes
 }
 
 function count(loop: Loop, connection: Connection): void {

@@ -4,9 +4,9 @@ import { CLOSE_REASON_CODES } from '../close-reason.ts'
 import { FLAG } from './connection.ts'
 import type { Half } from './connection.ts'
 
-/** The kernel has no room now; nobody's fault on the wire. */
+/** The kernel has no room now (ENOSPC: for another epoll watch); nobody's fault on the wire. */
 export function isShortage(code: number): boolean {
-  return code === E.EMFILE || code === E.ENFILE || code === E.ENOBUFS || code === E.ENOMEM
+  return code === E.EMFILE || code === E.ENFILE || code === E.ENOBUFS || code === E.ENOMEM || code === E.ENOSPC
 }
 
 function isReset(code: number): boolean {

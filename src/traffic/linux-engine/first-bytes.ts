@@ -8,8 +8,8 @@ import { writeV1Header, writeV2Header } from '../../lib/proxy-protocol/encode.ts
 import { addressAt, FLAG, NUMBER, NUMBERS, STAGE } from './connection.ts'
 import type { Connection } from './connection.ts'
 import { COPY_BYTES, readInto, sendOrSpill } from './copy.ts'
-import { firstDeadlineMs } from './deadlines.ts'
-import { countBytes, endWithReset } from './end.ts'
+import { endWithReset, uncountBytes } from './end.ts'
+import { firstLookMs } from './first-look.ts'
 import type { Loop } from './loop.ts'
 import { pump } from './relay.ts'
 import { registerClient } from './watch.ts'
@@ -18,7 +18,7 @@ export function beginRelay(loop: Loop, connection: Connection): void {
   const { client, upstream, plan } = connection
   connection.stage = STAGE.relay
   loop.pool.numbers[connection.slot * NUMBERS + NUMBER.activeMs] = loop.nowMs
-  loop.wheel.schedule(connection, firstDeadlineMs(loop, plan.service))
+  loop.wheel.schedule(connection, firstLookMs(loop, plan.service))
   if (plan.service.mode !== 'raw') sendHeader(loop, connection)
   // The client may have spoken while we dialled; its event is not waited for.
   client.flags |= FLAG.readable
@@ -36,7 +36,7 @@ function sendHeader(loop: Loop, connection: Connection): void {
     client.spill === null ? readFirst(loop, connection, headerBytes) : takeSpill(loop, connection, headerBytes)
   // A fresh socket takes this much at once; the header is not among the client's bytes, whatever becomes of it.
   sendOrSpill(loop, client, 0, headerBytes + saidBytes)
-  if (client.spill !== null || connection.upstream.has(FLAG.failed)) countBytes(loop, client, headerBytes)
+  if (client.spill !== null || connection.upstream.has(FLAG.failed)) uncountBytes(loop, client, -headerBytes)
 }
 
 function readFirst(loop: Loop, connection: Connection, offset: number): number {

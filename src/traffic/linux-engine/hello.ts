@@ -10,6 +10,7 @@ import { addressAt, FLAG, STAGE } from './connection.ts'
 import type { Connection } from './connection.ts'
 import { dial } from './dial.ts'
 import { countBytes, endWithReset } from './end.ts'
+import { firstLookMs } from './first-look.ts'
 import type { Loop } from './loop.ts'
 import { register } from './watch.ts'
 
@@ -88,5 +89,6 @@ function accept(loop: Loop, connection: Connection, header: ProxyHeader): void {
     loop.pool.clientAddresses.set(source.address, addressAt(connection))
     connection.destination = destination
   }
+  loop.wheel.schedule(connection, firstLookMs(loop, connection.plan.service))
   dial(loop, connection)
 }

@@ -30,7 +30,7 @@ export function onEvent(loop: Loop, half: Half, events: number): void {
 function noteEvents(half: Half, events: number): void {
   let flags = half.flags
   if ((events & READ_EVENTS) !== 0) flags |= FLAG.readable
-  if ((events & EPOLL.pri) !== 0) flags |= FLAG.urgent
+  if ((events & EPOLL.pri) !== 0) flags = (flags | FLAG.urgent) & ~FLAG.splicing
   if ((events & EPOLL.rdhup) !== 0) flags |= FLAG.remoteFinished
   if ((events & EPOLL.err) !== 0) flags |= FLAG.erred
   // While a connect is under way "writable" means "connected", which dial.ts says.

@@ -72,7 +72,8 @@ function passEndOn(loop: Loop, from: Half): void {
   shutdown(peer.fd, SHUT_WR)
   peer.flags |= FLAG.shut
   loop.pool.numbers[connection.slot * NUMBERS + NUMBER.activeMs] = loop.nowMs
-  loop.wheel.schedule(connection, loop.nowMs + connection.plan.service.halfClosedTimeoutMs)
+  // At once: deadlines.ts works out which limit comes first now.
+  loop.wheel.schedule(connection, loop.nowMs)
 }
 
 /**

@@ -1,4 +1,7 @@
 /** A service of the tables, made ready for system calls: addresses as sockaddr, options as numbers. Made at every swap. */
+import { readFileSync } from 'node:fs'
+import { networkInterfaces } from 'node:os'
+import type { SocketAddress } from '../../lib/ip.ts'
 import { AF, close, errnoName, SOCK, socket } from '../../kernel/libc.ts'
 import { nativeSocketAddress } from '../../kernel/socket-address.ts'
 import type { NativeSocketAddress } from '../../kernel/socket-address.ts'
@@ -14,6 +17,8 @@ export interface ServicePlan {
   /** Beside `service.candidates`, one to one. */
   readonly candidates: readonly NativeSocketAddress[]
   readonly sources: readonly NativeSocketAddress[]
+  /** Beside `candidates`: may a connect to it end in itself? See `isLocalClientPort`. */
+  readonly mayMeetItself: readonly boolean[]
   /** Set before connect, where the kernel wants them then. */
   readonly upstreamOptions: readonly PlannedOption[]
   /** Set once an upstream connection has lasted a moment: most are over before these matter. */
@@ -37,6 +42,7 @@ export function planService(service: Service): ServicePlan {
     service,
     countersAt: service.index * SERVICE_STRIDE,
     candidates: service.candidates.map((candidate) => nativeSocketAddress(candidate.address)),
+    mayMeetItself: service.candidates.map(({ address }) => isLocalClientPort(address)),
     sources: service.sourceAddresses.map(nativeSocketAddress),
     upstreamOptions: bufferOptions(service.upstreamSocket),
     lastingOptions: livenessOptions(service.upstreamSocket),
@@ -45,6 +51,26 @@ export function planService(service: Service): ServicePlan {
       ...bufferOptions(service.clientSocket),
       ...livenessOptions(service.clientSocket),
     ],
+  }
+}
+
+/**
+ * On our own machine and among the ports that clients get: the kernel may choose the very port that is dialled, and TCP
+ * then connects the socket to itself [RFC 9293 3.5].
+ */
+function isLocalClientPort({ address, port }: SocketAddress): boolean {
+  const isLoopback = address.startsWith('127.') || address === '::1'
+  const isOurs =
+    isLoopback || Object.values(networkInterfaces()).some((own) => own?.some((ip) => ip.address === address))
+  return isOurs && port >= lowestClientPort()
+}
+
+/** net.ipv4.ip_local_port_range, which IPv6 uses too; 1024 where it can't be read. */
+function lowestClientPort(): number {
+  try {
+    return Number.parseInt(readFileSync('/proc/sys/net/ipv4/ip_local_port_range', 'latin1'), 10)
+  } catch {
+    return 1024
   }
 }
 
@@ -81,7 +107,10 @@ function livenessOptions(socket: SocketOptions): PlannedOption[] {
 /** 0, or the errno of the first option the kernel refuses; the others are set all the same. */
 export function applyOptions(fd: number, options: readonly PlannedOption[]): number {
   let failed = 0
-  for (let i = 0; i < options.length; i++) failed ||= applyOption(fd, options[i])
+  for (let i = 0; i < options.length; i++) {
+    const code = applyOption(fd, options[i])
+    if (failed === 0) failed = code
+  }
   return failed
 }
 
