@@ -275,17 +275,16 @@ describe('the kernel refuses', { skip }, () => {
   })
 
   for (const code of ['ENOBUFS', 'ENOMEM']) {
-    it(`send with ${code}: out-of-memory, both sides reset`, async () => {
+    it(`send with ${code}: out-of-memory, the client is reset`, async () => {
+      // The upstream hears of nothing: the ACK that completes its handshake would have come with these bytes.
       await withFault(`sendto:error=${code}:when=1`, async () => {
-        upstream.forget()
         await failingClient('out-of-memory')
-        const server = await upstream.next()
-        assert.match(await within('the end at the upstream', server.ending), /reset|closed/)
         await exchange()
       })
     })
     it(`recv with ${code}: out-of-memory, both sides reset`, async () => {
-      await withFault(`recvfrom:error=${code}:when=1`, async () => {
+      // The first recv only looks whether the client has spoken already.
+      await withFault(`recvfrom:error=${code}:when=2`, async () => {
         await failingClient('out-of-memory')
         await exchange()
       })
