@@ -3,6 +3,7 @@
  * Meanwhile the client is read, a little, because only a socket that is read tells that its client has left.
  */
 import { connect, type Socket } from 'node:net'
+import { constants } from 'node:os'
 import { monotonicMs } from '../../lib/clock.ts'
 import { chooseOrdered } from '../balance/ordered.ts'
 import { UPSTREAM, UPSTREAM_STRIDE } from '../counters.ts'
@@ -76,8 +77,18 @@ export class Dial extends Station {
     const ifCurrent = (step: () => void): void => {
       if (this.#attempt === attempt) this.#connection.guard(step)
     }
-    attempt.socket.on('connect', () => ifCurrent(() => this.#takeConnected(attempt)))
+    attempt.socket.on('connect', () => ifCurrent(() => this.#takeConnectOrEcho(attempt)))
     attempt.socket.on('error', (error: NodeJS.ErrnoException) => ifCurrent(() => this.#takeRefusal(attempt, error)))
+  }
+
+  /** On our own machine a connect may be given the dialled port as its own, and end in itself [RFC 9293 3.5]: nobody listens. */
+  #takeConnectOrEcho(attempt: Attempt): void {
+    const { localPort, remotePort, localAddress, remoteAddress } = attempt.socket
+    if (localPort !== remotePort || localAddress !== remoteAddress) return this.#takeConnected(attempt)
+    attempt.socket.resetAndDestroy()
+    this.#rememberFailure(attempt.candidate)
+    this.#noteFailure(attempt, constants.errno.ECONNREFUSED)
+    this.#dialNext()
   }
 
   #takeConnected({ candidate, socket, startedMs }: Attempt): void {
