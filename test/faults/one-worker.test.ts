@@ -321,10 +321,7 @@ describe('one worker', { skip }, () => {
     more()
   }
 
-  const goesDown = {
-    todo: 'end.ts:52: what was read and not delivered is taken off the counter, which Prometheus takes for a restart',
-  }
-  it('the byte counters never go down', goesDown, async () => {
+  it('the byte counters never go down', async () => {
     const pusher = await upstream({ onConnection: (peer) => push(peer.socket) })
     const worker = await RunningWorker.start([service(0, [pusher.address.port])])
     const client = await worker.connect(0, { paused: true })
@@ -335,8 +332,7 @@ describe('one worker', { skip }, () => {
     assert.ok(worker.service(SERVICE.bytesToClient) >= before)
   })
 
-  const negative = { todo: 'end.ts:52: the part of a PROXY header that was read is taken off bytes that never had it' }
-  it('a client that is reset in the middle of its PROXY header has sent no bytes', negative, async () => {
+  it('a client that is reset in the middle of its PROXY header has sent no bytes', async () => {
     const echoing = await upstream({ onConnection: echo })
     const worker = await RunningWorker.start([service(0, [echoing.address.port], { acceptProxyFrom: ANY_CLIENT })])
     const client = await worker.connect()
@@ -350,8 +346,7 @@ describe('one worker', { skip }, () => {
     assert.equal(worker.service(SERVICE.bytesToUpstream), 0)
   })
 
-  const notScheduled = { todo: 'hello.ts:91: the dial begins, and the wheel still waits for the header timeout' }
-  it('connectTimeout counts from the dial also behind a PROXY header that took its time', notScheduled, async () => {
+  it('connectTimeout counts from the dial also behind a PROXY header that took its time', async () => {
     const full = await fullBacklog()
     const spare = await upstream({ onConnection: echo })
     const worker = await RunningWorker.start([
@@ -397,8 +392,7 @@ describe('one worker', { skip }, () => {
     }
   }
 
-  const postponed = { todo: 'relay.ts:82: the wait for the half-closed timeout replaces the wait for the lifetime' }
-  it('maxLifetime ends a half-closed connection on time however busy it is', postponed, async () => {
+  it('maxLifetime ends a half-closed connection on time however busy it is', async () => {
     const server = await upstream()
     const worker = await RunningWorker.start([service(0, [server.address.port], { maxLifetimeMs: 800 })])
     const client = await worker.connect()
@@ -416,10 +410,7 @@ describe('one worker', { skip }, () => {
     assert.equal(reasonOf(await worker.recordOf(client)), 'lifetime')
   })
 
-  const unchecked = {
-    todo: 'engine.ts:63: what epoll_ctl says is not looked at; the worker says listening and never accepts',
-  }
-  it('a listener that the kernel does not let us watch is a failed start', unchecked, async () => {
+  it('a listener that the kernel does not let us watch is a failed start', async () => {
     const echoing = await upstream({ onConnection: echo })
     const enospc = entryWhereEpollAdds(`return key <= -2 ? ${constants.errno.ENOSPC} : add.call(this, fd, events, key)`)
     const worker = await RunningWorker.start([service(0, [echoing.address.port])], {}, enospc)
@@ -429,10 +420,7 @@ describe('one worker', { skip }, () => {
     )
   })
 
-  const notGuarded = {
-    todo: 'engine.ts:114: accepting is not guarded: a defect there ends the worker, and with it the daemon',
-  }
-  it('a defect that shows while a client is accepted ends that client, and no other', notGuarded, async () => {
+  it('a defect that shows while a client is accepted ends that client, and no other', async () => {
     const echoing = await upstream({ onConnection: echo })
     const broken = entryWhereEpollAdds(`
       if (key >= 0 && !globalThis.hasFailed) { globalThis.hasFailed = true; throw new Error('a defect') }

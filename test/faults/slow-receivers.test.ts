@@ -4,8 +4,9 @@
  */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Daemon } from '../harness/daemon.ts'
-import { within } from '../harness/deadline.ts'
+import { waitFor, within } from '../harness/deadline.ts'
 import { forEachEngine } from '../harness/engines.ts'
 import { Peer } from '../harness/peer.ts'
 import { StreamCheck, wholeStream } from '../harness/test-stream.ts'
@@ -19,6 +20,7 @@ const SERVICES = {
   download: { halfClosedTimeout: '1s' },
   upload: { halfClosedTimeout: '1s' },
   answer: { idleTimeout: '1s' },
+  stuck: { socket: { userTimeout: 'off' } },
 }
 
 forEachEngine((engine) => {
@@ -90,6 +92,30 @@ forEachEngine((engine) => {
       assert.equal(await within('the end of the connection', client.ending), 'reset')
       check.assertComplete(STREAM.length, 'to the client')
       assert.equal((await daemon.lineOf(client)).reason, 'idle-timeout')
+    })
+
+    const unbounded = {
+      skip: engine !== 'linux',
+      todo: 'relay.ts:99: RESET_DELIVERY_MS_MAX holds only once all is read; a living side that takes nothing keeps a dead one until idleTimeout',
+    }
+    it('that takes nothing from a sender who was reset does not keep the connection for ever', unbounded, async () => {
+      const { client } = await connection('stuck')
+      const push = (): void => void client.socket.write(STREAM.subarray(0, 1_000_000), (error) => error ?? push())
+      push()
+      let before = -1
+      await waitFor('everything on the way to be full', async () => {
+        const moved = client.socket.bytesWritten - client.socket.writableLength
+        const isStuck = moved === before
+        before = moved
+        await sleep(200)
+        return isStuck
+      })
+      const resetMs = performance.now()
+      client.reset()
+      // As the reset of one who can still be told: 10 s, and a look.
+      await daemon.waitForLine('the end', (line) => line['client'] === client.localText, 13_000)
+      assert.ok(performance.now() - resetMs < 12_000)
+      assert.equal((await daemon.lineOf(client)).reason, 'client-reset')
     })
   })
 })
