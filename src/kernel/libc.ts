@@ -138,7 +138,7 @@ export function errnoName(code: number): string {
   return ERRNO_NAMES.get(code) ?? `errno ${code}`
 }
 
-const ERRNO_NAMES = new Map(Object.entries(constants.errno).map(([name, code]) => [code as number, name]))
+const ERRNO_NAMES = new Map(Object.entries(constants.errno).map(([name, code]) => [code, name]))
 
 /** Numbers of Linux's headers; the same on x64 and arm64. */
 export const AF = { inet: 2, inet6: 10 } as const

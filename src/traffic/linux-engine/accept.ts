@@ -9,6 +9,8 @@ import type { Connection } from './connection.ts'
 import { dial } from './dial.ts'
 import { isShortage } from './failure.ts'
 import { firstLookMs } from './first-look.ts'
+import { guarded } from './guard.ts'
+import type { Step } from './guard.ts'
 import { expectHeader, mustSayProxyHeader } from './hello.ts'
 import type { Loop } from './loop.ts'
 import { startAccepting, stopAccepting } from './open-listener.ts'
@@ -60,7 +62,11 @@ function admit(loop: Loop, open: OpenListener, fd: Fd): void {
     return refuseAtCeiling(loop, open, fd)
   }
   begin(loop, open, connection, fd)
-  if (open.plan.service.acceptProxyFrom.length > 0 && mustSayProxyHeader(loop, connection))
+  guarded(loop, connection, 0, takeFirstStep)
+}
+
+const takeFirstStep: Step = (loop, connection) => {
+  if (connection.plan.service.acceptProxyFrom.length > 0 && mustSayProxyHeader(loop, connection))
     expectHeader(loop, connection)
   else dial(loop, connection)
 }

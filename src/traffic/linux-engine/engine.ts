@@ -12,6 +12,8 @@ import { FLAG, STAGE } from './connection.ts'
 import type { Connection, Half } from './connection.ts'
 import { onDeadline } from './deadlines.ts'
 import { endWithReset } from './end.ts'
+import { guarded, guardedAccept } from './guard.ts'
+import type { Step } from './guard.ts'
 import { Loop } from './loop.ts'
 import { onEvent } from './on-event.ts'
 import { ListenError, openListener } from './open-listener.ts'
@@ -51,7 +53,8 @@ export function runLinuxEngine(start: WorkerStart): void {
 function openWakeFd(loop: Loop): number {
   const fd = eventfd(0, EFD.nonblock | EFD.cloexec)
   if (fd < 0) throw new Error(`eventfd: ${errnoName(errno())}`)
-  loop.epoll.add(fd, EPOLL.in, WAKE_KEY)
+  const code = loop.epoll.add(fd, EPOLL.in, WAKE_KEY)
+  if (code !== 0) throw new Error(`epoll_ctl: ${errnoName(code)}`)
   return fd
 }
 
@@ -63,7 +66,8 @@ function openListeners(loop: Loop, plans: readonly ServicePlan[]): boolean {
         const key = FIRST_LISTENER_KEY - loop.listeners.length
         const open = openListener(listener, plan, key, loop.start.workerIndex === 0)
         loop.listeners.push(open)
-        loop.epoll.add(open.fd, EPOLL.in, key)
+        const code = loop.epoll.add(open.fd, EPOLL.in, key)
+        if (code !== 0) throw new ListenError(listener.address, 'epoll_ctl', code)
       }
     }
     return true
@@ -112,25 +116,13 @@ function dispatch(loop: Loop, key: number, events: number, wakeFd: number): void
     takeCommands(loop, wakeFd)
   } else if (loop.pausedUntilMs === 0) {
     const open = loop.listeners[FIRST_LISTENER_KEY - key]
-    if (open !== undefined) acceptBatch(loop, open)
+    if (open !== undefined) guardedAccept(loop, open, acceptBatch)
   }
 }
 
-type Step = (loop: Loop, connection: Connection, events: number) => void
 const onClientEvent: Step = (loop, connection, events) => onEvent(loop, connection.client, events)
 const onUpstreamEvent: Step = (loop, connection, events) => onEvent(loop, connection.upstream, events)
 const lookAtDeadline: Step = (loop, connection) => onDeadline(loop, connection)
-
-/** A defect that shows on one connection ends that connection, and the log says what it was. */
-function guarded(loop: Loop, connection: Connection, events: number, step: Step): void {
-  try {
-    step(loop, connection, events)
-  } catch (error) {
-    const { message, stack } = error instanceof Error ? error : new Error(String(error))
-    loop.tell({ kind: 'internal-error', message, stack: stack ?? '' })
-    endWithReset(loop, connection, 'internal-error')
-  }
-}
 
 const resume: Step = (loop, connection) => {
   resumeHalf(loop, connection.client)
