@@ -14,6 +14,8 @@ import { differs } from './differences.ts'
 
 const MIB = 1024 * 1024
 const STALLED = 40
+const LOOKS_WITHOUT_CHANGE = 4
+const ATTEMPTS = 5
 /** SECURITY.md: what one direction of one connection may hold in user space. */
 const USER_SPACE_BYTES_MAX = 256 * 1024
 /** What the runtime itself may grow by meanwhile: heap of the engine, buffers waiting to be collected. */
@@ -59,14 +61,16 @@ forEachEngine((engine) => {
     const clients = await Promise.all(
       Array.from({ length: count }, () => Peer.connect(daemon.addressOf('push'), { paused: true })),
     )
-    let before = -1
+    let last = -1
+    let sameLooks = 0
     await waitFor('the buffers on the way to be full', async () => {
       const { bytesToClient, queued } = await amounts()
-      const full = bytesToClient + queued === before && queued > count * 1000
-      before = bytesToClient + queued
-      // A look at the same numbers a moment apart; if they still move later, the test only has less to stand on.
-      await sleep(100)
-      return full
+      const now = bytesToClient + queued
+      sameLooks = now === last && queued > count * 1000 ? sameLooks + 1 : 0
+      last = now
+      // Several looks: on a busy machine nothing may move for a moment with room left.
+      await sleep(50)
+      return sameLooks === LOOKS_WITHOUT_CHANGE
     })
     return clients
   }
@@ -200,13 +204,14 @@ forEachEngine((engine) => {
   it('fast clients keep 0.9 of their rate beside slow readers', async (test) => {
     const { peer: fast } = await holdConnections(daemon.addressOf('echo'), 16, 1000)
     const rounds = await roundsForMs(fast, 150)
-    let ratio = 0
+    let best = 0
     // Interleaved pairs and a median stand off most noise of a shared machine; a daemon that fails this at all fails it always.
-    for (let attempt = 1; attempt <= 4 && ratio < 0.9; attempt++) {
-      ratio = await measuredRatio(fast, rounds)
+    for (let attempt = 1; attempt <= ATTEMPTS && best < 0.9; attempt++) {
+      const ratio = await measuredRatio(fast, rounds)
+      best = Math.max(best, ratio)
       test.diagnostic(`attempt ${attempt}: the fast clients kept ${ratio.toFixed(3)} of their rate`)
     }
-    assert.ok(ratio >= 0.9, `the fast clients kept ${ratio.toFixed(3)} of their rate in the best of four attempts`)
+    assert.ok(best >= 0.9, `the fast clients kept ${best.toFixed(3)} of their rate in the best of ${ATTEMPTS} attempts`)
     fast.send({ kind: 'close' })
   })
 

@@ -145,7 +145,8 @@ describe('the kernel refuses', { skip }, () => {
   ): Promise<number> {
     const all = typeof rules === 'string' ? [rules] : rules
     const calls = all.map((rule) => rule.split(':')[0])
-    const words = ['-p', workerThread, '-s', '0', '-e', `trace=${calls.join(',')}`]
+    // The wait that attaching interrupts is begun again, traced: from then on every call is.
+    const words = ['-p', workerThread, '-s', '0', '-e', `trace=${['epoll_wait', ...calls].join(',')}`]
     const strace = spawn('strace', [...words, ...all.flatMap((rule) => ['-e', `inject=${rule}`])], {
       stdio: ['ignore', 'ignore', 'pipe'],
     })
@@ -159,7 +160,7 @@ describe('the kernel refuses', { skip }, () => {
     try {
       await waitFor('strace to attach', () => {
         if (strace.exitCode !== null) throw new Error(`strace ended: ${output}`)
-        return output.includes('attached')
+        return output.includes('epoll_wait(')
       })
       await during({ count: () => injected })
     } finally {
