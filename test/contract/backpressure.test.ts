@@ -15,7 +15,7 @@ import { differs } from './differences.ts'
 const MIB = 1024 * 1024
 const STALLED = 40
 const LOOKS_WITHOUT_CHANGE = 4
-const ATTEMPTS = 5
+const ATTEMPTS = 8
 /** SECURITY.md: what one direction of one connection may hold in user space. */
 const USER_SPACE_BYTES_MAX = 256 * 1024
 /** What the runtime itself may grow by meanwhile: heap of the engine, buffers waiting to be collected. */
