@@ -46,7 +46,13 @@ export class Epoll {
     if (count >= 0) return count
     const code = errno()
     if (code !== E.EINTR) throw new Error(`epoll_wait: ${errnoName(code)}`)
-    return 0
+    // Interrupted, perhaps by a long stop (SIGCONT): what happened meanwhile is there to be told.
+    return Math.max(0, epollWait(this.#fd, this.#eventsAt, EVENTS_MAX, 0))
+  }
+
+  /** True when there may be more events than the last wait had room for. */
+  isFull(count: number): boolean {
+    return count === EVENTS_MAX
   }
 
   events(i: number): number {

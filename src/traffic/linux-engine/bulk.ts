@@ -83,7 +83,7 @@ export function flushPipe(loop: Loop, from: Half): boolean {
   return true
 }
 
-function giveEmptyPipeBack(loop: Loop, from: Half): void {
+export function giveEmptyPipeBack(loop: Loop, from: Half): void {
   if (from.pipe === null) return
   loop.pipes.giveBack(from.pipe)
   from.pipe = null

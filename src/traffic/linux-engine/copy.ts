@@ -3,6 +3,7 @@ import { E, errno, MSG, recv, send } from '../../kernel/libc.ts'
 import { OPTION, setInteger } from '../../kernel/socket-option.ts'
 import { CLOSE_REASON_CODES } from '../close-reason.ts'
 import { FLAG, NUMBER, NUMBERS } from './connection.ts'
+import { giveEmptyPipeBack } from './bulk.ts'
 import type { Connection, Half } from './connection.ts'
 import { countBytes, uncountBytes } from './end.ts'
 import { failReading, failWriting } from './failure.ts'
@@ -21,6 +22,8 @@ const READ_COST_BYTES_MIN = 2048
 
 /** Reads one portion of `from` and hands it to its peer; returns what it costs of the turn's budget. */
 export function copyOnce(loop: Loop, from: Half): number {
+  // Left over from splicing, and empty by now.
+  if (from.pipe !== null) giveEmptyPipeBack(loop, from)
   if (!loop.spills.canHold()) return peekOnce(loop, from)
   const bytesMax = from.streak > FULL_READS_TO_SPLICE ? SPILL_BYTES_MAX : COPY_BYTES
   const bytes = readInto(loop, from, 0, bytesMax)
@@ -158,7 +161,9 @@ function peekOnce(loop: Loop, from: Half): number {
   if (bytes <= 0) return READ_COST_BYTES_MIN
   const sent = sendTo(from.peer, loop.bufferAt, bytes, MSG.nosignal)
   if (sent > 0) {
-    recv(from.fd, loop.bufferAt, sent, MSG.trunc)
+    // Anything else would send bytes twice or never; the guard ends the connection.
+    if (recv(from.fd, loop.bufferAt, sent, MSG.trunc) !== sent)
+      throw new Error('Bytes that were sent could not be taken off the queue')
     noteRead(loop, from, sent)
   }
   if (sent < bytes && !from.peer.has(FLAG.failed)) watch(loop, from.peer)

@@ -1,15 +1,18 @@
 /** What the timing wheel's coming round means for a connection, by its stage. An activity does not move its entry: the real deadline is worked out here. */
+import { E } from '../../kernel/libc.ts'
+import { takeSocketError } from '../../kernel/socket-option.ts'
 import { unacknowledgedBytes } from '../../kernel/tcp-info.ts'
 import { FLAG, NUMBER, NUMBERS, STAGE } from './connection.ts'
 import type { Connection } from './connection.ts'
 import { noteActivity } from './copy.ts'
 import { dialTimedOut } from './dial.ts'
 import { endWithReset } from './end.ts'
+import { blameFailure } from './failure.ts'
 import { orNever } from './first-look.ts'
 import { headerTimedOut } from './hello.ts'
 import { watchClientWhileDialling } from './leaving.ts'
 import type { Loop } from './loop.ts'
-import { finishReset } from './relay.ts'
+import { finishReset, RESET_DELIVERY_MS_MAX } from './relay.ts'
 import { applyOptions } from './service-plan.ts'
 
 export function onDeadline(loop: Loop, connection: Connection): void {
@@ -44,7 +47,8 @@ function lookAtRelay(loop: Loop, connection: Connection): void {
   const lifetimeDueMs = numbers[slot * NUMBERS + NUMBER.startedMs] + orNever(plan.service.maxLifetimeMs)
   const idleDueMs = numbers[slot * NUMBERS + NUMBER.activeMs] + orNever(idleLimitMs(connection))
   if (loop.nowMs >= lifetimeDueMs) return endWithReset(loop, connection, 'lifetime')
-  if (loop.nowMs >= idleDueMs && !isDelivering(loop, connection)) {
+  if (loop.nowMs >= idleDueMs && (hasFailed(connection) || !isDelivering(loop, connection))) {
+    if (hasFailed(connection)) return endFailed(loop, connection)
     return endWithReset(loop, connection, isHalfClosed(connection) ? 'half-closed-timeout' : 'idle-timeout')
   }
   // Where acknowledged bytes began the limit anew, the next tick finds the new deadline.
@@ -60,7 +64,7 @@ function isDelivering(loop: Loop, connection: Connection): boolean {
   const unacknowledged = unacknowledgedBytes(connection.client.fd) + unacknowledgedBytes(connection.upstream.fd)
   const seen = connection.unacknowledgedSeen
   connection.unacknowledgedSeen = unacknowledged
-  if (unacknowledged === 0 || unacknowledged === seen) return false
+  if (unacknowledged === seen) return false
   noteActivity(loop, connection)
   return true
 }
@@ -69,7 +73,19 @@ function isHalfClosed(connection: Connection): boolean {
   return connection.client.has(FLAG.shut) || connection.upstream.has(FLAG.shut)
 }
 
+/** `erred`: reset or lost, but what it had sent before can't be read yet, because the other side takes nothing. */
+function hasFailed(connection: Connection): boolean {
+  return connection.client.has(FLAG.failed | FLAG.erred) || connection.upstream.has(FLAG.failed | FLAG.erred)
+}
+
+function endFailed(loop: Loop, connection: Connection): void {
+  const dead = connection.client.has(FLAG.erred) ? connection.client : connection.upstream
+  if (!dead.has(FLAG.failed)) blameFailure(dead, takeSocketError(dead.fd) || E.ECONNRESET)
+  endWithReset(loop, connection)
+}
+
 function idleLimitMs(connection: Connection): number {
+  if (hasFailed(connection)) return RESET_DELIVERY_MS_MAX
   const { halfClosedTimeoutMs, idleTimeoutMs } = connection.plan.service
   return isHalfClosed(connection) ? halfClosedTimeoutMs : idleTimeoutMs
 }

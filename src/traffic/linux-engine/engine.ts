@@ -3,6 +3,7 @@
  * A turn: wait, look at each event, go on with unfinished halves, look at deadlines, take commands.
  */
 import { close, EFD, EPOLL, errno, errnoName, eventfd, addressOf, read } from '../../kernel/libc.ts'
+import { lowBytes } from '../../kernel/low-memory.ts'
 import { monotonicMs } from '../../lib/clock.ts'
 import { WORKER } from '../counters.ts'
 import type { WorkerCommand, WorkerStart } from '../events.ts'
@@ -28,6 +29,8 @@ const FIRST_LISTENER_KEY = -2
 /** Idle pipes kept for the next bulk. */
 const IDLE_PIPES_KEPT = 16
 const HOUSEKEEPING_MS = 1000
+/** So many turns in a row may put deadlines off because there were more events than one wait tells. */
+const FULL_TURNS_MAX = 64
 
 /** Runs until control says `end`. Returns at once when a listener can't be opened, having said so. */
 export function runLinuxEngine(start: WorkerStart): void {
@@ -93,7 +96,9 @@ function turn(loop: Loop, wakeFd: number, due: (connection: Connection) => void)
   const unfinished = loop.takeUnfinished()
   for (let i = 0; i < events; i++) dispatch(loop, loop.epoll.key(i), loop.epoll.events(i), wakeFd)
   if (unfinished.length > 0) resumeAll(loop, unfinished)
-  loop.wheel.advance(loop.nowMs, due)
+  // With events still untold, a connection that has bytes waiting would look idle.
+  loop.fullTurns = loop.epoll.isFull(events) ? loop.fullTurns + 1 : 0
+  if (loop.fullTurns % FULL_TURNS_MAX === 0) loop.wheel.advance(loop.nowMs, due)
   resumeAccepting(loop)
   loop.pool.recycle()
   if (loop.draining) sayDrained(loop)
@@ -140,7 +145,7 @@ function resumeHalf(loop: Loop, half: Half): void {
   pump(loop, half)
 }
 
-const wakeCount = new BigUint64Array(1)
+const wakeCount = lowBytes(8)
 const wakeCountAt = addressOf(wakeCount)
 
 function takeCommands(loop: Loop, wakeFd: number): void {

@@ -6,7 +6,10 @@ import type { Loop } from './loop.ts'
 const FIRST_LOOK_MS = 100
 
 export function firstLookMs(loop: Loop, service: Service): number {
-  return loop.nowMs + Math.min(FIRST_LOOK_MS, orNever(service.idleTimeoutMs), orNever(service.maxLifetimeMs))
+  return (
+    loop.nowMs +
+    Math.min(FIRST_LOOK_MS, service.connectTimeoutMs, orNever(service.idleTimeoutMs), orNever(service.maxLifetimeMs))
+  )
 }
 
 /** In the tables 0 is off. */

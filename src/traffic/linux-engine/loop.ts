@@ -53,6 +53,8 @@ export class Loop {
   /** Accepting is paused until then; 0 when it is not. */
   pausedUntilMs = 0
   housekeepingDueMs = 0
+  /** Turns in a row whose wait had as many events as it can tell. */
+  fullTurns = 0
   draining = false
   ended = false
 

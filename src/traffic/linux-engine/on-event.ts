@@ -41,6 +41,8 @@ function noteEvents(half: Half, events: number): void {
 function relayEvent(loop: Loop, half: Half, events: number, wasBlocked: boolean): void {
   const { connection, peer } = half
   if ((events & EPOLL.err) !== 0 && half.has(FLAG.ended)) return noticeError(loop, half)
+  // Where the peer is stuck the error can't be read now: deadlines.ts bounds how long that may last.
+  if ((events & EPOLL.err) !== 0) loop.wheel.schedule(connection, loop.nowMs)
   if ((events & READ_EVENTS) !== 0) pump(loop, half)
   if (wasBlocked && half.has(FLAG.writable) && connection.stage === STAGE.relay) pump(loop, peer)
 }

@@ -19,7 +19,7 @@ import type { Loop } from './loop.ts'
 const TURN_BYTES_MAX = 1024 * 1024
 
 /** After a failure of one side the other has so long to take what was read before it gets its reset. */
-const RESET_DELIVERY_MS_MAX = 10_000
+export const RESET_DELIVERY_MS_MAX = 10_000
 
 const READ_MASK = FLAG.readable | FLAG.ended | FLAG.drained
 
@@ -89,7 +89,8 @@ function passFailureOn(loop: Loop, dead: Half): void {
     moveBytes(loop, dead)
   }
   if (peer.has(FLAG.failed)) return endWithReset(loop, connection)
-  if (!dead.has(FLAG.drained) || hasPending(dead)) return
+  // The living side does not take it all yet: deadlines.ts gives it RESET_DELIVERY_MS_MAX from the last byte it took.
+  if (!dead.has(FLAG.drained) || hasPending(dead)) return loop.wheel.schedule(connection, loop.nowMs)
   if (unacknowledgedBytes(peer.fd) === 0) return endWithReset(loop, connection)
   connection.stage = STAGE.resetting
   loop.pool.numbers[connection.slot * NUMBERS + NUMBER.activeMs] = loop.nowMs

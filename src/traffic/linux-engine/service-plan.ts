@@ -38,11 +38,12 @@ const KEEPALIVE_INTERVAL_SECONDS_MAX = 15
 const KEEPALIVE_PROBES = 4
 
 export function planService(service: Service): ServicePlan {
+  const local = localClientPorts()
   return {
     service,
     countersAt: service.index * SERVICE_STRIDE,
     candidates: service.candidates.map((candidate) => nativeSocketAddress(candidate.address)),
-    mayMeetItself: service.candidates.map(({ address }) => isLocalClientPort(address)),
+    mayMeetItself: service.candidates.map(({ address }) => isLocalClientPort(address, local)),
     sources: service.sourceAddresses.map(nativeSocketAddress),
     upstreamOptions: bufferOptions(service.upstreamSocket),
     lastingOptions: livenessOptions(service.upstreamSocket),
@@ -58,11 +59,20 @@ export function planService(service: Service): ServicePlan {
  * On our own machine and among the ports that clients get: the kernel may choose the very port that is dialled, and TCP
  * then connects the socket to itself [RFC 9293 3.5].
  */
-function isLocalClientPort({ address, port }: SocketAddress): boolean {
-  const isLoopback = address.startsWith('127.') || address === '::1'
-  const isOurs =
-    isLoopback || Object.values(networkInterfaces()).some((own) => own?.some((ip) => ip.address === address))
-  return isOurs && port >= lowestClientPort()
+function isLocalClientPort({ address, port }: SocketAddress, local: LocalClientPorts): boolean {
+  const isOurs = address.startsWith('127.') || address === '::1' || local.addresses.has(address)
+  return isOurs && port >= local.lowestPort
+}
+
+interface LocalClientPorts {
+  readonly addresses: ReadonlySet<string>
+  readonly lowestPort: number
+}
+
+/** Asked once for a plan: listing the interfaces takes 64 µs, and the worker stands still meanwhile. */
+function localClientPorts(): LocalClientPorts {
+  const addresses = Object.values(networkInterfaces()).flatMap((own) => own?.map((ip) => ip.address) ?? [])
+  return { addresses: new Set(addresses), lowestPort: lowestClientPort() }
 }
 
 /** net.ipv4.ip_local_port_range, which IPv6 uses too; 1024 where it can't be read. */
