@@ -31,6 +31,8 @@ const IDLE_PIPES_KEPT = 16
 const HOUSEKEEPING_MS = 1000
 /** So many turns in a row may put deadlines off because there were more events than one wait tells. */
 const FULL_TURNS_MAX = 64
+/** A wait that ends so late was a stop of the process or the machine: what came meanwhile is told by the next wait. */
+const OVERSLEPT_MS = 250
 
 /** Runs until control says `end`. Returns at once when a listener can't be opened, having said so. */
 export function runLinuxEngine(start: WorkerStart): void {
@@ -89,15 +91,17 @@ function closeListeners(loop: Loop): void {
 function turn(loop: Loop, wakeFd: number, due: (connection: Connection) => void): void {
   const timeoutMs = waitMs(loop)
   loop.counters.worker[WORKER.busyMs] += monotonicMs() - loop.nowMs
+  const wantedMs = loop.nowMs + timeoutMs
   const events = loop.epoll.wait(timeoutMs)
   loop.nowMs = monotonicMs()
+  const hasOverslept = loop.nowMs - wantedMs > OVERSLEPT_MS
   loop.counters.worker[WORKER.loopTurns] += 1
   // Taken before the events: what is left unfinished in this turn waits for the next one.
   const unfinished = loop.takeUnfinished()
   for (let i = 0; i < events; i++) dispatch(loop, loop.epoll.key(i), loop.epoll.events(i), wakeFd)
   if (unfinished.length > 0) resumeAll(loop, unfinished)
-  // With events still untold, a connection that has bytes waiting would look idle.
-  loop.fullTurns = loop.epoll.isFull(events) ? loop.fullTurns + 1 : 0
+  // With events still untold, or a stop just behind us, a connection that has bytes waiting would look idle.
+  loop.fullTurns = loop.epoll.isFull(events) || hasOverslept ? loop.fullTurns + 1 : 0
   if (loop.fullTurns % FULL_TURNS_MAX === 0) loop.wheel.advance(loop.nowMs, due)
   resumeAccepting(loop)
   loop.pool.recycle()
