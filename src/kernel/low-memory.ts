@@ -8,6 +8,8 @@ import { mapMemory, viewMemory } from './libc.ts'
 const ARENA_BYTES = 256 * 1024
 const ALIGNMENT = 64
 
+/** Where mmap failed an arena is ordinary memory, which V8 would collect under the addresses taken from it. */
+const kept: Uint8Array[] = []
 let arena: Uint8Array | undefined
 let arenaUsed = 0
 
@@ -16,6 +18,7 @@ export function lowBytes(bytes: number): Uint8Array {
   if (bytes > ARENA_BYTES / 4) return mapped(bytes)
   if (arena === undefined || arenaUsed + bytes > ARENA_BYTES) {
     arena = mapped(ARENA_BYTES)
+    kept.push(arena)
     arenaUsed = 0
   }
   const taken = new Uint8Array(arena.buffer, arena.byteOffset + arenaUsed, bytes)
