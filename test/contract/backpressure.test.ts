@@ -135,9 +135,10 @@ forEachEngine((engine) => {
         return tight.connections.filter((server) => server.bytesReceived === 2).length === receivers
       })
       await moveBulkBeside()
-      const metrics = await daemon.metrics()
-      assert.ok(metrics.sum('tidegate_worker_pipes_open') >= 200, 'the test does not reach the limit of pipes')
-      assert.ok(metrics.sum('tidegate_worker_spill_bytes') > 0, 'no stream has to do without a pipe')
+      await waitFor('the limit of pipes to be reached, and some streams to do without', async () => {
+        const metrics = await daemon.metrics()
+        return metrics.sum('tidegate_worker_pipes_open') >= 200 && metrics.sum('tidegate_worker_spill_bytes') > 0
+      })
       const grown = daemon.residentBytes() - before
       assert.ok(grown < 64 * MIB + RUNTIME_BYTES_MAX, `memory grew by ${grown} bytes`)
       for (const { client } of clients) client.resume()
@@ -220,6 +221,12 @@ forEachEngine((engine) => {
     return (await peer.report('ran')).ms
   }
 
+  /** After any pause the first rounds are up to 15 % slower, whoever else is connected: they do not count. */
+  async function runWarm(peer: LoadPeer, rounds: number): Promise<number> {
+    await run(peer, rounds)
+    return await run(peer, rounds)
+  }
+
   /** How many rounds take about so long; also warms everything up. */
   async function roundsForMs(peer: LoadPeer, ms: number): Promise<number> {
     let rounds = 50
@@ -230,9 +237,9 @@ forEachEngine((engine) => {
   async function measuredRatio(fast: LoadPeer, rounds: number): Promise<number> {
     const ratios: number[] = []
     for (let pair = 0; pair < 7; pair++) {
-      const alone = await run(fast, rounds)
+      const alone = await runWarm(fast, rounds)
       const slow = await stall(10)
-      const beside = await run(fast, rounds)
+      const beside = await runWarm(fast, rounds)
       for (const client of slow) client.reset()
       await daemon.waitForMetric('tidegate_connections_open', { service: 'push' }, 0)
       ratios.push(alone / beside)

@@ -95,7 +95,6 @@ function turn(loop: Loop, wakeFd: number, due: (connection: Connection) => void)
   const events = loop.epoll.wait(timeoutMs)
   loop.nowMs = monotonicMs()
   const hasOverslept = loop.nowMs - wantedMs > OVERSLEPT_MS
-  loop.counters.worker[WORKER.loopTurns] += 1
   // Taken before the events: what is left unfinished in this turn waits for the next one.
   const unfinished = loop.takeUnfinished()
   for (let i = 0; i < events; i++) dispatch(loop, loop.epoll.key(i), loop.epoll.events(i), wakeFd)
@@ -107,6 +106,15 @@ function turn(loop: Loop, wakeFd: number, due: (connection: Connection) => void)
   loop.pool.recycle()
   if (loop.draining) sayDrained(loop)
   if (loop.nowMs >= loop.housekeepingDueMs) keepHouse(loop)
+  countTurn(loop)
+}
+
+/** At the end of every turn: where all peers stall, the next one may be long in coming. */
+function countTurn(loop: Loop): void {
+  const { worker } = loop.counters
+  worker[WORKER.loopTurns] += 1
+  worker[WORKER.pipesOpen] = loop.pipes.open
+  worker[WORKER.spillBytes] = loop.spills.bytesReserved
 }
 
 function waitMs(loop: Loop): number {
@@ -179,8 +187,6 @@ function adopt(loop: Loop, tables: Tables): void {
 function keepHouse(loop: Loop): void {
   loop.housekeepingDueMs = loop.nowMs + HOUSEKEEPING_MS
   loop.pipes.trim(IDLE_PIPES_KEPT)
-  loop.counters.worker[WORKER.pipesOpen] = loop.pipes.open
-  loop.counters.worker[WORKER.spillBytes] = loop.spills.bytesReserved
 }
 
 function sayDrained(loop: Loop): void {
