@@ -81,6 +81,7 @@ export class RunningNode implements NodeView {
     const reportLog = new WorkerReportLog(log)
     this.#workers = new Workers({
       engine,
+      ioUring: config.traffic.ioUring === 'auto',
       tables,
       limits,
       bootId,

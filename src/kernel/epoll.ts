@@ -63,6 +63,12 @@ export class Epoll {
     return this.#events[i * EVENT_INTS + KEY_INT]
   }
 
+  /** Puts event `i` at an earlier place, over one that is done with. */
+  moveUp(i: number, to: number): void {
+    this.#events[to * EVENT_INTS] = this.#events[i * EVENT_INTS]
+    this.#events[to * EVENT_INTS + KEY_INT] = this.#events[i * EVENT_INTS + KEY_INT]
+  }
+
   close(): void {
     close(this.#fd)
   }

@@ -102,6 +102,26 @@ export const ioctl = native<(fd: Fd, request: number, value: Address) => number>
 ])
 export const getpid = native<() => number>('getpid', ['int'])
 
+/** glibc has no wrappers for io_uring. The numbers are the same on all architectures. */
+const SYSTEM_CALL = { ioUringSetup: 425, ioUringEnter: 426 } as const
+const ioUringSetupCall = native<(call: number, entries: number, params: Address) => Fd>('syscall', [
+  'long',
+  'long',
+  'uint',
+  'long',
+])
+const ioUringEnterCall = native<
+  (call: number, fd: Fd, submit: number, wait: number, flags: number, noSignals: 0, noBytes: 0) => number
+>('syscall', ['long', 'long', 'int', 'uint', 'uint', 'uint', 'long', 'long'])
+
+export function ioUringSetup(entries: number, params: Address): Fd {
+  return ioUringSetupCall(SYSTEM_CALL.ioUringSetup, entries, params)
+}
+/** Returns how many entries were taken, or -1. */
+export function ioUringEnter(fd: Fd, submit: number, wait: number, flags: number): number {
+  return ioUringEnterCall(SYSTEM_CALL.ioUringEnter, fd, submit, wait, flags, 0, 0)
+}
+
 /** The error of the call that has just returned -1. */
 export const errno: () => number = koffi.errno
 
@@ -110,10 +130,9 @@ export function addressOf(buffer: ArrayBufferView): Address {
   return Number(koffi.address(buffer))
 }
 
-const mmap = native<(hint: Address, bytes: number, protection: number, flags: number, fd: Fd, offset: 0) => Address>(
-  'mmap',
-  ['long', 'long', 'long', 'int', 'int', 'int', 'long'],
-)
+const mmap = native<
+  (hint: Address, bytes: number, protection: number, flags: number, fd: Fd, offset: number) => Address
+>('mmap', ['long', 'long', 'long', 'int', 'int', 'int', 'long'])
 const READ_WRITE = 0x3
 const PRIVATE_ANONYMOUS = 0x22
 /** Below 2 GiB; x64 only. Elsewhere a hint does the same where the place is free. */
@@ -128,7 +147,15 @@ export function mapMemory(bytes: number): Address | undefined {
   return anywhere === -1 ? undefined : anywhere
 }
 
-/** The memory at an address that `mapMemory` gave, as bytes. */
+const SHARED_POPULATE = 0x8001
+
+/** Memory shared with the kernel at `offset` of an io_uring's fd; undefined when it has none. Never unmapped. */
+export function mapRing(fd: Fd, bytes: number, offset: number): Address | undefined {
+  const at = mmap(0, bytes, READ_WRITE, SHARED_POPULATE, fd, offset)
+  return at === -1 ? undefined : at
+}
+
+/** The memory at an address that `mapMemory` or `mapRing` gave, as bytes. */
 export function viewMemory(at: Address, bytes: number): Uint8Array {
   return new Uint8Array(koffi.view(at, bytes))
 }

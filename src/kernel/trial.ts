@@ -3,6 +3,7 @@
  * take any of them away. Importing this loads native code; callers import it when they know that it can be.
  */
 import { Epoll } from './epoll.ts'
+import { IoRing } from './io-ring.ts'
 import * as libc from './libc.ts'
 import type { Fd } from './libc.ts'
 import { PipePool } from './pipe-pool.ts'
@@ -40,6 +41,30 @@ export function trySplice(): { readonly pipeBytes: number } {
     return { pipeBytes: libc.fcntl(pipe.writeFd, F_GETPIPE_SZ, 0) }
   } finally {
     for (const fd of open) libc.close(fd)
+  }
+}
+
+/** Sends and receives over loopback TCP through a ring, as kernel/io-ring.ts is used by the relay. */
+export function tryIoUring(): void {
+  const ring = IoRing.open()
+  if (!(ring instanceof IoRing)) throw new Error(ring)
+  const open: Fd[] = []
+  try {
+    const [client, server] = connectedPair(open)
+    const bytes = new Uint8Array(2 * TRIAL_BYTES).fill(0x54, 0, TRIAL_BYTES)
+    const at = libc.addressOf(bytes)
+    ring.putSend(client, at, TRIAL_BYTES)
+    ring.submit()
+    inFull('send by io_uring', (done) => (done === 0 ? ring.result(0) : 0))
+    inFull('recv by io_uring', (done) => {
+      ring.putRecv(server, at + TRIAL_BYTES + done, TRIAL_BYTES - done)
+      ring.submit()
+      return ring.result(0)
+    })
+    if (bytes.some((byte) => byte !== 0x54)) throw new Error('io_uring: other bytes came out than went in')
+  } finally {
+    for (const fd of open) libc.close(fd)
+    ring.close()
   }
 }
 

@@ -14,6 +14,8 @@ export interface WorkerStart {
   readonly workerIndex: number
   readonly workers: number
   readonly engine: EngineName
+  /** Whether the linux engine may use io_uring, where it can be had. */
+  readonly ioUring: boolean
   readonly tables: Tables
   readonly limits: WorkerLimits
   /** 12 hex digits that differ from start to start; the first half of every connection id. */

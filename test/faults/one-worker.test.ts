@@ -100,6 +100,7 @@ class RunningWorker {
       workerIndex: 0,
       workers: 1,
       engine: 'linux',
+      ioUring: true,
       tables: { version: 1, logConnections: 'all', services },
       limits: { connectionsMax: 2000, pipesMax: 64, spillBytesMax: 64 * MIB, ...limits },
       bootId: '0123456789ab',

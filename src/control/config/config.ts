@@ -16,6 +16,7 @@ export interface AdminConfig {
 export interface TrafficConfig {
   readonly workers: number | 'auto'
   readonly engine: 'auto' | 'linux' | 'node'
+  readonly ioUring: 'auto' | 'off'
   readonly maxConnections: number | 'auto'
   readonly drainTimeoutMs: number
 }

@@ -120,6 +120,10 @@ const traffic = z.strictObject({
     ['auto', 'linux', 'node'],
     'What moves the bytes. `auto` is `linux` where it can run, else `node`.',
   ).prefault('auto'),
+  ioUring: choice(
+    ['auto', 'off'],
+    'Whether the `linux` engine reads and sends for many connections in one system call. `auto`: where the kernel lets it.',
+  ).prefault('auto'),
   maxConnections: countOrAuto(
     1,
     CONNECTIONS_MAX,

@@ -21,6 +21,7 @@ const EXAMINATIONS: readonly Examination[] = [
   program.nativeCallsFinding,
   program.epollFinding,
   program.spliceFinding,
+  program.ioUringFinding,
   program.pipeSizeFinding,
   program.pipePagesFinding,
   program.engineFinding,

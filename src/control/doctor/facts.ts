@@ -40,6 +40,7 @@ export interface Trials {
   readonly nativeCalls: string | undefined
   readonly epoll: string | undefined
   readonly splice: string | undefined
+  readonly ioUring: string | undefined
   /** Of a pipe made as the linux engine makes them; 0 where there was none. */
   readonly pipeBytes: number
 }
@@ -126,13 +127,13 @@ async function runTrials(): Promise<Trials> {
     process.platform === 'linux' ? ffiProblem() : `the linux engine needs Linux, this is ${process.platform}`
   if (nativeCalls !== undefined) {
     const untried = 'could not be tried without native calls'
-    return { nativeCalls, epoll: untried, splice: untried, pipeBytes: 0 }
+    return { nativeCalls, epoll: untried, splice: untried, ioUring: untried, pipeBytes: 0 }
   }
-  const { tryEpoll, trySplice } = await import('../../kernel/trial.ts')
+  const { tryEpoll, tryIoUring, trySplice } = await import('../../kernel/trial.ts')
   let pipeBytes = 0
   const epoll = problemOf(tryEpoll)
   const splice = problemOf(() => ({ pipeBytes } = trySplice()))
-  return { nativeCalls, epoll, splice, pipeBytes }
+  return { nativeCalls, epoll, splice, ioUring: problemOf(tryIoUring), pipeBytes }
 }
 
 function problemOf(trial: () => unknown): string | undefined {

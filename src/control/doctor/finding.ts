@@ -20,6 +20,7 @@ export const FINDING_IDS = [
   'native-calls',
   'epoll',
   'splice',
+  'io-uring',
   'pipe-size',
   'pipe-pages',
   'engine',

@@ -9,6 +9,7 @@ import type { Facts } from './facts.ts'
 export interface Plan {
   readonly askedEngine: 'auto' | EngineName
   readonly engine: EngineName
+  readonly askedIoUring: 'auto' | 'off'
   readonly workers: number
   /** The soft limit on open files after start: `run` raises it to the hard one. */
   readonly filesMax: number
@@ -35,5 +36,5 @@ export function makePlan(facts: Facts, config: Config | undefined): Plan {
     memoryBytes: facts.memoryBytes,
     configuredMax: config?.traffic.maxConnections ?? 'auto',
   })
-  return { askedEngine, engine, workers, filesMax, limits, services }
+  return { askedEngine, engine, askedIoUring: config?.traffic.ioUring ?? 'auto', workers, filesMax, limits, services }
 }

@@ -74,6 +74,18 @@ export function spliceFinding({ trials }: Facts, plan: Plan): Finding | undefine
   return refusedCall('splice', trials.splice, plan)
 }
 
+/** Never a failure: without it the linux engine makes its calls one by one. */
+export function ioUringFinding({ trials }: Facts, plan: Plan): Finding | undefined {
+  if (trials.nativeCalls !== undefined || plan.engine !== 'linux') return undefined
+  if (plan.askedIoUring === 'off') return ok('io-uring', 'io_uring is not used: traffic.ioUring is off.')
+  if (trials.ioUring === undefined) return ok('io-uring', 'io_uring reads and sends for many connections in one call.')
+  return warn(
+    'io-uring',
+    `io_uring can't be used: ${trials.ioUring}. Each read and send is a call of its own, which costs more CPU.`,
+    'sysctl -w kernel.io_uring_disabled=0, and in a container a seccomp profile that allows io_uring_setup and io_uring_enter; or set traffic.ioUring to off if it is not wanted here.',
+  )
+}
+
 /** `engine: auto` looks only whether native calls work: without these two the linux engine would start and fail. */
 function refusedCall(id: 'epoll' | 'splice', problem: string, plan: Plan): Finding {
   const sentence = `${id} doesn't work: ${problem}.`

@@ -51,6 +51,7 @@ function makeWorkers(name: string, port = 8080, count = 2): { workers: Workers; 
   const lost: number[] = []
   const workers = new Workers({
     engine: 'node',
+    ioUring: false,
     tables: tablesFor(name, port),
     limits: { connectionsMax: 10, pipesMax: 0, spillBytesMax: 0 },
     bootId: '000000000000',

@@ -21,6 +21,7 @@ export type WorkerReport = Exclude<WorkerEvent, { readonly kind: 'listening' | '
 
 export interface WorkersOptions {
   readonly engine: EngineName
+  readonly ioUring: boolean
   readonly tables: Tables
   readonly limits: WorkerLimits
   readonly bootId: string
@@ -71,7 +72,7 @@ export class Workers {
   }
 
   async #startWorker(workerIndex: number): Promise<readonly ListeningAddress[]> {
-    const { engine, limits, bootId, memory } = this.#options
+    const { engine, ioUring, limits, bootId, memory } = this.#options
     const started = Promise.withResolvers<readonly ListeningAddress[]>()
     this.#starts.set(workerIndex, started)
     const { counterMemory, logRingMemory } = memory.workers[workerIndex]
@@ -81,6 +82,7 @@ export class Workers {
         workerIndex,
         workers: memory.workers.length,
         engine,
+        ioUring,
         tables: this.#tables,
         limits,
         bootId,

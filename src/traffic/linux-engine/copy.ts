@@ -65,7 +65,7 @@ export function noteRead(loop: Loop, from: Half, bytes: number): void {
   countBytes(loop, from, bytes)
 }
 
-function noteShortRead(from: Half): void {
+export function noteShortRead(from: Half): void {
   // At an urgent mark recv stops with bytes behind it; after an error there is the error still to be read.
   if (from.has(FLAG.urgent | FLAG.erred | FLAG.failed)) return
   from.flags &= ~FLAG.readable
@@ -98,14 +98,18 @@ export function sendOrSpill(loop: Loop, from: Half, offset: number, bytes: numbe
   const sent = sendTo(to, loop.bufferAt + offset, bytes, flags)
   if (sent === bytes) return
   if (to.has(FLAG.failed)) return uncountBytes(loop, from, bytes)
-  const left = bytes - sent
-  const spill = loop.spills.take(left)
+  keepRest(loop, from, loop.buffer.subarray(offset + sent, offset + bytes))
+}
+
+/** Keeps what the peer of `from` did not take, until it takes bytes again. */
+export function keepRest(loop: Loop, from: Half, rest: Uint8Array): void {
+  const spill = loop.spills.take(rest.length)
   // canHold was asked before the read, so this is a defect; the stream must not go on with a hole in it.
   if (spill === undefined) throw new Error('No spill chunk although one was promised')
-  spill.bytes.set(loop.buffer.subarray(offset + sent, offset + bytes))
-  spill.end = left
+  spill.bytes.set(rest)
+  spill.end = rest.length
   from.spill = spill
-  watch(loop, to)
+  watch(loop, from.peer)
 }
 
 /** Sends what waits in the spill; true when it is empty and given back. */
@@ -128,15 +132,14 @@ export function flushSpill(loop: Loop, from: Half): boolean {
 function sendTo(to: Half, at: number, bytes: number, flags: number): number {
   preferNoDelay(to)
   const sent = send(to.fd, at, bytes, flags)
-  if (sent === bytes) return sent
-  if (sent >= 0) {
-    to.flags &= ~FLAG.writable
-    return sent
-  }
-  const code = errno()
-  if (code === E.EAGAIN || code === E.EINTR) to.flags &= ~FLAG.writable
-  else failWriting(to, code)
-  return 0
+  return sent === bytes ? sent : noteSent(to, sent >= 0 ? sent : -errno())
+}
+
+/** What follows from a send that did not take all: `result` is the bytes it took, or minus the errno. Returns the bytes. */
+export function noteSent(to: Half, result: number): number {
+  if (result >= 0 || result === -E.EAGAIN || result === -E.EINTR) to.flags &= ~FLAG.writable
+  else failWriting(to, -result)
+  return Math.max(result, 0)
 }
 
 /**

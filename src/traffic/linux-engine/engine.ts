@@ -9,6 +9,7 @@ import { WORKER } from '../counters.ts'
 import type { WorkerCommand, WorkerStart } from '../events.ts'
 import type { Tables } from '../tables.ts'
 import { acceptBatch, acceptQueued, resumeAccepting } from './accept.ts'
+import type { Batch } from './batch.ts'
 import { FLAG, STAGE } from './connection.ts'
 import type { Connection, Half } from './connection.ts'
 import { onDeadline } from './deadlines.ts'
@@ -50,6 +51,7 @@ export function runLinuxEngine(start: WorkerStart): void {
   }
   closeListeners(loop)
   loop.pipes.trim(0)
+  loop.closeRing()
   loop.epoll.close()
   close(wakeFd)
   start.port.close()
@@ -97,7 +99,8 @@ function turn(loop: Loop, wakeFd: number, due: (connection: Connection) => void)
   const hasOverslept = loop.nowMs - wantedMs > OVERSLEPT_MS
   // Taken before the events: what is left unfinished in this turn waits for the next one.
   const unfinished = loop.takeUnfinished()
-  for (let i = 0; i < events; i++) dispatch(loop, loop.epoll.key(i), loop.epoll.events(i), wakeFd)
+  const others = loop.batch === undefined ? events : batchPlain(loop, loop.batch, events)
+  for (let i = 0; i < others; i++) dispatch(loop, loop.epoll.key(i), loop.epoll.events(i), wakeFd)
   if (unfinished.length > 0) resumeAll(loop, unfinished)
   // With events still untold, or a stop just behind us, a connection that has bytes waiting would look idle.
   loop.fullTurns = loop.epoll.isFull(events) || hasOverslept ? loop.fullTurns + 1 : 0
@@ -123,6 +126,18 @@ function waitMs(loop: Loop): number {
   if (loop.pausedUntilMs === 0) return untilNextMs
   const untilResumeMs = Math.max(1, Math.ceil(loop.pausedUntilMs - loop.nowMs))
   return untilNextMs === -1 ? untilResumeMs : Math.min(untilNextMs, untilResumeMs)
+}
+
+/** Moves the plain data of many connections at once; the events that are left move up, and their number is returned. */
+function batchPlain(loop: Loop, batch: Batch, events: number): number {
+  const { epoll } = loop
+  let others = 0
+  for (let i = 0; i < events; i++) {
+    const key = epoll.key(i)
+    if (key < 0 || !batch.take(loop, loop.pool.half(key), epoll.events(i))) epoll.moveUp(i, others++)
+  }
+  batch.run(loop)
+  return others
 }
 
 function dispatch(loop: Loop, key: number, events: number, wakeFd: number): void {

@@ -4,6 +4,7 @@ import { monotonicMs } from '../../lib/clock.ts'
 import { ProxyHeaderSource, WRITTEN_HEADER_BYTES_MAX } from '../../lib/proxy-protocol/encode.ts'
 import { TimingWheel } from '../../lib/timing-wheel.ts'
 import { Epoll } from '../../kernel/epoll.ts'
+import { IoRing } from '../../kernel/io-ring.ts'
 import { addressOf } from '../../kernel/libc.ts'
 import { lowBytes } from '../../kernel/low-memory.ts'
 import { PipePool } from '../../kernel/pipe-pool.ts'
@@ -14,6 +15,7 @@ import type { WorkerCommand, WorkerEvent, WorkerStart } from '../events.ts'
 import { LogRingWriter } from '../log-ring.ts'
 import { NodeWide } from '../node-wide.ts'
 import type { LogConnections } from '../tables.ts'
+import { Batch } from './batch.ts'
 import { ConnectionPool, FLAG } from './connection.ts'
 import type { Connection, Half } from './connection.ts'
 import type { OpenListener } from './open-listener.ts'
@@ -26,6 +28,9 @@ export class Loop {
   readonly start: WorkerStart
   readonly epoll = new Epoll()
   readonly pool: ConnectionPool
+  /** Undefined where the kernel gives no io_uring: every connection then makes its own calls. */
+  readonly batch: Batch | undefined
+  readonly #ring: IoRing | undefined
   readonly pipes: PipePool
   readonly spills: SpillPool
   readonly counters: Counters
@@ -61,6 +66,9 @@ export class Loop {
   constructor(start: WorkerStart) {
     this.start = start
     this.pool = new ConnectionPool(start.limits.connectionsMax + SLACK_SLOTS)
+    const ring = start.ioUring ? IoRing.open() : undefined
+    this.#ring = ring instanceof IoRing ? ring : undefined
+    this.batch = this.#ring === undefined ? undefined : new Batch(this.#ring)
     this.pipes = new PipePool(start.limits.pipesMax)
     this.spills = new SpillPool(start.limits.spillBytesMax)
     this.counters = new Counters(start.counterMemory, start.counterShape)
@@ -87,6 +95,10 @@ export class Loop {
     this.#unfinished = this.#unfinishedBefore
     this.#unfinishedBefore = taken
     return taken
+  }
+
+  closeRing(): void {
+    this.#ring?.close()
   }
 
   tell(event: WorkerEvent): void {

@@ -52,7 +52,7 @@ function hasPending(from: Half): boolean {
 }
 
 /** Passes ends and failures on, once everything before them is delivered. */
-function settle(loop: Loop, connection: Connection): void {
+export function settle(loop: Loop, connection: Connection): void {
   if (connection.stage !== STAGE.relay) return
   const { client, upstream } = connection
   if (client.has(FLAG.failed)) return passFailureOn(loop, client)

@@ -65,6 +65,11 @@ export class SpillPool {
     return this.#partlyFree[CHUNK_BYTES.length - 1].length > 0 || this.#blank.length > 0 || this.#mayGrow
   }
 
+  /** True when so many chunks can be had that a whole batch of reads (a slab's worth of 16 KiB) may have to wait, cut as they may be. */
+  canHoldMany(): boolean {
+    return this.#blank.length + Math.floor((this.#bytesMax - this.#bytesReserved) / SLAB_BYTES) >= CHUNK_BYTES.length
+  }
+
   get #mayGrow(): boolean {
     return this.#bytesReserved + SLAB_BYTES <= this.#bytesMax
   }

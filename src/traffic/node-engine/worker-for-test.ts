@@ -64,6 +64,7 @@ export class RunningWorker {
       workerIndex: 0,
       workers,
       engine: 'node',
+      ioUring: false,
       tables,
       limits: { connectionsMax: 1000, pipesMax: 0, spillBytesMax: 64 * MIB, ...limits },
       bootId: '0123456789ab',
