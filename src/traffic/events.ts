@@ -25,6 +25,7 @@ export interface WorkerStart {
   readonly counterShape: CounterShape
   readonly counterMemory: SharedArrayBuffer
   readonly nodeWideMemory: SharedArrayBuffer
+  readonly upstreamStatesMemory: SharedArrayBuffer
   readonly logRingMemory: SharedArrayBuffer
 }
 

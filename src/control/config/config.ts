@@ -1,6 +1,6 @@
 /** The configuration after reading: checked, complete with defaults, in plain numbers. `load.ts` makes it. */
 import type { Network, SocketAddress } from '../../lib/ip.ts'
-import type { LogConnections, Mode, SocketOptions } from '../../traffic/tables.ts'
+import type { BalanceMethodName, LogConnections, Mode, SocketOptions } from '../../traffic/tables.ts'
 
 export interface Config {
   readonly admin: AdminConfig
@@ -34,7 +34,10 @@ export interface ServiceConfig {
   readonly listen: readonly ListenConfig[]
   readonly mode: Mode
   readonly upstreams: readonly UpstreamConfig[]
-  readonly balance: 'ordered'
+  readonly balance: BalanceMethodName
+  /** 0 is no limit. */
+  readonly maxConnections: number
+  readonly whenAllDown: 'try-all' | 'refuse'
   readonly onFailure: 'reset' | 'close'
   readonly connectTimeoutMs: number
   /** 0 is off. */
@@ -71,6 +74,11 @@ export interface UpstreamConfig {
   readonly host: string
   readonly port: number
   readonly hostIsIp: boolean
+  /** 0 takes no new clients. */
+  readonly weight: number
+  readonly backup: boolean
+  /** 0 is no limit. */
+  readonly maxConnections: number
   readonly at: ConfigPlace
 }
 

@@ -89,6 +89,7 @@ export class Workers {
         counterShape: memory.counterShape,
         counterMemory,
         nodeWideMemory: memory.nodeWideMemory,
+        upstreamStatesMemory: memory.upstreamStatesMemory,
         logRingMemory,
       },
       onEvent: (event) => this.#takeEvent(event, workerIndex),
