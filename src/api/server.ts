@@ -6,6 +6,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import type { NodeView } from '../control/node-view.ts'
 import { listenError } from '../control/workers/start-error.ts'
+import { fdOf } from '../lib/server-fd.ts'
 import { socketAddress, type SocketAddress } from '../lib/ip.ts'
 import { makeMetricsPage, type MetricsPage } from '../metrics/metrics-page.ts'
 import { ADMIN_PATHS, type Problem } from './contract.ts'
@@ -55,17 +56,22 @@ export class AdminServer {
     this.address = address
   }
 
-  /** Throws StartError when the address can't be had. */
-  static async listen(address: SocketAddress, node: NodeView): Promise<AdminServer> {
+  /** Throws StartError when the address can't be had. `fd`: a socket that listens already, of the version before. */
+  static async listen(address: SocketAddress, node: NodeView, fd?: number): Promise<AdminServer> {
     const server = makeServer(node, makeMetricsPage(node))
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     server.once('error', (error: NodeJS.ErrnoException) => {
       reject(listenError(address, error.code ?? 'error', error.message, 'admin.listen'))
     })
-    server.listen({ host: address.address, port: address.port, ipv6Only: address.family === 6 }, resolve)
+    const { address: host, port: asked, family } = address
+    server.listen(fd === undefined ? { host, port: asked, ipv6Only: family === 6 } : { fd }, resolve)
     await promise
     const { port } = server.address() as AddressInfo
     return new AdminServer(server, socketAddress(address.address, port) ?? address)
+  }
+
+  get fd(): number {
+    return fdOf(this.#server)
   }
 
   /** Answers that are under way are cut off: whoever stops a node wants it to stop. */

@@ -79,6 +79,7 @@ class RunningWorker {
       engine: 'linux',
       ioUring: true,
       tables: { version: 1, logConnections: 'all', services },
+      inheritedFds: {},
       limits: { connectionsMax: 2000, pipesMax: 64, spillBytesMax: 64 * MIB, ...limits },
       bootId: '0123456789ab',
       port: port2,

@@ -19,6 +19,8 @@ export interface TrafficConfig {
   readonly ioUring: 'auto' | 'off'
   readonly maxConnections: number | 'auto'
   readonly drainTimeoutMs: number
+  /** 0 is off: as long as they last. */
+  readonly upgradeDrainTimeoutMs: number
 }
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'

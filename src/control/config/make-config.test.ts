@@ -14,7 +14,14 @@ test('a minimal file gets every default', () => {
   const text = `services:\n  - { name: web, mode: raw, listen: ['*:8443'], upstreams: ['192.0.2.10:443'] }\n`
   assert.deepEqual(parseConfig(text, 'tidegate.yaml', {}), {
     admin: { listen: { family: 4, address: '127.0.0.1', port: 9900 } },
-    traffic: { workers: 'auto', engine: 'auto', ioUring: 'auto', maxConnections: 'auto', drainTimeoutMs: 30_000 },
+    traffic: {
+      workers: 'auto',
+      engine: 'auto',
+      ioUring: 'auto',
+      maxConnections: 'auto',
+      drainTimeoutMs: 30_000,
+      upgradeDrainTimeoutMs: 0,
+    },
     log: { level: 'info', format: 'json', connections: 'all' },
     services: [
       {

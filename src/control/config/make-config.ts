@@ -6,10 +6,17 @@ import type { ParsedConfig, ParsedService } from './schema.ts'
 import type { SocketSide } from './socket-schema.ts'
 
 export function makeConfig(parsed: ParsedConfig, source: ConfigSource): Config {
-  const { workers, engine, ioUring, maxConnections, drainTimeout } = parsed.traffic
+  const { workers, engine, ioUring, maxConnections, drainTimeout, upgradeDrainTimeout } = parsed.traffic
   return {
     admin: parsed.admin,
-    traffic: { workers, engine, ioUring, maxConnections, drainTimeoutMs: drainTimeout },
+    traffic: {
+      workers,
+      engine,
+      ioUring,
+      maxConnections,
+      drainTimeoutMs: drainTimeout,
+      upgradeDrainTimeoutMs: upgradeDrainTimeout,
+    },
     log: parsed.log,
     services: parsed.services.map((service, i) => makeService(service, i, source)),
   }

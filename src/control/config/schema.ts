@@ -154,6 +154,10 @@ const traffic = z.strictObject({
     { zero: true },
     'How long connections may finish after SIGTERM before they are reset.',
   ).prefault('30s'),
+  upgradeDrainTimeout: duration(
+    { off: true },
+    'How long connections may finish in the old process after an upgrade before they are reset.',
+  ).prefault('off'),
 })
 
 const log = z.strictObject({

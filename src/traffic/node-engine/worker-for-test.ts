@@ -46,6 +46,7 @@ export class RunningWorker {
       engine: 'node',
       ioUring: false,
       tables,
+      inheritedFds: {},
       limits: { connectionsMax: 1000, pipesMax: 0, spillBytesMax: 64 * MIB, ...limits },
       bootId: '0123456789ab',
       port: port2,
