@@ -48,6 +48,7 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   const log = openLog({ ...config.log, stream: openStdout() })
   const upstreams = await UpstreamAddresses.resolve(config)
   const stop = new StopSignals((error) => sayUncaught(log, error))
+  const upgrades = new Upgrades(log, () => stop.request({ by: 'upgrade' }))
   const { inheritance } = options
   if (inheritance !== undefined) await keepFromChildren(inheritance)
   const node = new RunningNode({
@@ -65,22 +66,16 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
     (addresses) => node.useAddresses(addresses),
     (event) => sayHostnameEvent(log, event),
   )
+  upgrades.allow(node, admin?.listeningSocket())
   sayReady(log, node)
   inheritance?.closeUntaken()
   inheritance?.sayReady(options.version)
-  await sayToServiceManager(log, ['READY=1', `MAINPID=${process.pid}`])
-  const upgrades = new Upgrades({
-    log,
-    listeners: () => node.listeningSockets(),
-    adminFd: () => admin?.fd,
-    onHandedOver: () => stop.request({ by: 'upgrade' }),
-  })
-
+  void sayToServiceManager(log, ['READY=1', `MAINPID=${process.pid}`])
   let request = await stop.first
   upgrades.stop()
   upstreams.stop()
   if (request.by === 'upgrade') request = await linger(node, admin, config, log, stop)
-  else await sayToServiceManager(log, ['STOPPING=1'])
+  else void sayToServiceManager(log, ['STOPPING=1'])
   const timeoutMs = drainMs(request, config)
   sayDraining(log, request.by, node.memory.nodeWide.openConnections, timeoutMs)
   await drain(node, timeoutMs, stop.second)
@@ -132,7 +127,7 @@ async function startAdmin(
   inheritance: Inheritance | undefined,
 ): Promise<AdminServer | undefined> {
   if (config.admin.listen === 'off') return undefined
-  const admin = await AdminServer.listen(config.admin.listen, node, inheritance?.adminFd)
+  const admin = await AdminServer.listen(config.admin.listen, node, inheritance?.adminFd(config.admin.listen))
   sayAdminListening(log, formatSocketAddress(admin.address))
   return admin
 }

@@ -5,6 +5,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { NodeView } from '../control/node-view.ts'
+import { listenerKey, type ListeningSockets } from '../control/upgrade/handover.ts'
 import { listenError } from '../control/workers/start-error.ts'
 import { fdOf } from '../lib/server-fd.ts'
 import { socketAddress, type SocketAddress } from '../lib/ip.ts'
@@ -49,10 +50,12 @@ const ROUTES: Readonly<Record<string, Route>> = {
 
 export class AdminServer {
   readonly #server: Server
+  readonly #asked: SocketAddress
   readonly address: SocketAddress
 
-  private constructor(server: Server, address: SocketAddress) {
+  private constructor(server: Server, asked: SocketAddress, address: SocketAddress) {
     this.#server = server
+    this.#asked = asked
     this.address = address
   }
 
@@ -67,11 +70,13 @@ export class AdminServer {
     server.listen(fd === undefined ? { host, port: asked, ipv6Only: family === 6 } : { fd }, resolve)
     await promise
     const { port } = server.address() as AddressInfo
-    return new AdminServer(server, socketAddress(address.address, port) ?? address)
+    return new AdminServer(server, address, socketAddress(address.address, port) ?? address)
   }
 
-  get fd(): number {
-    return fdOf(this.#server)
+  /** For the version that follows. */
+  listeningSocket(): ListeningSockets {
+    const [asked, got] = [this.#asked, this.address].map((address) => listenerKey({ address, dualStack: false }))
+    return { asked, got, fds: [fdOf(this.#server)] }
   }
 
   /** Answers that are under way are cut off: whoever stops a node wants it to stop. */

@@ -68,7 +68,10 @@ forEachEngine((engine) => {
     }
     // Counts up in one loop only: each waits for its own echo.
     const connecting = connectAgainAndAgain()
+    const admin = daemon.adminAddress.text
     for (let i = 0; i < UPGRADES; i++) {
+      // More workers than sockets, then fewer.
+      daemon.editConfig((text) => text.replace(/"workers":\s*\d+/, `"workers": ${[3, 1, 2][i]}`))
       assert.equal((await upgrade()).event, 'upgraded')
       const servedBefore = served
       await waitFor('clients to be served by the next version', () => served > servedBefore + 20)
@@ -76,6 +79,8 @@ forEachEngine((engine) => {
     isOver = true
     await connecting
     assert.equal(pids.size, UPGRADES + 1)
+    assert.equal(JSON.parse((await daemon.get('/status.json')).body).workers.length, 2)
+    assert.equal(daemon.adminAddress.text, admin)
     await open.write(' and after')
     await open.receiveText('before and after')
     const first = daemon.pid
@@ -89,7 +94,7 @@ forEachEngine((engine) => {
     const upstream = await Upstream.listen()
     upstream.onConnection = echo
     await start(upstream)
-    daemon.rewriteConfig('services: []')
+    daemon.editConfig(() => 'services: []')
     const outcome = await upgrade()
     assert.equal(outcome.event, 'upgrade-failed')
     assert.match(String(outcome['why']), /services: is empty/)

@@ -165,8 +165,8 @@ export class Daemon {
   }
 
   /** What the next reading of the configuration finds. */
-  rewriteConfig(text: string): void {
-    writeFileSync(this.#configFile, text)
+  editConfig(edit: (text: string) => string): void {
+    writeFileSync(this.#configFile, edit(readFileSync(this.#configFile, 'utf8')))
   }
 
   get pid(): number {

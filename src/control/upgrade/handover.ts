@@ -5,24 +5,26 @@
  */
 import { closeSync, writeSync } from 'node:fs'
 import { z } from 'zod'
-import { formatSocketAddress } from '../../lib/ip.ts'
+import { formatSocketAddress, type SocketAddress } from '../../lib/ip.ts'
 import type { Listener } from '../../traffic/tables.ts'
 
 /** Where the new process finds it. */
 export const HANDOVER_VARIABLE = 'TIDEGATE_HANDOVER'
 
+const Sockets = z.object({
+  /** As the configuration asks for it, and with the port it got; they differ where port 0 was asked. */
+  asked: z.string(),
+  got: z.string(),
+  fds: z.array(z.int().nonnegative()),
+})
+/** The listening sockets of one address. */
+export type ListeningSockets = Readonly<z.infer<typeof Sockets>>
+
 const Handover = z.object({
   /** The pipe for the answer. */
   readyFd: z.int().nonnegative(),
-  adminFd: z.int().nonnegative().nullable(),
-  listeners: z.array(
-    z.object({
-      /** As the configuration asks for it, and with the port it got; they differ where port 0 was asked. */
-      asked: z.string(),
-      got: z.string(),
-      fds: z.array(z.int().nonnegative()),
-    }),
-  ),
+  admin: Sockets.nullable(),
+  listeners: z.array(Sockets),
 })
 export type Handover = z.infer<typeof Handover>
 
@@ -39,17 +41,16 @@ export function listenerKey({ address, dualStack }: Pick<Listener, 'address' | '
 }
 
 export class Inheritance {
-  readonly adminFd: number | undefined
   readonly #handover: Handover
   /** By key of what is asked now; filled as listeners are asked for. */
   readonly #taken = new Map<string, readonly number[]>()
-  readonly #untaken: Set<Handover['listeners'][number]>
+  readonly #untaken: Set<ListeningSockets>
   #hasAnswered = false
 
   private constructor(handover: Handover) {
     this.#handover = handover
-    this.adminFd = handover.adminFd ?? undefined
-    this.#untaken = new Set(handover.listeners)
+    const { admin, listeners } = handover
+    this.#untaken = new Set(admin === null ? listeners : [admin, ...listeners])
   }
 
   /** Undefined in a process that follows nobody. Takes it out of `env`: no child of ours may believe it. */
@@ -62,8 +63,17 @@ export class Inheritance {
 
   /** Every fd that came, for those who must not pass them on by accident. */
   get fds(): readonly number[] {
-    const { readyFd, adminFd, listeners } = this.#handover
-    return [readyFd, ...(adminFd === null ? [] : [adminFd]), ...listeners.flatMap(({ fds }) => fds)]
+    const { readyFd, admin, listeners } = this.#handover
+    return [readyFd, ...(admin?.fds ?? []), ...listeners.flatMap(({ fds }) => fds)]
+  }
+
+  /** The socket of the admin endpoint, where it stays at its address. */
+  adminFd(address: SocketAddress): number | undefined {
+    const { admin } = this.#handover
+    const key = listenerKey({ address, dualStack: false })
+    if (admin === null || (admin.got !== key && admin.asked !== key)) return undefined
+    this.#untaken.delete(admin)
+    return admin.fds[0]
   }
 
   /** The sockets of a listener, or none where the old version did not listen there. The same answer each time. */
@@ -71,7 +81,8 @@ export class Inheritance {
     const key = listenerKey(listener)
     const known = this.#taken.get(`${listener.index} ${key}`)
     if (known !== undefined) return known
-    for (const candidate of this.#untaken) {
+    for (const candidate of this.#handover.listeners) {
+      if (!this.#untaken.has(candidate)) continue
       if (candidate.got !== key && candidate.asked !== key) continue
       this.#untaken.delete(candidate)
       this.#taken.set(`${listener.index} ${key}`, candidate.fds)

@@ -3,24 +3,18 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { isAbsolute, join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import type { Readable } from 'node:stream'
-import { HANDOVER_VARIABLE, HandoverAnswer, type Handover } from './handover.ts'
+import { HANDOVER_VARIABLE, HandoverAnswer, type Handover, type ListeningSockets } from './handover.ts'
 
 /** A start takes a second, and resolving hostnames some more. */
 const START_TIMEOUT_MS = 60_000
 /** stdin, stdout, stderr come before what is handed over. */
 const FIRST_FD = 3
 
-export interface ListeningSockets {
-  readonly asked: string
-  readonly got: string
-  readonly fds: readonly number[]
-}
-
 export interface SuccessorOptions {
   /** Program and arguments; see `ownCommand`. */
   readonly command: readonly string[]
   readonly listeners: readonly ListeningSockets[]
-  readonly adminFd: number | undefined
+  readonly admin: ListeningSockets | undefined
 }
 
 export type SuccessorOutcome =
@@ -36,13 +30,15 @@ export function ownCommand(argv: readonly string[] = process.argv, env = process
   return [isAbsolute(command) ? command : join(process.cwd(), command), ...argv.slice(2)]
 }
 
-export async function startSuccessor({ command, listeners, adminFd }: SuccessorOptions): Promise<SuccessorOutcome> {
+export async function startSuccessor({ command, listeners, admin }: SuccessorOptions): Promise<SuccessorOutcome> {
   const fds: number[] = []
-  const place = (fd: number): number => FIRST_FD + 1 + fds.push(fd) - 1
+  const placed = (sockets: ListeningSockets): ListeningSockets => {
+    return { ...sockets, fds: sockets.fds.map((fd) => FIRST_FD + fds.push(fd)) }
+  }
   const handover: Handover = {
     readyFd: FIRST_FD,
-    adminFd: adminFd === undefined ? null : place(adminFd),
-    listeners: listeners.map(({ asked, got, fds: own }) => ({ asked, got, fds: own.map(place) })),
+    admin: admin === undefined ? null : placed(admin),
+    listeners: listeners.map(placed),
   }
   const [program, ...args] = command
   const child = spawn(program, args, {
@@ -76,7 +72,16 @@ async function outcomeOf(child: ChildProcess, program: string): Promise<Successo
 /** The pipe closes with the answer, or with the process that died without one. */
 async function readAnswer(line: string, exited: Promise<string>): Promise<SuccessorOutcome> {
   if (line === '') return { kind: 'failed', why: `It ended with ${await exited} before it was ready.` }
-  const answer = HandoverAnswer.parse(JSON.parse(line))
+  const answer = parseAnswer(line)
+  if (answer === undefined) return { kind: 'failed', why: `What it said is no answer: ${line.slice(0, 200).trimEnd()}` }
   if (!answer.ready) return { kind: 'failed', why: answer.why }
   return { kind: 'ready', pid: answer.pid, version: answer.version }
+}
+
+function parseAnswer(line: string): HandoverAnswer | undefined {
+  try {
+    return HandoverAnswer.parse(JSON.parse(line))
+  } catch {
+    return undefined
+  }
 }

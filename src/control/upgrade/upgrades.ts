@@ -1,23 +1,30 @@
 /** SIGUSR2 and `tidegate upgrade`: one attempt at a time; the one that succeeds is the last of this process. */
 import type { Log } from '../log/log.ts'
-import { ownCommand, startSuccessor, type ListeningSockets, type SuccessorOutcome } from './successor.ts'
+import type { ListeningSockets } from './handover.ts'
+import { ownCommand, startSuccessor, type SuccessorOutcome } from './successor.ts'
 
-export interface UpgradesOptions {
-  readonly log: Log
-  readonly listeners: () => readonly ListeningSockets[]
-  readonly adminFd: () => number | undefined
-  /** The next version serves; this one takes no new clients from now on. */
-  readonly onHandedOver: () => void
+/** Whoever knows the listening sockets of the workers. */
+export interface SocketSource {
+  readonly listeningSockets: () => readonly ListeningSockets[]
 }
 
 export class Upgrades {
-  readonly #options: UpgradesOptions
+  readonly #log: Log
+  readonly #onHandedOver: () => void
+  #sources: { readonly workers: SocketSource; readonly admin: ListeningSockets | undefined } | undefined
   #running: Promise<SuccessorOutcome> | undefined
   readonly #onSignal = (): void => void this.upgrade()
 
-  constructor(options: UpgradesOptions) {
-    this.#options = options
+  /** From now on the signal does not end the process. `onHandedOver`: the next version serves, this one takes no new clients. */
+  constructor(log: Log, onHandedOver: () => void) {
+    this.#log = log
+    this.#onHandedOver = onHandedOver
     process.on('SIGUSR2', this.#onSignal)
+  }
+
+  /** All listeners are open. */
+  allow(workers: SocketSource, admin: ListeningSockets | undefined): void {
+    this.#sources = { workers, admin }
   }
 
   stop(): void {
@@ -35,21 +42,26 @@ export class Upgrades {
   }
 
   async #attempt(): Promise<SuccessorOutcome> {
-    const { log, listeners, adminFd, onHandedOver } = this.#options
-    const [program, ...args] = ownCommand()
-    log.say('upgrade-started', { command: [program, ...args] }, `Starting the next version: ${program}.`)
-    const outcome = await startSuccessor({
-      command: [program, ...args],
-      listeners: listeners(),
-      adminFd: adminFd(),
-    }).catch((error: unknown): SuccessorOutcome => ({ kind: 'failed', why: (error as Error).message }))
+    const outcome = await this.#start().catch((error: unknown) => failed((error as Error).message))
     if (outcome.kind === 'failed') {
-      log.say('upgrade-failed', { why: outcome.why }, 'The next version did not start; this one goes on.')
-    } else {
-      const { pid, version } = outcome
-      log.say('upgraded', { pid, version }, `Version ${version} serves now (pid ${pid}); this process drains.`)
-      onHandedOver()
+      this.#log.say('upgrade-failed', { why: outcome.why }, 'The next version did not start; this one goes on.')
+      return outcome
     }
+    const { pid, version } = outcome
+    this.#log.say('upgraded', { pid, version }, `Version ${version} serves now (pid ${pid}); this process drains.`)
+    this.#onHandedOver()
     return outcome
   }
+
+  async #start(): Promise<SuccessorOutcome> {
+    if (this.#sources === undefined) return failed('This version is not ready itself.')
+    const { workers, admin } = this.#sources
+    const command = ownCommand()
+    this.#log.say('upgrade-started', { command }, `Starting the next version: ${command[0]}.`)
+    return await startSuccessor({ command, listeners: workers.listeningSockets(), admin })
+  }
+}
+
+function failed(why: string): SuccessorOutcome {
+  return { kind: 'failed', why }
 }
