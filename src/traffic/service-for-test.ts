@@ -38,7 +38,7 @@ export function serviceForTest(
     maxLifetimeMs: 0,
     retryFailedAfterMs: 0,
     sourceAddresses: [],
-    proxyHeader: { crc32c: true, uniqueId: true },
+    proxyHeader: { crc32c: true, uniqueId: true, tlsHello: true },
     acceptProxyFrom: [],
     acceptProxyTimeoutMs: 5000,
     clientSocket: {},

@@ -40,12 +40,20 @@ export interface Service {
   readonly retryFailedAfterMs: number
   /** Local addresses to connect from, used in turn; empty leaves the choice to the kernel. */
   readonly sourceAddresses: readonly SocketAddress[]
-  readonly proxyHeader: { readonly crc32c: boolean; readonly uniqueId: boolean }
+  readonly proxyHeader: ProxyHeaderOptions
   /** A PROXY header is required from these networks and never looked for from others. */
   readonly acceptProxyFrom: readonly Network[]
   readonly acceptProxyTimeoutMs: number
   readonly clientSocket: SocketOptions
   readonly upstreamSocket: SocketOptions
+}
+
+/** What a version 2 header carries besides the addresses. */
+export interface ProxyHeaderOptions {
+  readonly crc32c: boolean
+  readonly uniqueId: boolean
+  /** Server name and ALPN of a ClientHello that has come before the header goes out. */
+  readonly tlsHello: boolean
 }
 
 export interface Listener {

@@ -1,6 +1,12 @@
 /** The configuration after reading: checked, complete with defaults, in plain numbers. `load.ts` makes it. */
 import type { Network, SocketAddress } from '../../lib/ip.ts'
-import type { BalanceMethodName, LogConnections, Mode, SocketOptions } from '../../traffic/tables.ts'
+import type {
+  BalanceMethodName,
+  LogConnections,
+  Mode,
+  ProxyHeaderOptions,
+  SocketOptions,
+} from '../../traffic/tables.ts'
 
 export interface Config {
   readonly admin: AdminConfig
@@ -51,7 +57,7 @@ export interface ServiceConfig {
   readonly retryFailedAfterMs: number
   /** Ports are 0: the kernel picks them. */
   readonly sourceAddresses: readonly SocketAddress[]
-  readonly proxyHeader: { readonly crc32c: boolean; readonly uniqueId: boolean }
+  readonly proxyHeader: ProxyHeaderOptions
   readonly acceptProxyFrom: readonly Network[]
   readonly clientSocket: SocketOptions
   readonly upstreamSocket: SocketOptions

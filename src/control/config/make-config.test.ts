@@ -58,7 +58,7 @@ test('a minimal file gets every default', () => {
         maxLifetimeMs: 0,
         retryFailedAfterMs: 10_000,
         sourceAddresses: [],
-        proxyHeader: { crc32c: true, uniqueId: true },
+        proxyHeader: { crc32c: true, uniqueId: true, tlsHello: true },
         acceptProxyFrom: [],
         clientSocket: sides,
         upstreamSocket: sides,

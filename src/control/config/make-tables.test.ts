@@ -75,7 +75,7 @@ test('a service comes out whole, and survives structured clone', () => {
     maxLifetimeMs: 0,
     retryFailedAfterMs: 10_000,
     sourceAddresses: [],
-    proxyHeader: { crc32c: true, uniqueId: true },
+    proxyHeader: { crc32c: true, uniqueId: true, tlsHello: true },
     acceptProxyTimeoutMs: 5_000,
   })
   assert.deepEqual(

@@ -110,6 +110,9 @@ const service = z.strictObject({
     .strictObject({
       crc32c: boolean('Add a checksum over the header (PP2_TYPE_CRC32C).').prefault(true),
       uniqueId: boolean("Add the connection's id in our log (PP2_TYPE_UNIQUE_ID).").prefault(true),
+      tlsHello: boolean(
+        'Add server name and ALPN (PP2_TYPE_AUTHORITY, PP2_TYPE_ALPN) of a TLS client that has spoken already.',
+      ).prefault(true),
     })
     .prefault({})
     .meta({ description: 'What a version 2 header carries besides the addresses; mode `proxy-v2` only.' }),
