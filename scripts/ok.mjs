@@ -8,6 +8,8 @@ import { closingLines } from './closing-lines.mjs'
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 
 /** Some unit tests wait for processes and timers; meanwhile others can run. */
+/** The longest test file takes some 10 s; one that waits for ever is a failure and says so. */
+const HANGS_FAIL = '--test-timeout=120000'
 const TWICE_THE_CORES = `--test-concurrency=${2 * availableParallelism()}`
 
 // Colours in captured text would hide the lines that are looked for in it; CI makes some tools add them unasked.
@@ -16,7 +18,7 @@ const ENVIRONMENT = { ...inherited, NO_COLOR: '1' }
 
 /** The long ones first: they share the cores with the rest. */
 const STEPS = [
-  { name: 'unit tests', args: ['--test', TWICE_THE_CORES, 'src/**/*.test.ts'], closing: true },
+  { name: 'unit tests', args: ['--test', HANGS_FAIL, TWICE_THE_CORES, 'src/**/*.test.ts'], closing: true },
   { name: 'docs and walls', args: ['--test', 'scripts/**/*.test.ts'], closing: true },
   { name: 'types', args: ['node_modules/typescript/bin/tsc', '--project', 'tsconfig.json'] },
   { name: 'lint', args: ['node_modules/oxlint/bin/oxlint', '--type-aware', '--deny-warnings'] },

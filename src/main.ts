@@ -18,10 +18,14 @@ import { openStdout } from './control/log/stdout-stream.ts'
 import { UpstreamAddresses } from './control/resolve/upstream-addresses.ts'
 import { RunningNode } from './control/running-node.ts'
 import { type StopRequest, StopSignals } from './control/stop-signals.ts'
+import type { Inheritance } from './control/upgrade/handover.ts'
+import { tellServiceManager } from './control/upgrade/service-manager.ts'
+import { Upgrades } from './control/upgrade/upgrades.ts'
 import { formatSocketAddress } from './lib/ip.ts'
 
 export { checkConfigFile } from './control/config-summary.ts'
 export { ConfigError, loadConfig } from './control/config/load.ts'
+export { Inheritance } from './control/upgrade/handover.ts'
 export { StartError } from './control/workers/start-error.ts'
 
 /** The dead worker's sockets stay open in the kernel and take clients that nobody serves: short exchanges may finish, no more. */
@@ -32,6 +36,8 @@ const LOG_FLUSH_TIMEOUT_MS = 1_000
 export interface DaemonOptions {
   readonly config: Config
   readonly version: string
+  /** What the version before has given us; `Inheritance.take`. */
+  readonly inheritance?: Inheritance | undefined
   /** Another worker than our own, for tests. */
   readonly workerEntry?: URL
 }
@@ -42,13 +48,16 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   const log = openLog({ ...config.log, stream: openStdout() })
   const upstreams = await UpstreamAddresses.resolve(config)
   const stop = new StopSignals((error) => sayUncaught(log, error))
+  const upgrades = new Upgrades(log, () => stop.request({ by: 'upgrade' }))
+  const { inheritance } = options
+  if (inheritance !== undefined) await keepFromChildren(inheritance)
   const node = new RunningNode({
     ...options,
     addresses: upstreams.current,
     log,
     onLostWorker: () => stop.request({ by: 'lost-worker' }),
   })
-  const admin = await startAdmin(config, node, log)
+  const admin = await startAdmin(config, node, log, inheritance)
   await node.start().catch(async (error: unknown) => {
     await admin?.close()
     throw error
@@ -57,10 +66,16 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
     (addresses) => node.useAddresses(addresses),
     (event) => sayHostnameEvent(log, event),
   )
+  upgrades.allow(node, admin?.listeningSocket())
   sayReady(log, node)
-
-  const request = await stop.first
+  inheritance?.closeUntaken()
+  inheritance?.sayReady(options.version)
+  void sayToServiceManager(log, ['READY=1', `MAINPID=${process.pid}`])
+  let request = await stop.first
+  upgrades.stop()
   upstreams.stop()
+  if (request.by === 'upgrade') request = await linger(node, admin, config, log, stop)
+  else void sayToServiceManager(log, ['STOPPING=1'])
   const timeoutMs = drainMs(request, config)
   sayDraining(log, request.by, node.memory.nodeWide.openConnections, timeoutMs)
   await drain(node, timeoutMs, stop.second)
@@ -74,16 +89,52 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   return exitCode
 }
 
-async function startAdmin(config: Config, node: RunningNode, log: Log): Promise<AdminServer | undefined> {
+/** The next version serves. This one takes no new clients and stays for those it has: until they end, or it is told to stop. */
+async function linger(
+  node: RunningNode,
+  admin: AdminServer | undefined,
+  config: Config,
+  log: Log,
+  stop: StopSignals,
+): Promise<StopRequest> {
+  stop.startOver()
+  await admin?.close()
+  const { upgradeDrainTimeoutMs } = config.traffic
+  sayDraining(log, 'upgrade', node.memory.nodeWide.openConnections, upgradeDrainTimeoutMs)
+  const asked = stop.first
+  const isAsked = asked.then(() => {})
+  await (upgradeDrainTimeoutMs === 0
+    ? Promise.race([node.drain(), isAsked])
+    : drain(node, upgradeDrainTimeoutMs, isAsked))
+  return await Promise.race([asked, Promise.resolve<StopRequest>({ by: 'upgrade' })])
+}
+
+/** Before any worker starts: a child of ours that inherits a listening socket would hold clients that nobody serves. */
+async function keepFromChildren(inheritance: Inheritance): Promise<void> {
+  const { closeOnExec } = await import('./kernel/close-on-exec.ts')
+  closeOnExec(inheritance.fds)
+}
+
+async function sayToServiceManager(log: Log, assignments: readonly string[]): Promise<void> {
+  const problem = await tellServiceManager(assignments)
+  if (problem !== undefined) log.say('service-manager', { problem }, 'The service manager could not be told.')
+}
+
+async function startAdmin(
+  config: Config,
+  node: RunningNode,
+  log: Log,
+  inheritance: Inheritance | undefined,
+): Promise<AdminServer | undefined> {
   if (config.admin.listen === 'off') return undefined
-  const admin = await AdminServer.listen(config.admin.listen, node)
+  const admin = await AdminServer.listen(config.admin.listen, node, inheritance?.adminFd(config.admin.listen))
   sayAdminListening(log, formatSocketAddress(admin.address))
   return admin
 }
 
 function drainMs({ by }: StopRequest, config: Config): number {
   const { drainTimeoutMs } = config.traffic
-  if (by === 'uncaught-exception') return 0
+  if (by === 'uncaught-exception' || by === 'upgrade') return 0
   return by === 'lost-worker' ? Math.min(LOST_WORKER_DRAIN_MS, drainTimeoutMs) : drainTimeoutMs
 }
 

@@ -5,7 +5,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { NodeView } from '../control/node-view.ts'
+import { listenerKey, type ListeningSockets } from '../control/upgrade/handover.ts'
 import { listenError } from '../control/workers/start-error.ts'
+import { fdOf } from '../lib/server-fd.ts'
 import { socketAddress, type SocketAddress } from '../lib/ip.ts'
 import { makeMetricsPage, type MetricsPage } from '../metrics/metrics-page.ts'
 import { ADMIN_PATHS, type Problem } from './contract.ts'
@@ -48,24 +50,33 @@ const ROUTES: Readonly<Record<string, Route>> = {
 
 export class AdminServer {
   readonly #server: Server
+  readonly #asked: SocketAddress
   readonly address: SocketAddress
 
-  private constructor(server: Server, address: SocketAddress) {
+  private constructor(server: Server, asked: SocketAddress, address: SocketAddress) {
     this.#server = server
+    this.#asked = asked
     this.address = address
   }
 
-  /** Throws StartError when the address can't be had. */
-  static async listen(address: SocketAddress, node: NodeView): Promise<AdminServer> {
+  /** Throws StartError when the address can't be had. `fd`: a socket that listens already, of the version before. */
+  static async listen(address: SocketAddress, node: NodeView, fd?: number): Promise<AdminServer> {
     const server = makeServer(node, makeMetricsPage(node))
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     server.once('error', (error: NodeJS.ErrnoException) => {
       reject(listenError(address, error.code ?? 'error', error.message, 'admin.listen'))
     })
-    server.listen({ host: address.address, port: address.port, ipv6Only: address.family === 6 }, resolve)
+    const { address: host, port: asked, family } = address
+    server.listen(fd === undefined ? { host, port: asked, ipv6Only: family === 6 } : { fd }, resolve)
     await promise
     const { port } = server.address() as AddressInfo
-    return new AdminServer(server, socketAddress(address.address, port) ?? address)
+    return new AdminServer(server, address, socketAddress(address.address, port) ?? address)
+  }
+
+  /** For the version that follows. */
+  listeningSocket(): ListeningSockets {
+    const [asked, got] = [this.#asked, this.address].map((address) => listenerKey({ address, dualStack: false }))
+    return { asked, got, fds: [fdOf(this.#server)] }
   }
 
   /** Answers that are under way are cut off: whoever stops a node wants it to stop. */

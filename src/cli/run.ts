@@ -22,11 +22,13 @@ export function addRunCommand(program: Command): void {
 }
 
 async function run(configPath: string): Promise<void> {
-  const { ConfigError, loadConfig, runDaemon, StartError } = await import('../main.ts')
+  const { ConfigError, Inheritance, loadConfig, runDaemon, StartError } = await import('../main.ts')
+  const inheritance = Inheritance.take(process.env)
   try {
     const config = await loadConfig(configPath, process.env)
-    process.exitCode = await runDaemon({ config, version: packageVersion() })
+    process.exitCode = await runDaemon({ config, version: packageVersion(), inheritance })
   } catch (error) {
+    inheritance?.sayFailed(error instanceof ConfigError ? error.format() : (error as Error).message)
     if (error instanceof ConfigError) throw new CommandError(error.format(), EXIT_CODES.usage)
     if (error instanceof StartError) throw new CommandError(error.message, EXIT_CODES.failed)
     throw error

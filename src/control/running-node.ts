@@ -19,6 +19,7 @@ import { KnownNames } from './log/known-names.ts'
 import type { Log } from './log/log.ts'
 import type { RefusedCount } from './log/refused-sums.ts'
 import { type CountByReason, type NodeState, type NodeView, refusedByReason } from './node-view.ts'
+import type { Inheritance, ListeningSockets } from './upgrade/handover.ts'
 import { BusyRatios } from './workers/busy-ratios.ts'
 import { chooseEngine, chooseWorkerCount } from './workers/choose-engine.ts'
 import { checkPortsAreFree } from './workers/free-ports.ts'
@@ -37,6 +38,8 @@ export interface RunningNodeOptions {
   readonly addresses: ResolvedAddresses
   readonly log: Log
   readonly version: string
+  /** What the version before has given us. */
+  readonly inheritance?: Inheritance | undefined
   /** Another worker than our own, for tests. */
   readonly workerEntry?: URL
   readonly onLostWorker: (error: Error | undefined) => void
@@ -61,6 +64,7 @@ export class RunningNode implements NodeView {
   readonly #names = new KnownNames()
   readonly #workers: Workers
   readonly #connectionLog: ConnectionLog
+  readonly #inheritance: Inheritance | undefined
   #state: NodeState = 'starting'
 
   /** Throws StartError where this machine can't run what is asked for. */
@@ -68,6 +72,7 @@ export class RunningNode implements NodeView {
     const { config, log } = options
     this.version = options.version
     this.#config = config
+    this.#inheritance = options.inheritance
     this.#log = log
     this.#slots = new StableSlots(addressCapacityFor(config))
     const tables = this.#makeTables(options.addresses, 1)
@@ -86,6 +91,7 @@ export class RunningNode implements NodeView {
       limits,
       bootId,
       memory: this.memory,
+      ...(options.inheritance === undefined ? {} : { inheritance: options.inheritance }),
       ...(options.workerEntry === undefined ? {} : { entry: options.workerEntry }),
       onReport: (report, workerIndex) => reportLog.write(report, workerIndex),
       onLost: (workerIndex, error) => {
@@ -158,7 +164,7 @@ export class RunningNode implements NodeView {
 
   /** Opens all listeners; throws StartError with everything closed again. */
   async start(): Promise<void> {
-    await checkPortsAreFree(this.tables())
+    await checkPortsAreFree(this.tables(), this.#inheritance)
     await this.#workers.start()
     this.#names.learn(this.tables())
     this.#state = 'ready'
@@ -172,6 +178,10 @@ export class RunningNode implements NodeView {
     this.#workers.swapTables(this.#makeTables(addresses, this.tables().version + 1))
     // Once more, with the ports that listeners got.
     this.#names.learn(this.tables())
+  }
+
+  listeningSockets(): ListeningSockets[] {
+    return this.#workers.listeningSockets()
   }
 
   /** Stops listening; resolves when the last connection is gone. */

@@ -1,13 +1,13 @@
 /** What makes the daemon stop: a signal, a second one for those in a hurry, or an error that nobody caught. */
 export interface StopRequest {
-  readonly by: 'SIGTERM' | 'SIGINT' | 'lost-worker' | 'uncaught-exception'
+  readonly by: 'SIGTERM' | 'SIGINT' | 'upgrade' | 'lost-worker' | 'uncaught-exception'
 }
 
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const
 
 export class StopSignals {
-  readonly #first = Promise.withResolvers<StopRequest>()
-  readonly #second = Promise.withResolvers<void>()
+  #first = Promise.withResolvers<StopRequest>()
+  #second = Promise.withResolvers<void>()
   readonly #sayUncaught: (error: Error) => void
   #isStopping = false
   #hasFailed = false
@@ -39,6 +39,13 @@ export class StopSignals {
   /** True when something broke, then or later: the exit code is 1. */
   get hasFailed(): boolean {
     return this.#hasFailed
+  }
+
+  /** After a hand-over the process lingers for its last clients, and may be asked to stop like any other. */
+  startOver(): void {
+    this.#isStopping = false
+    this.#first = Promise.withResolvers<StopRequest>()
+    this.#second = Promise.withResolvers<void>()
   }
 
   request(request: StopRequest): void {

@@ -10,6 +10,7 @@ export const CLOSE_REASONS = {
     'The upstream stopped answering: keepalive or userTimeout ran out, or the network says it is unreachable.',
   'client-left': 'The client left before an upstream was connected.',
   'upstream-unreachable': 'No upstream accepted the connection; the attempts and their errors are in the log line.',
+  'upstreams-full': 'Every upstream that could be used had its maxConnections.',
   'no-source-port': 'No local port was free to connect to an upstream; see `tidegate doctor` and sourceAddresses.',
   'proxy-header-invalid': 'A PROXY header was required and what came is not a valid one.',
   'proxy-header-timeout': 'A PROXY header was required and was not complete in time.',
@@ -17,6 +18,8 @@ export const CLOSE_REASONS = {
   'half-closed-timeout': 'One side had finished, and no byte moved the other way for halfClosedTimeout.',
   lifetime: 'The connection was open for maxLifetime.',
   'refused-ceiling': 'maxConnections was reached; the client was refused before anything was allocated.',
+  'refused-service-ceiling':
+    "The service's maxConnections was reached; the client was refused before anything was allocated.",
   'out-of-memory': 'The kernel or the buffer pool had no memory for the connection.',
   drained: 'Tidegate stopped, and the connection was still open after drainTimeout.',
   'internal-error': 'Tidegate met a state it does not expect; the error is in the log. Please report it.',

@@ -17,6 +17,8 @@ export interface WorkerStart {
   /** Whether the linux engine may use io_uring, where it can be had. */
   readonly ioUring: boolean
   readonly tables: Tables
+  /** Listening sockets that came from the version before, by `Listener.index`; those that are not here are opened. */
+  readonly inheritedFds: Readonly<Record<number, readonly number[]>>
   readonly limits: WorkerLimits
   /** 12 hex digits that differ from start to start; the first half of every connection id. */
   readonly bootId: string
@@ -25,6 +27,7 @@ export interface WorkerStart {
   readonly counterShape: CounterShape
   readonly counterMemory: SharedArrayBuffer
   readonly nodeWideMemory: SharedArrayBuffer
+  readonly upstreamStatesMemory: SharedArrayBuffer
   readonly logRingMemory: SharedArrayBuffer
 }
 
@@ -58,6 +61,8 @@ export type WorkerEvent =
 /** The address a listener got; it differs from the asked one where port 0 was asked. */
 export interface ListeningAddress {
   readonly listenerIndex: number
+  /** Open in the whole process as long as the worker listens. */
+  readonly fd: number
   readonly address: SocketAddress
 }
 

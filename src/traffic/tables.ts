@@ -5,6 +5,7 @@
 import type { Network, SocketAddress } from '../lib/ip.ts'
 
 export type Mode = 'raw' | 'proxy-v1' | 'proxy-v2'
+export type BalanceMethodName = 'ordered'
 export type LogConnections = 'all' | 'refused' | 'none'
 
 export interface Tables {
@@ -23,7 +24,11 @@ export interface Service {
   readonly upstreams: readonly Upstream[]
   /** Every address that may be dialled, upstream by upstream in configured order; at most CANDIDATES_MAX, no address twice. */
   readonly candidates: readonly Candidate[]
-  readonly balance: 'ordered'
+  readonly balance: BalanceMethodName
+  /** Open and waiting connections over all workers; 0 is no limit but the node's. */
+  readonly maxConnections: number
+  /** What happens when checks and failures leave no upstream: try those that are down, or refuse. */
+  readonly whenAllDown: 'try-all' | 'refuse'
   readonly onFailure: 'reset' | 'close'
   readonly connectTimeoutMs: number
   /** 0 is off. */
@@ -35,12 +40,20 @@ export interface Service {
   readonly retryFailedAfterMs: number
   /** Local addresses to connect from, used in turn; empty leaves the choice to the kernel. */
   readonly sourceAddresses: readonly SocketAddress[]
-  readonly proxyHeader: { readonly crc32c: boolean; readonly uniqueId: boolean }
+  readonly proxyHeader: ProxyHeaderOptions
   /** A PROXY header is required from these networks and never looked for from others. */
   readonly acceptProxyFrom: readonly Network[]
   readonly acceptProxyTimeoutMs: number
   readonly clientSocket: SocketOptions
   readonly upstreamSocket: SocketOptions
+}
+
+/** What a version 2 header carries besides the addresses. */
+export interface ProxyHeaderOptions {
+  readonly crc32c: boolean
+  readonly uniqueId: boolean
+  /** Server name and ALPN of a ClientHello that has come before the header goes out. */
+  readonly tlsHello: boolean
 }
 
 export interface Listener {
@@ -56,18 +69,31 @@ export interface Upstream {
   readonly index: number
   /** Configured name, or the configured address text. */
   readonly name: string
+  readonly share: UpstreamShare
+}
+
+/** How much of a service an upstream may get. */
+export interface UpstreamShare {
+  /** Its part beside the others' weights; 0 takes no new clients. */
+  readonly weight: number
+  /** Used only while no primary can be. */
+  readonly backup: boolean
+  /** Over all workers, those being connected included; 0 is no limit. */
+  readonly maxConnections: number
 }
 
 /** One address of one upstream. A hostname gives one for each address it resolved to, in the resolver's order. */
 export interface Candidate {
   readonly upstreamIndex: number
+  /** Its upstream's; several addresses of one upstream share the weight evenly. */
+  readonly share: UpstreamShare
   /** Place in the shared table of recent failures; stable while the daemon runs. */
   readonly addressIndex: number
   readonly address: SocketAddress
 }
 
-/** Addresses one service can dial; one bit each in a connection's record of what it has tried. */
-export const CANDIDATES_MAX = 31
+/** Addresses one service can dial: each choice may look at all of them. */
+export const CANDIDATES_MAX = 256
 
 /** `undefined` leaves the kernel's default, and for buffers its autotuning. */
 export interface SocketOptions {

@@ -6,7 +6,14 @@ import { Daemon } from '../harness/daemon.ts'
 import { waitFor } from '../harness/deadline.ts'
 import { forEachEngine } from '../harness/engines.ts'
 import { Peer } from '../harness/peer.ts'
-import { readHeader, TLV_CRC32C, TLV_UNIQUE_ID, type SeenHeader } from '../harness/proxy-header.ts'
+import {
+  readHeader,
+  TLV_ALPN,
+  TLV_AUTHORITY,
+  TLV_CRC32C,
+  TLV_UNIQUE_ID,
+  type SeenHeader,
+} from '../harness/proxy-header.ts'
 import { numberNamed, socketBetween } from '../harness/socket-state.ts'
 import { wholeStream } from '../harness/test-stream.ts'
 import { closedAddress, Upstream } from '../harness/upstream.ts'
@@ -43,6 +50,7 @@ forEachEngine((engine) => {
         },
         { name: 'v1-paused', mode: 'proxy-v1', upstreams: [paused.address.text] },
         { name: 'v2-paused', mode: 'proxy-v2', upstreams: [paused.address.text] },
+        { name: 'v2-quiet', mode: 'proxy-v2', upstreams: [paused.address.text], proxyHeader: { tlsHello: false } },
       ],
     })
   })
@@ -200,6 +208,45 @@ forEachEngine((engine) => {
     })
   }
 
+  it('v2 names the server and the protocol that a TLS client has asked for already', async () => {
+    const hello = clientHello('www.example.com', 'h2')
+    const client = await daemon.frozen(async () => {
+      const peer = await Peer.connect(daemon.addressOf('v2-paused'))
+      await peer.write(hello)
+      return peer
+    })
+    const server = await paused.next()
+    server.resume()
+    const header = await headerAt(server)
+    assert.deepEqual(
+      header.tlvs.map(({ type, value }) => [type, type < 3 ? value.toString() : '']),
+      [
+        [TLV_ALPN, 'h2'],
+        [TLV_AUTHORITY, 'www.example.com'],
+        [TLV_UNIQUE_ID, ''],
+        [TLV_CRC32C, ''],
+      ],
+    )
+    const bytes = await server.receive(header.length + hello.length)
+    assert.ok(bytes.subarray(header.length).equals(hello))
+    client.destroy()
+  })
+
+  it('v2 without tlsHello says nothing of a ClientHello', async () => {
+    const client = await daemon.frozen(async () => {
+      const peer = await Peer.connect(daemon.addressOf('v2-quiet'))
+      await peer.write(clientHello('www.example.com', 'h2'))
+      return peer
+    })
+    const server = await paused.next()
+    server.resume()
+    assert.deepEqual(
+      (await headerAt(server)).tlvs.map(({ type }) => type),
+      [TLV_UNIQUE_ID, TLV_CRC32C],
+    )
+    client.destroy()
+  })
+
   it('a client that finishes at once is announced all the same', async () => {
     const { client, server } = await connection('v2')
     client.finish()
@@ -231,3 +278,19 @@ forEachEngine((engine) => {
     for (const id of ids) assert.match(id, /^[0-9a-f]{24}$/)
   })
 })
+
+/** A ClientHello by hand, with just the two extensions [RFC 8446 4.1.2]. */
+function clientHello(serverName: string, protocol: string): Buffer {
+  const vector = (lengthBytes: number, ...parts: readonly Uint8Array[]): Buffer => {
+    const bytes = Buffer.concat(parts)
+    const length = Buffer.alloc(lengthBytes)
+    length.writeUIntBE(bytes.length, 0, lengthBytes)
+    return Buffer.concat([length, bytes])
+  }
+  const extension = (type: number, value: Buffer): Buffer => Buffer.concat([Buffer.of(0, type), vector(2, value)])
+  const name = extension(0, vector(2, Buffer.of(0), vector(2, Buffer.from(serverName))))
+  const alpn = extension(16, vector(2, vector(1, Buffer.from(protocol))))
+  const fixed = Buffer.concat([Buffer.of(3, 3), Buffer.alloc(32), Buffer.of(0, 0, 2, 0x13, 0x01, 1, 0)])
+  const hello = Buffer.concat([Buffer.of(1), vector(3, fixed, vector(2, name, alpn))])
+  return Buffer.concat([Buffer.of(22, 3, 1), vector(2, hello)])
+}

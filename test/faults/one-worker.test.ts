@@ -13,13 +13,14 @@ import { MessageChannel, Worker } from 'node:worker_threads'
 import { ffiProblem } from '../../src/kernel/limits.ts'
 import { wake } from '../../src/kernel/wake.ts'
 import { parseNetwork } from '../../src/lib/ip.ts'
-import type { Network, SocketAddress } from '../../src/lib/ip.ts'
+import type { Network } from '../../src/lib/ip.ts'
 import { CLOSE_REASON_NAMES } from '../../src/traffic/close-reason.ts'
 import { Counters, SERVICE, SERVICE_STRIDE, UPSTREAM, UPSTREAM_STRIDE, WORKER } from '../../src/traffic/counters.ts'
 import type { WorkerCommand, WorkerEvent, WorkerLimits, WorkerStart } from '../../src/traffic/events.ts'
-import { LogRingReader, ringBytes } from '../../src/traffic/log-ring.ts'
+import { LogRingReader } from '../../src/traffic/log-ring.ts'
 import type { ConnectionRecord } from '../../src/traffic/log-ring.ts'
 import { NodeWide } from '../../src/traffic/node-wide.ts'
+import { LOOPBACK, serviceForTest, workerMemoryForTest } from '../../src/traffic/service-for-test.ts'
 import type { Service } from '../../src/traffic/tables.ts'
 import { address } from '../harness/address.ts'
 import { waitFor, within } from '../harness/deadline.ts'
@@ -33,7 +34,6 @@ const skip = process.platform === 'linux' && ffiProblem() === undefined ? false 
 
 const KIB = 1024
 const MIB = 1024 * KIB
-const LOOPBACK: SocketAddress = { family: 4, address: '127.0.0.1', port: 0 }
 const ANY_CLIENT = [parseNetwork('127.0.0.0/8') as Network]
 /** Small kernel buffers: streams get stuck after little, and much of them stays with us. */
 const SMALL_BUFFERS = { receiveBufferBytes: 16 * KIB, sendBufferBytes: 16 * KIB }
@@ -53,31 +53,8 @@ function entryWhereEpollAdds(body: string): URL {
 
 /** A service with its upstreams by port; `changes` says what is not ordinary. */
 function service(index: number, upstreamPorts: readonly number[], changes: Partial<Service> = {}): Service {
-  const firstUpstream = index * 2
-  return {
-    index,
-    name: `service-${index}`,
-    mode: 'raw',
-    listeners: [{ index, address: LOOPBACK, dualStack: false }],
-    upstreams: upstreamPorts.map((_, i) => ({ index: firstUpstream + i, name: `upstream ${i}` })),
-    candidates: upstreamPorts.map((port, i) => {
-      return { upstreamIndex: firstUpstream + i, addressIndex: firstUpstream + i, address: { ...LOOPBACK, port } }
-    }),
-    balance: 'ordered',
-    onFailure: 'reset',
-    connectTimeoutMs: 5000,
-    idleTimeoutMs: 60_000,
-    halfClosedTimeoutMs: 60_000,
-    maxLifetimeMs: 0,
-    retryFailedAfterMs: 0,
-    sourceAddresses: [],
-    proxyHeader: { crc32c: true, uniqueId: true },
-    acceptProxyFrom: [],
-    acceptProxyTimeoutMs: 5000,
-    clientSocket: {},
-    upstreamSocket: {},
-    ...changes,
-  }
+  const addresses = upstreamPorts.map((port) => ({ ...LOOPBACK, port }))
+  return serviceForTest(addresses, { index, ...changes }, index * 2)
 }
 
 class RunningWorker {
@@ -102,13 +79,11 @@ class RunningWorker {
       engine: 'linux',
       ioUring: true,
       tables: { version: 1, logConnections: 'all', services },
+      inheritedFds: {},
       limits: { connectionsMax: 2000, pipesMax: 64, spillBytesMax: 64 * MIB, ...limits },
       bootId: '0123456789ab',
       port: port2,
-      counterShape,
-      counterMemory: new SharedArrayBuffer(Counters.bytes(counterShape)),
-      nodeWideMemory: new SharedArrayBuffer(NodeWide.bytes(UPSTREAMS_MAX)),
-      logRingMemory: new SharedArrayBuffer(ringBytes(20)),
+      ...workerMemoryForTest(counterShape, UPSTREAMS_MAX),
     }
     this.counters = new Counters(start.counterMemory, counterShape)
     this.nodeWide = new NodeWide(start.nodeWideMemory)

@@ -1,6 +1,6 @@
 /** Starts the real daemon, `bin/tidegate run`, and reads what a user could see of it: log, metrics, fds, memory, CPU. */
 import { spawn, type ChildProcessByStdio } from 'node:child_process'
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { dirname, join } from 'node:path'
 import type { Readable } from 'node:stream'
@@ -65,6 +65,7 @@ export class Daemon {
   #taken = new Set<LogLine>()
   #rest = ''
   #stopping = false
+  #configFile = ''
 
   private constructor(child: ChildProcessByStdio<null, Readable, Readable>) {
     this.#child = child
@@ -96,7 +97,9 @@ export class Daemon {
     const folder = temporaryFolder()
     const traffic = { engine: options.engine, ...options.traffic }
     const file = writeConfig(folder, { ...options, traffic })
-    return Daemon.launchWith(['run', '-c', file], options)
+    const daemon = Daemon.launchWith(['run', '-c', file], options)
+    daemon.#configFile = file
+    return daemon
   }
 
   static launchWith(args: readonly string[], options: Pick<DaemonOptions, 'prefix' | 'env'> = {}): Daemon {
@@ -159,6 +162,11 @@ export class Daemon {
     const line = this.lines.find((candidate) => candidate.event === 'admin-listening')
     if (line === undefined) throw new Error(`no admin-listening line\n${this.describeOutput()}`)
     return parseAddress(String(line['address']))
+  }
+
+  /** What the next reading of the configuration finds. */
+  editConfig(edit: (text: string) => string): void {
+    writeFileSync(this.#configFile, edit(readFileSync(this.#configFile, 'utf8')))
   }
 
   get pid(): number {

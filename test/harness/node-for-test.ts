@@ -2,6 +2,7 @@
 import type { NodeState, NodeView } from '../../src/control/node-view.ts'
 import { BusyRatios } from '../../src/control/workers/busy-ratios.ts'
 import { SharedMemory } from '../../src/control/workers/shared-memory.ts'
+import { PLAIN_SHARE } from '../../src/traffic/service-for-test.ts'
 import type { Candidate, Service, Tables } from '../../src/traffic/tables.ts'
 
 export interface NodeForTest extends NodeView {
@@ -29,7 +30,7 @@ export function nodeForTest(): NodeForTest {
 }
 
 function candidate(upstreamIndex: number, addressIndex: number, address: string): Candidate {
-  return { upstreamIndex, addressIndex, address: { family: 4, address, port: 443 } }
+  return { upstreamIndex, addressIndex, address: { family: 4, address, port: 443 }, share: PLAIN_SHARE }
 }
 
 const TABLES: Tables = {

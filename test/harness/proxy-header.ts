@@ -6,6 +6,8 @@ import { Buffer } from 'node:buffer'
 
 export const V2_SIGNATURE = Buffer.from('0d0a0d0a000d0a515549540a', 'hex')
 
+export const TLV_ALPN = 0x01
+export const TLV_AUTHORITY = 0x02
 export const TLV_CRC32C = 0x03
 export const TLV_NOOP = 0x04
 export const TLV_UNIQUE_ID = 0x05

@@ -1,6 +1,12 @@
 /** The configuration after reading: checked, complete with defaults, in plain numbers. `load.ts` makes it. */
 import type { Network, SocketAddress } from '../../lib/ip.ts'
-import type { LogConnections, Mode, SocketOptions } from '../../traffic/tables.ts'
+import type {
+  BalanceMethodName,
+  LogConnections,
+  Mode,
+  ProxyHeaderOptions,
+  SocketOptions,
+} from '../../traffic/tables.ts'
 
 export interface Config {
   readonly admin: AdminConfig
@@ -19,6 +25,8 @@ export interface TrafficConfig {
   readonly ioUring: 'auto' | 'off'
   readonly maxConnections: number | 'auto'
   readonly drainTimeoutMs: number
+  /** 0 is off: as long as they last. */
+  readonly upgradeDrainTimeoutMs: number
 }
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
@@ -34,7 +42,10 @@ export interface ServiceConfig {
   readonly listen: readonly ListenConfig[]
   readonly mode: Mode
   readonly upstreams: readonly UpstreamConfig[]
-  readonly balance: 'ordered'
+  readonly balance: BalanceMethodName
+  /** 0 is no limit. */
+  readonly maxConnections: number
+  readonly whenAllDown: 'try-all' | 'refuse'
   readonly onFailure: 'reset' | 'close'
   readonly connectTimeoutMs: number
   /** 0 is off. */
@@ -46,7 +57,7 @@ export interface ServiceConfig {
   readonly retryFailedAfterMs: number
   /** Ports are 0: the kernel picks them. */
   readonly sourceAddresses: readonly SocketAddress[]
-  readonly proxyHeader: { readonly crc32c: boolean; readonly uniqueId: boolean }
+  readonly proxyHeader: ProxyHeaderOptions
   readonly acceptProxyFrom: readonly Network[]
   readonly clientSocket: SocketOptions
   readonly upstreamSocket: SocketOptions
@@ -71,6 +82,11 @@ export interface UpstreamConfig {
   readonly host: string
   readonly port: number
   readonly hostIsIp: boolean
+  /** 0 takes no new clients. */
+  readonly weight: number
+  readonly backup: boolean
+  /** 0 is no limit. */
+  readonly maxConnections: number
   readonly at: ConfigPlace
 }
 

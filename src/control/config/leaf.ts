@@ -95,16 +95,30 @@ export function sizeOrAuto(minBytes: number, maxBytes: number, description: stri
   )
 }
 
-export function countOrAuto(min: number, max: number, description: string): Leaf<number | 'auto'> {
-  return leaf<number | 'auto'>(
-    (text) => {
-      if (text === 'auto') return read('auto')
-      const count = /^\d{1,12}$/.test(text) ? Number(text) : Number.NaN
-      if (count >= min && count <= max) return read(count)
-      return unread('E_CONFIG_VALUE', `is not a whole number from ${min} to ${max}, or auto`)
-    },
-    { type: ['string', 'integer'], pattern: '^[0-9]+$|^auto$', minimum: min, maximum: max, description },
-  )
+export function count(min: number, max: number, description: string): Leaf<number> {
+  return leaf((text) => readCount(text, min, max, ''), { type: 'integer', minimum: min, maximum: max, description })
+}
+
+/** A count, or one word that stands for none or for one found out. */
+export function countOr<const Word extends string>(
+  word: Word,
+  min: number,
+  max: number,
+  description: string,
+): Leaf<number | Word> {
+  return leaf<number | Word>((text) => (text === word ? read(word) : readCount(text, min, max, `, or ${word}`)), {
+    type: ['string', 'integer'],
+    pattern: `^[0-9]+$|^${word}$`,
+    minimum: min,
+    maximum: max,
+    description,
+  })
+}
+
+function readCount(text: string, min: number, max: number, orWord: string): Reading<number> {
+  const count = /^\d{1,12}$/.test(text) ? Number(text) : Number.NaN
+  if (count >= min && count <= max) return read(count)
+  return unread('E_CONFIG_VALUE', `is not a whole number from ${min} to ${max}${orWord}`)
 }
 
 export function boolean(description: string): Leaf<boolean> {

@@ -14,7 +14,14 @@ test('a minimal file gets every default', () => {
   const text = `services:\n  - { name: web, mode: raw, listen: ['*:8443'], upstreams: ['192.0.2.10:443'] }\n`
   assert.deepEqual(parseConfig(text, 'tidegate.yaml', {}), {
     admin: { listen: { family: 4, address: '127.0.0.1', port: 9900 } },
-    traffic: { workers: 'auto', engine: 'auto', ioUring: 'auto', maxConnections: 'auto', drainTimeoutMs: 30_000 },
+    traffic: {
+      workers: 'auto',
+      engine: 'auto',
+      ioUring: 'auto',
+      maxConnections: 'auto',
+      drainTimeoutMs: 30_000,
+      upgradeDrainTimeoutMs: 0,
+    },
     log: { level: 'info', format: 'json', connections: 'all' },
     services: [
       {
@@ -35,10 +42,15 @@ test('a minimal file gets every default', () => {
             host: '192.0.2.10',
             port: 443,
             hostIsIp: true,
+            weight: 1,
+            backup: false,
+            maxConnections: 0,
             at: place(61, 'services[0].upstreams[0]'),
           },
         ],
         balance: 'ordered',
+        maxConnections: 0,
+        whenAllDown: 'try-all',
         onFailure: 'reset',
         connectTimeoutMs: 5_000,
         idleTimeoutMs: 3_600_000,
@@ -46,7 +58,7 @@ test('a minimal file gets every default', () => {
         maxLifetimeMs: 0,
         retryFailedAfterMs: 10_000,
         sourceAddresses: [],
-        proxyHeader: { crc32c: true, uniqueId: true },
+        proxyHeader: { crc32c: true, uniqueId: true, tlsHello: true },
         acceptProxyFrom: [],
         clientSocket: sides,
         upstreamSocket: sides,

@@ -6,10 +6,17 @@ import type { ParsedConfig, ParsedService } from './schema.ts'
 import type { SocketSide } from './socket-schema.ts'
 
 export function makeConfig(parsed: ParsedConfig, source: ConfigSource): Config {
-  const { workers, engine, ioUring, maxConnections, drainTimeout } = parsed.traffic
+  const { workers, engine, ioUring, maxConnections, drainTimeout, upgradeDrainTimeout } = parsed.traffic
   return {
     admin: parsed.admin,
-    traffic: { workers, engine, ioUring, maxConnections, drainTimeoutMs: drainTimeout },
+    traffic: {
+      workers,
+      engine,
+      ioUring,
+      maxConnections,
+      drainTimeoutMs: drainTimeout,
+      upgradeDrainTimeoutMs: upgradeDrainTimeout,
+    },
     log: parsed.log,
     services: parsed.services.map((service, i) => makeService(service, i, source)),
   }
@@ -22,15 +29,20 @@ function makeService(service: ParsedService, index: number, source: ConfigSource
     name: service.name,
     listen: service.listen.map((listen, i) => ({ ...listen, at: source.place([...path, 'listen', i]) })),
     mode: service.mode,
-    upstreams: service.upstreams.map(({ address, name }, i) => ({
+    upstreams: service.upstreams.map(({ address, name, weight, backup, maxConnections }, i) => ({
       name: name ?? address.text,
       text: address.text,
       host: address.host,
       port: address.port,
       hostIsIp: address.hostIsIp,
+      weight,
+      backup,
+      maxConnections: maxConnections === 'off' ? 0 : maxConnections,
       at: source.place([...path, 'upstreams', i, 'address']),
     })),
     balance: service.balance,
+    maxConnections: service.maxConnections === 'off' ? 0 : service.maxConnections,
+    whenAllDown: service.whenAllDown,
     onFailure: service.onFailure,
     connectTimeoutMs: service.connectTimeout,
     idleTimeoutMs: service.idleTimeout,

@@ -47,6 +47,7 @@ test('a service comes out whole, and survives structured clone', () => {
   const tables = makeTables(config, addresses(), slotsFor(config), 7)
   const { clientSocket, upstreamSocket, acceptProxyFrom, ...service } = tables.services[0]
   const { services } = config
+  const share = { weight: 1, backup: false, maxConnections: 0 }
   assert.deepEqual([tables.version, tables.logConnections], [7, 'all'])
   assert.deepEqual(service, {
     index: 0,
@@ -57,14 +58,16 @@ test('a service comes out whole, and survives structured clone', () => {
       { index: 1, address: { family: 6, address: '::', port: 444 }, dualStack: true },
     ],
     upstreams: [
-      { index: 0, name: '[2001:db8::1]:443' },
-      { index: 1, name: 'spare' },
+      { index: 0, name: '[2001:db8::1]:443', share },
+      { index: 1, name: 'spare', share },
     ],
     candidates: [
-      { upstreamIndex: 0, addressIndex: 0, address: { family: 6, address: '2001:db8::1', port: 443 } },
-      { upstreamIndex: 1, addressIndex: 1, address: { family: 4, address: '203.0.113.1', port: 443 } },
+      { upstreamIndex: 0, addressIndex: 0, address: { family: 6, address: '2001:db8::1', port: 443 }, share },
+      { upstreamIndex: 1, addressIndex: 1, address: { family: 4, address: '203.0.113.1', port: 443 }, share },
     ],
     balance: 'ordered',
+    maxConnections: 0,
+    whenAllDown: 'try-all',
     onFailure: 'reset',
     connectTimeoutMs: 5_000,
     idleTimeoutMs: 600_000,
@@ -72,7 +75,7 @@ test('a service comes out whole, and survives structured clone', () => {
     maxLifetimeMs: 0,
     retryFailedAfterMs: 10_000,
     sourceAddresses: [],
-    proxyHeader: { crc32c: true, uniqueId: true },
+    proxyHeader: { crc32c: true, uniqueId: true, tlsHello: true },
     acceptProxyTimeoutMs: 5_000,
   })
   assert.deepEqual(
@@ -109,7 +112,7 @@ test('an address is tried once in a service, for the first upstream that has it;
 })
 
 test('too many addresses are cut with a warning, and every upstream keeps one', () => {
-  const pool = (net: number): string[] => Array.from({ length: 25 }, (_, i) => `198.51.100.${net + i}`)
+  const pool = (net: number): string[] => Array.from({ length: 200 }, (_, i) => `198.51.${net}.${i}`)
   const config = configOf({ upstreams: 'one.example:1, two.example:1, none.example:1, 203.0.113.9:1' })
   const warnings: string[] = []
   const known = addresses({ 'one.example': pool(1), 'two.example': pool(101) })
@@ -118,9 +121,9 @@ test('too many addresses are cut with a warning, and every upstream keeps one', 
   assert.equal(candidates.length, CANDIDATES_MAX)
   assert.deepEqual(
     ['one', 'two', '203'].map((start) => candidates.filter((candidate) => candidate.startsWith(start)).length),
-    [25, 5, 1],
+    [200, 55, 1],
   )
-  assert.deepEqual(warnings, ['Service a has 51 upstream addresses and 31 are tried; 20 are left out'])
+  assert.deepEqual(warnings, ['Service a has 401 upstream addresses and 256 are tried; 145 are left out'])
 })
 
 test('addresses that no source address can reach are left out', () => {
@@ -175,7 +178,7 @@ test('a hostname that goes through new addresses without end stays within the sh
   const pinned = makeTables(config, addresses({ 'db.example': ['198.51.100.1'] }), slots, 1).services[0].candidates[1]
     .addressIndex
   for (let version = 2; version < 500; version++) {
-    const pool = Array.from({ length: 30 }, (_, i) => `10.${version >> 8}.${version & 255}.${i + 1}`)
+    const pool = Array.from({ length: CANDIDATES_MAX - 1 }, (_, i) => `10.${version >> 8}.${version & 255}.${i}`)
     const { candidates } = makeTables(config, addresses({ 'db.example': pool }), slots, version).services[0]
     const indices = candidates.map(({ addressIndex }) => addressIndex)
     assert.equal(new Set(indices).size, CANDIDATES_MAX)

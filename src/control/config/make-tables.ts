@@ -48,6 +48,8 @@ function makeService(
     upstreams,
     candidates: makeCandidates(service, upstreams, addresses, slots, version, warn),
     balance: service.balance,
+    maxConnections: service.maxConnections,
+    whenAllDown: service.whenAllDown,
     onFailure: service.onFailure,
     connectTimeoutMs: service.connectTimeoutMs,
     idleTimeoutMs: service.idleTimeoutMs,
@@ -72,7 +74,9 @@ function makeListener(service: ServiceConfig, position: number, slots: StableSlo
 }
 
 function makeUpstream(service: ServiceConfig, upstream: UpstreamConfig, slots: StableSlots): Upstream {
-  return { index: slots.upstreams.indexOf(`${service.name} ${upstream.name}`), name: upstream.name }
+  const { name, weight, backup, maxConnections } = upstream
+  const share = { weight, backup, maxConnections }
+  return { index: slots.upstreams.indexOf(`${service.name} ${name}`), name, share }
 }
 
 /** Every address of every upstream in order; when there are too many, each upstream keeps at least its first. */
@@ -92,7 +96,14 @@ function makeCandidates(
     const taken = own.slice(0, Math.max(CANDIDATES_MAX - candidates.length - owed, 0))
     for (const address of taken) {
       const addressIndex = slots.addresses.indexOf(`${service.name} ${formatSocketAddress(address)}`, version)
-      if (addressIndex !== undefined) candidates.push({ upstreamIndex: upstreams[i].index, addressIndex, address })
+      if (addressIndex === undefined) continue
+      const { index: upstreamIndex, share } = upstreams[i]
+      candidates.push({
+        upstreamIndex,
+        addressIndex,
+        address,
+        share: { ...share, weight: share.weight / taken.length },
+      })
     }
     leftOut += own.length - taken.length
   }

@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { CANDIDATES_MAX } from '../../traffic/tables.ts'
 import { LATER_BALANCE_METHODS, LATER_MODES } from './later-words.ts'
-import { boolean, choice, countOrAuto, duration, leaf, name } from './leaf.ts'
+import { boolean, choice, count, countOr, duration, leaf, name } from './leaf.ts'
 import {
   readAdminListen,
   readListenAddress,
@@ -16,6 +16,8 @@ import { socketSchema } from './socket-schema.ts'
 export const WORKERS_MAX = 256
 /** Each needs counters in every worker's shared memory. */
 export const SERVICES_MAX = 1000
+/** As in HAProxy and nginx's common use; enough for shares of a thousandth. */
+export const WEIGHT_MAX = 1000
 /** Each is one open socket in every worker. */
 export const LISTENERS_PER_SERVICE_MAX = 64
 export const SOURCE_ADDRESSES_MAX = 256
@@ -33,6 +35,14 @@ const upstream = z
         description: '`IP:PORT`, `[IPv6]:PORT` or `HOSTNAME:PORT`.',
       }),
       name: name('What logs and metrics call the upstream; its address when absent.').optional(),
+      weight: count(0, WEIGHT_MAX, 'Its part beside the others. 0 takes no new clients.').prefault('1'),
+      backup: boolean('Used only while no other upstream can be.').prefault('false'),
+      maxConnections: countOr(
+        'off',
+        1,
+        CONNECTIONS_MAX,
+        'Connections at once, over all workers, those being connected included.',
+      ).prefault('off'),
     }),
   )
   .meta({ shortForm: { type: 'string', description: '`IP:PORT`, `[IPv6]:PORT` or `HOSTNAME:PORT`.' } })
@@ -58,6 +68,16 @@ const service = z.strictObject({
     'How an upstream is picked. `ordered`: the first that can be connected to.',
     LATER_BALANCE_METHODS,
   ).prefault('ordered'),
+  maxConnections: countOr(
+    'off',
+    1,
+    CONNECTIONS_MAX,
+    'Clients of this service at once; further ones are refused.',
+  ).prefault('off'),
+  whenAllDown: choice(
+    ['try-all', 'refuse'],
+    'When checks and failures leave no upstream: try those that are down, or refuse.',
+  ).prefault('try-all'),
   onFailure: choice(
     ['reset', 'close'],
     'What the client sees when no upstream could be connected to: a reset, or an ordinary close.',
@@ -90,6 +110,9 @@ const service = z.strictObject({
     .strictObject({
       crc32c: boolean('Add a checksum over the header (PP2_TYPE_CRC32C).').prefault(true),
       uniqueId: boolean("Add the connection's id in our log (PP2_TYPE_UNIQUE_ID).").prefault(true),
+      tlsHello: boolean(
+        'Add server name and ALPN (PP2_TYPE_AUTHORITY, PP2_TYPE_ALPN) of a TLS client that has spoken already.',
+      ).prefault(true),
     })
     .prefault({})
     .meta({ description: 'What a version 2 header carries besides the addresses; mode `proxy-v2` only.' }),
@@ -115,7 +138,7 @@ const admin = z.strictObject({
 })
 
 const traffic = z.strictObject({
-  workers: countOrAuto(1, WORKERS_MAX, 'Threads that carry traffic. `auto` is one for each core.').prefault('auto'),
+  workers: countOr('auto', 1, WORKERS_MAX, 'Threads that carry traffic. `auto` is one for each core.').prefault('auto'),
   engine: choice(
     ['auto', 'linux', 'node'],
     'What moves the bytes. `auto` is `linux` where it can run, else `node`.',
@@ -124,7 +147,8 @@ const traffic = z.strictObject({
     ['auto', 'off'],
     'Whether the `linux` engine reads and sends for many connections in one system call. `auto`: where the kernel lets it.',
   ).prefault('auto'),
-  maxConnections: countOrAuto(
+  maxConnections: countOr(
+    'auto',
     1,
     CONNECTIONS_MAX,
     'Clients connected at once, over all services. `auto` goes by the file limit.',
@@ -133,6 +157,10 @@ const traffic = z.strictObject({
     { zero: true },
     'How long connections may finish after SIGTERM before they are reset.',
   ).prefault('30s'),
+  upgradeDrainTimeout: duration(
+    { off: true },
+    'How long connections may finish in the old process after an upgrade before they are reset.',
+  ).prefault('off'),
 })
 
 const log = z.strictObject({

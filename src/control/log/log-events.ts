@@ -43,6 +43,10 @@ export const LOG_EVENTS = {
   },
   'worker-lost': { level: 'fatal', meaning: 'A worker died; the daemon stops with exit code 1. `worker`, `stack`.' },
   'uncaught-exception': { level: 'fatal', meaning: 'A defect in control; the daemon stops with exit code 1. `stack`.' },
+  'upgrade-started': { level: 'info', meaning: 'The next version is started beside this one; `command`.' },
+  'upgrade-failed': { level: 'error', meaning: 'The next version did not start, and this one goes on; `why`.' },
+  upgraded: { level: 'info', meaning: 'The next version has the listeners, this one drains; `pid`, `version`.' },
+  'service-manager': { level: 'warn', meaning: 'systemd could not be told how we are; `problem`.' },
   draining: { level: 'info', meaning: 'Listeners close; `by` (signal or event), `connections`, `drainTimeoutMs`.' },
   stopped: { level: 'info', meaning: 'The last line; `connectionsReset`, `exitCode`.' },
 } as const satisfies Record<string, { readonly level: 'info' | 'warn' | 'error' | 'fatal'; readonly meaning: string }>

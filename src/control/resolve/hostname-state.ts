@@ -1,5 +1,4 @@
 /** What is known of one hostname, and how each answer changes it. Pure: the clock and the network are elsewhere. */
-import { CANDIDATES_MAX } from '../../traffic/tables.ts'
 import type { FamilyAnswer, HostAnswer } from './host-lookup.ts'
 
 /** A TTL of 0 is common and means "do not cache"; asking more than once a second helps nobody. */
@@ -12,7 +11,7 @@ export const TTL_MS_UNKNOWN = 30_000
 export const RETRY_MS_MIN = 1_000
 export const RETRY_MS_MAX = 60_000
 /** More than one service can dial; a name with more is a pool, and some of it is enough. */
-export const ADDRESSES_PER_HOSTNAME_MAX = CANDIDATES_MAX
+export const ADDRESSES_PER_HOSTNAME_MAX = 64
 /** Lookups are spread by up to this part of their delay, so that names with one TTL are not asked for at once. */
 export const JITTER_PART = 0.1
 

@@ -5,13 +5,15 @@
  */
 import { createServer } from 'node:net'
 import type { Listener, Tables } from '../../traffic/tables.ts'
+import type { Inheritance } from '../upgrade/handover.ts'
 import { listenError, listenKey } from './start-error.ts'
 
-/** Throws StartError for the first address that can't be had. */
-export async function checkPortsAreFree(tables: Tables): Promise<void> {
+/** Throws StartError for the first address that can't be had; those that came from the version before are ours. */
+export async function checkPortsAreFree(tables: Tables, inheritance?: Inheritance): Promise<void> {
   for (const service of tables.services) {
     for (const listener of service.listeners) {
-      if (listener.address.port !== 0) await checkPortIsFree(listener, listenKey(service))
+      const isOurs = (inheritance?.fdsOf(listener).length ?? 0) > 0
+      if (listener.address.port !== 0 && !isOurs) await checkPortIsFree(listener, listenKey(service))
     }
   }
 }

@@ -10,6 +10,7 @@ import {
 } from '../../traffic/counters.ts'
 import { ringBytes } from '../../traffic/log-ring.ts'
 import { NodeWide } from '../../traffic/node-wide.ts'
+import { UpstreamStates } from '../../traffic/upstream-states.ts'
 
 /** 2^20 bytes hold 8,192 connections without failed attempts: more than a worker ends between two reads of its ring. */
 const LOG_RING_POWER_OF_TWO = 20
@@ -24,12 +25,16 @@ export class SharedMemory {
   readonly counterShape: CounterShape
   readonly nodeWideMemory: SharedArrayBuffer
   readonly nodeWide: NodeWide
+  readonly upstreamStatesMemory: SharedArrayBuffer
+  readonly states: UpstreamStates
   readonly workers: readonly WorkerMemory[]
 
   constructor(workers: number, counterShape: CounterShape, upstreamAddresses: number) {
     this.counterShape = counterShape
     this.nodeWideMemory = new SharedArrayBuffer(NodeWide.bytes(upstreamAddresses))
     this.nodeWide = new NodeWide(this.nodeWideMemory)
+    this.upstreamStatesMemory = new SharedArrayBuffer(UpstreamStates.bytes(counterShape))
+    this.states = new UpstreamStates(this.upstreamStatesMemory, counterShape)
     this.workers = Array.from({ length: workers }, () => {
       const counterMemory = new SharedArrayBuffer(Counters.bytes(counterShape))
       const logRingMemory = new SharedArrayBuffer(ringBytes(LOG_RING_POWER_OF_TWO))

@@ -4,7 +4,8 @@
  */
 import { formatSocketAddress, type SocketAddress } from '../../lib/ip.ts'
 import type { EngineName, ListeningAddress, WorkerCommand, WorkerEvent, WorkerLimits } from '../../traffic/events.ts'
-import type { Tables } from '../../traffic/tables.ts'
+import type { Listener, Tables } from '../../traffic/tables.ts'
+import { listenerKey, type Inheritance, type ListeningSockets } from '../upgrade/handover.ts'
 import type { SharedMemory } from './shared-memory.ts'
 import { listenError, listenKey, StartError } from './start-error.ts'
 import { defaultWorkerEntry, WorkerThread } from './worker-thread.ts'
@@ -26,6 +27,7 @@ export interface WorkersOptions {
   readonly limits: WorkerLimits
   readonly bootId: string
   readonly memory: SharedMemory
+  readonly inheritance?: Inheritance
   readonly entry?: URL
   readonly onReport: (report: WorkerReport, workerIndex: number) => void
   /** A worker ended that nobody told to: the daemon can't go on. */
@@ -42,6 +44,8 @@ export class Workers {
   readonly #starts = new Map<number, PromiseWithResolvers<readonly ListeningAddress[]>>()
   readonly #drains = new Map<number, PromiseWithResolvers<void>>()
   readonly #addressByListener = new Map<number, SocketAddress>()
+  /** Of all workers, by `Listener.index`. */
+  readonly #fdsByListener = new Map<number, number[]>()
   readonly #listening = new Set<number>()
   #tables: Tables
   #ending = false
@@ -84,11 +88,13 @@ export class Workers {
         engine,
         ioUring,
         tables: this.#tables,
+        inheritedFds: this.#inheritedFds(workerIndex),
         limits,
         bootId,
         counterShape: memory.counterShape,
         counterMemory,
         nodeWideMemory: memory.nodeWideMemory,
+        upstreamStatesMemory: memory.upstreamStatesMemory,
         logRingMemory,
       },
       onEvent: (event) => this.#takeEvent(event, workerIndex),
@@ -104,10 +110,37 @@ export class Workers {
     return started.promise.finally(() => clearTimeout(timer))
   }
 
+  #inheritedFds(workerIndex: number): Record<number, readonly number[]> {
+    const { inheritance, memory } = this.#options
+    if (inheritance === undefined) return {}
+    const listeners = this.#options.tables.services.flatMap((service) => service.listeners)
+    const fds = (listener: Listener) => inheritance.fdsOfWorker(listener, workerIndex, memory.workers.length)
+    return Object.fromEntries(listeners.map((listener) => [listener.index, fds(listener)]))
+  }
+
+  #fdsOf(listenerIndex: number): number[] {
+    const known = this.#fdsByListener.get(listenerIndex) ?? []
+    this.#fdsByListener.set(listenerIndex, known)
+    return known
+  }
+
+  /** Every listening socket, for the version that follows. */
+  listeningSockets(): ListeningSockets[] {
+    const got = new Map(this.#tables.services.flatMap(({ listeners }) => listeners.map((one) => [one.index, one])))
+    return this.#options.tables.services.flatMap(({ listeners }) =>
+      listeners.map((asked) => ({
+        asked: listenerKey(asked),
+        got: listenerKey(got.get(asked.index) ?? asked),
+        fds: this.#fdsOf(asked.index),
+      })),
+    )
+  }
+
   #takeEvent(event: WorkerEvent, workerIndex: number): void {
     switch (event.kind) {
       case 'listening':
         this.#listening.add(workerIndex)
+        for (const { listenerIndex, fd } of event.addresses) this.#fdsOf(listenerIndex).push(fd)
         this.#starts.get(workerIndex)?.resolve(event.addresses)
         return
       case 'listen-failed':

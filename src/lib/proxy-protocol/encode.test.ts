@@ -122,8 +122,19 @@ describe('the v2 writer', () => {
     assert.deepEqual(header.subarray(55, 58), fromHex('030004'))
   })
 
-  test('reaches its bound with the longest unique id, and refuses a longer one', () => {
+  test('carries what a ClientHello names, from where it stands', () => {
+    const source = sourceOf(CLIENT4, SERVER4)
+    source.helloBytes = fromAscii('..h2...a.example..')
+    Object.assign(source.hello, { alpnAt: 2, alpnBytes: 2, serverNameAt: 7, serverNameBytes: 9 })
+    const tlvs = written(writeV2Header, source).subarray(28)
+    assert.deepEqual(tlvs.subarray(0, 5), Uint8Array.of(1, 0, 2, ...fromAscii('h2')))
+    assert.deepEqual(tlvs.subarray(5, 17), Uint8Array.of(2, 0, 9, ...fromAscii('a.example')))
+  })
+
+  test('reaches its bound with the longest of everything, and refuses a longer unique id', () => {
     const source = sourceOf(CLIENT6, SERVER6)
+    source.helloBytes = new Uint8Array(510)
+    Object.assign(source.hello, { alpnAt: 0, alpnBytes: 255, serverNameAt: 255, serverNameBytes: 255 })
     source.uniqueId = new Uint8Array(128)
     assert.equal(written(writeV2Header, source).length, WRITTEN_HEADER_BYTES_MAX)
     source.uniqueId = new Uint8Array(129)
@@ -147,7 +158,7 @@ describe('both writers', () => {
 
   test('refuse a target that might be too short instead of writing half a header', () => {
     const target = new Uint8Array(WRITTEN_HEADER_BYTES_MAX)
-    assert.throws(() => writeV2Header(new ProxyHeaderSource(), target, 1), /189 bytes are left, 190 are needed/)
+    assert.throws(() => writeV2Header(new ProxyHeaderSource(), target, 1), /705 bytes are left, 706 are needed/)
     assert.throws(() => writeV1Header(new ProxyHeaderSource(), target, 1), RangeError)
   })
 

@@ -4,6 +4,8 @@
  */
 import type { IpFamily } from '../ip.ts'
 import { writeDecimal, writeIpv4, writeIpv6, writeMappedIpv4 } from './address-text.ts'
+import { ALPN_BYTES_MAX, SERVER_NAME_BYTES_MAX } from '../tls-client-hello.ts'
+import type { ClientHelloPlaces } from '../tls-client-hello.ts'
 import { crc32c } from './crc32c.ts'
 import { CRC32C_BYTES, TLV_HEADER_BYTES, TLV_TYPES, UNIQUE_ID_BYTES_MAX } from './tlv.ts'
 import {
@@ -23,11 +25,21 @@ const VERSION_AND_PROXY = (V2_VERSION << 4) | V2_COMMANDS.proxy
 const V2_TCP4 = Uint8Array.of(...V2_SIGNATURE, VERSION_AND_PROXY, (V2_FAMILIES.ipv4 << 4) | V2_TRANSPORTS.stream)
 const V2_TCP6 = Uint8Array.of(...V2_SIGNATURE, VERSION_AND_PROXY, (V2_FAMILIES.ipv6 << 4) | V2_TRANSPORTS.stream)
 const MAPPED_PREFIX = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff)
+const NO_BYTES = new Uint8Array(0)
 const CRC32C_ZERO = new Uint8Array(CRC32C_BYTES)
 
 /** No header that `writeV1Header` or `writeV2Header` writes is longer (a v1 line ends below it, at 104). */
 export const WRITTEN_HEADER_BYTES_MAX =
-  V2_FIXED_BYTES + V2_IPV6_BYTES + TLV_HEADER_BYTES + UNIQUE_ID_BYTES_MAX + TLV_HEADER_BYTES + CRC32C_BYTES
+  V2_FIXED_BYTES +
+  V2_IPV6_BYTES +
+  TLV_HEADER_BYTES +
+  ALPN_BYTES_MAX +
+  TLV_HEADER_BYTES +
+  SERVER_NAME_BYTES_MAX +
+  TLV_HEADER_BYTES +
+  UNIQUE_ID_BYTES_MAX +
+  TLV_HEADER_BYTES +
+  CRC32C_BYTES
 
 /**
  * What the next header says. One per worker: set the fields, write, set them again for the next connection.
@@ -47,6 +59,9 @@ export class ProxyHeaderSource {
   crc32c = true
   /** v2 only; at most UNIQUE_ID_BYTES_MAX bytes. */
   uniqueId: Uint8Array | undefined = undefined
+  /** v2 only: what a TLS ClientHello names, and the bytes it stands in. */
+  helloBytes: Uint8Array = NO_BYTES
+  readonly hello: ClientHelloPlaces = { serverNameAt: 0, serverNameBytes: 0, alpnAt: 0, alpnBytes: 0 }
 }
 
 /** Writes `PROXY TCP4 …\r\n` or `PROXY TCP6 …\r\n` at `offset` and returns its length [PROXY 2.1]. */
@@ -88,6 +103,7 @@ export function writeV2Header(source: ProxyHeaderSource, target: Uint8Array, off
   at = writeAddress(isIpv4, source.destinationAddress, source.destinationAddressOffset, destinationIpv4At, target, at)
   at = writeUint16(source.clientPort, target, at)
   at = writeUint16(source.destinationPort, target, at)
+  at = writeHelloTlvs(source, target, at)
   if (source.uniqueId !== undefined) at = writeTlv(TLV_TYPES.uniqueId, source.uniqueId, target, at)
   if (source.crc32c) at = writeTlv(TLV_TYPES.crc32c, CRC32C_ZERO, target, at)
   writeUint16(at - offset - V2_FIXED_BYTES, target, lengthAt)
@@ -154,6 +170,29 @@ function writeAddressText(
 function writeTlv(type: number, value: Uint8Array, target: Uint8Array, at: number): number {
   target[at] = type
   return writeBytes(value, target, writeUint16(value.length, target, at + 1))
+}
+
+function writeHelloTlvs({ helloBytes, hello }: ProxyHeaderSource, target: Uint8Array, offset: number): number {
+  let at = offset
+  if (hello.alpnBytes > 0) {
+    at = writeTlvRange(TLV_TYPES.alpn, helloBytes, hello.alpnAt, hello.alpnBytes, target, at)
+  }
+  if (hello.serverNameBytes > 0) {
+    at = writeTlvRange(TLV_TYPES.authority, helloBytes, hello.serverNameAt, hello.serverNameBytes, target, at)
+  }
+  return at
+}
+
+function writeTlvRange(
+  type: number,
+  bytes: Uint8Array,
+  from: number,
+  count: number,
+  target: Uint8Array,
+  at: number,
+): number {
+  target[at] = type
+  return writeRange(bytes, from, count, target, writeUint16(count, target, at + 1))
 }
 
 function writeBytes(bytes: Uint8Array, target: Uint8Array, at: number): number {

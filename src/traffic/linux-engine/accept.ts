@@ -3,6 +3,7 @@ import { accept4, E, errno, errnoName, SOCK } from '../../kernel/libc.ts'
 import type { Fd } from '../../kernel/libc.ts'
 import { closeWithReset } from '../../kernel/socket-option.ts'
 import { CLOSE_REASON_CODES } from '../close-reason.ts'
+import type { CloseReason } from '../close-reason.ts'
 import { SERVICE, WORKER } from '../counters.ts'
 import { addressAt, FLAG, NO_REASON, NUMBER, NUMBERS, STAGE } from './connection.ts'
 import type { Connection } from './connection.ts'
@@ -55,11 +56,17 @@ export function acceptQueued(loop: Loop, open: OpenListener): void {
 }
 
 function admit(loop: Loop, open: OpenListener, fd: Fd): void {
-  if (!loop.nodeWide.takePlace(loop.start.limits.connectionsMax)) return refuseAtCeiling(loop, open, fd)
+  const { service } = open.plan
+  if (!loop.nodeWide.takePlace(loop.start.limits.connectionsMax)) return refuse(loop, open, fd, 'refused-ceiling')
+  if (!loop.states.takeServicePlace(service.index, service.maxConnections)) {
+    loop.nodeWide.givePlaceBack()
+    return refuse(loop, open, fd, 'refused-service-ceiling')
+  }
   const connection = loop.pool.take(open.plan)
   if (connection === undefined) {
     loop.nodeWide.givePlaceBack()
-    return refuseAtCeiling(loop, open, fd)
+    loop.states.giveServicePlaceBack(service.index)
+    return refuse(loop, open, fd, 'refused-ceiling')
   }
   begin(loop, open, connection, fd)
   guarded(loop, connection, 0, takeFirstStep)
@@ -72,8 +79,8 @@ const takeFirstStep: Step = (loop, connection) => {
 }
 
 /** With a reset: no TIME_WAIT of ours for a client that was never served. */
-function refuseAtCeiling(loop: Loop, open: OpenListener, fd: Fd): void {
-  loop.counters.services[open.plan.countersAt + SERVICE.refused + CLOSE_REASON_CODES['refused-ceiling']] += 1
+function refuse(loop: Loop, open: OpenListener, fd: Fd, reason: CloseReason): void {
+  loop.counters.services[open.plan.countersAt + SERVICE.refused + CLOSE_REASON_CODES[reason]] += 1
   closeWithReset(fd)
 }
 
@@ -84,9 +91,9 @@ function begin(loop: Loop, open: OpenListener, connection: Connection, fd: Fd): 
   loop.openConnections++
   connection.stage = STAGE.dial
   connection.listenerIndex = open.listener.index
-  connection.tried = 0
   connection.attempts = 0
   connection.candidate = -1
+  connection.hasUpstreamPlace = false
   connection.failedAttempts = null
   connection.reasonCode = NO_REASON
   connection.lackedSourcePort = false

@@ -92,10 +92,10 @@ export class Connection {
   listenerIndex = -1
   clientPort = 0
   clientFamily: 4 | 6 = 4
-  /** Bits of the candidates that were tried. */
-  tried = 0
   attempts = 0
   candidate = -1
+  /** A place at the candidate's upstream is taken. */
+  hasUpstreamPlace = false
   failedAttempts: FailedAttempt[] | null = null
   reasonCode = NO_REASON
   /** The kernel refused us a local port in one of the attempts. */

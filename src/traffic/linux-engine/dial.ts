@@ -6,10 +6,11 @@ import { bind, close, connect, E, EPOLL, errno, getsockname, MSG, recv, SOCK, so
 import type { Fd } from '../../kernel/libc.ts'
 import type { NativeSocketAddress } from '../../kernel/socket-address.ts'
 import { closeWithReset, OPTION, setInteger, takeSocketError } from '../../kernel/socket-option.ts'
-import { chooseOrdered } from '../balance/ordered.ts'
+import { FULL } from '../balance/choose.ts'
+import { clientHash32 } from '../balance/client-hash.ts'
 import { UPSTREAM, UPSTREAM_STRIDE } from '../counters.ts'
 import { ATTEMPT_TIMED_OUT } from '../log-ring.ts'
-import { FLAG, NUMBER, NUMBERS, STAGE } from './connection.ts'
+import { addressAt, FLAG, NUMBER, NUMBERS, STAGE } from './connection.ts'
 import type { Connection } from './connection.ts'
 import { closeHalf, endWithFin, endWithReset } from './end.ts'
 import { isShortage } from './failure.ts'
@@ -23,10 +24,15 @@ export function dial(loop: Loop, connection: Connection): void {
   const { plan } = connection
   connection.stage = STAGE.dial
   for (;;) {
-    const choice = chooseOrdered(plan.service, connection.tried, loop.nodeWide, loop.nowMs)
-    if (choice === -1) return giveUp(loop, connection)
-    connection.tried |= 1 << choice
+    const choice = loop.chooser.choose(
+      plan.service,
+      connection.failedAttempts,
+      clientHash(loop, connection),
+      loop.nowMs,
+    )
+    if (choice < 0) return giveUp(loop, connection, choice)
     connection.candidate = choice
+    connection.hasUpstreamPlace = true
     connection.attempts++
     loop.pool.numbers[connection.slot * NUMBERS + NUMBER.dialledMs] = loop.nowMs
     const code = startConnect(loop, connection, plan.candidates[choice])
@@ -34,6 +40,11 @@ export function dial(loop: Loop, connection: Connection): void {
     noteFailedAttempt(loop, connection, code)
     if (isShortage(code)) return endWithReset(loop, connection, 'out-of-memory')
   }
+}
+
+/** The same for every connection of the client, on every worker. */
+function clientHash(loop: Loop, connection: Connection): number {
+  return clientHash32(loop.pool.clientAddresses, addressAt(connection), connection.clientFamily)
 }
 
 /** 0 when the connect is under way, else the errno; no fd is left behind then. */
@@ -138,6 +149,8 @@ function noteFailedAttempt(loop: Loop, connection: Connection, code: number): vo
   const { addressIndex, upstreamIndex } = connection.plan.service.candidates[connection.candidate]
   loop.counters.upstreams[upstreamIndex * UPSTREAM_STRIDE + UPSTREAM.connectFailures] += 1
   const dialledMs = loop.pool.numbers[connection.slot * NUMBERS + NUMBER.dialledMs]
+  loop.states.giveUpstreamPlaceBack(upstreamIndex)
+  connection.hasUpstreamPlace = false
   connection.failedAttempts ??= []
   connection.failedAttempts.push({
     upstreamIndex,
@@ -152,8 +165,9 @@ function noteFailedAttempt(loop: Loop, connection: Connection, code: number): vo
   if (retryFailedAfterMs > 0) loop.nodeWide.rememberFailure(addressIndex, loop.nowMs + retryFailedAfterMs)
 }
 
-function giveUp(loop: Loop, connection: Connection): void {
-  const reason = connection.lackedSourcePort ? 'no-source-port' : 'upstream-unreachable'
+function giveUp(loop: Loop, connection: Connection, why: number): void {
+  const reason =
+    why === FULL ? 'upstreams-full' : connection.lackedSourcePort ? 'no-source-port' : 'upstream-unreachable'
   if (connection.plan.service.onFailure === 'close') endWithFin(loop, connection, reason)
   else endWithReset(loop, connection, reason)
 }

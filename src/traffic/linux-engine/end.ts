@@ -43,9 +43,19 @@ function end(loop: Loop, connection: Connection, closeSocket: (fd: number) => vo
   closeHalf(connection.client, closeSocket)
   closeHalf(connection.upstream, closeSocket)
   loop.wheel.cancel(connection)
-  loop.nodeWide.givePlaceBack()
+  givePlacesBack(loop, connection)
   loop.openConnections--
   loop.pool.free(connection)
+}
+
+function givePlacesBack(loop: Loop, connection: Connection): void {
+  const { service } = connection.plan
+  loop.nodeWide.givePlaceBack()
+  loop.states.giveServicePlaceBack(service.index)
+  if (connection.hasUpstreamPlace) {
+    loop.states.giveUpstreamPlaceBack(service.candidates[connection.candidate].upstreamIndex)
+  }
+  connection.hasUpstreamPlace = false
 }
 
 /** Bytes are counted when they are read; what was never delivered is taken off again. A PROXY header in the making was never counted. */

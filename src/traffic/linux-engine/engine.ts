@@ -18,7 +18,8 @@ import { guarded, guardedAccept } from './guard.ts'
 import type { Step } from './guard.ts'
 import { Loop } from './loop.ts'
 import { onEvent } from './on-event.ts'
-import { ListenError, openListener } from './open-listener.ts'
+import { adoptListener, ListenError, openListener } from './open-listener.ts'
+import type { OpenListener } from './open-listener.ts'
 import { pump } from './relay.ts'
 import { optionComplaints, planService } from './service-plan.ts'
 import type { ServicePlan } from './service-plan.ts'
@@ -44,7 +45,11 @@ export function runLinuxEngine(start: WorkerStart): void {
     if (start.workerIndex === 0) {
       for (const message of plans.flatMap(optionComplaints)) loop.tell({ kind: 'warning', message })
     }
-    const addresses = loop.listeners.map(({ listener, address }) => ({ listenerIndex: listener.index, address }))
+    const addresses = loop.listeners.map(({ listener, address, fd }) => ({
+      listenerIndex: listener.index,
+      address,
+      fd,
+    }))
     loop.tell({ kind: 'listening', wakeFd, addresses })
     const due = (connection: Connection): void => guarded(loop, connection, 0, lookAtDeadline)
     while (!loop.ended) turn(loop, wakeFd, due)
@@ -70,11 +75,10 @@ function openListeners(loop: Loop, plans: readonly ServicePlan[]): boolean {
   try {
     for (const plan of plans) {
       for (const listener of plan.service.listeners) {
-        const key = FIRST_LISTENER_KEY - loop.listeners.length
-        const open = openListener(listener, plan, key, loop.start.workerIndex === 0)
-        loop.listeners.push(open)
-        const code = loop.epoll.add(open.fd, EPOLL.in, key)
-        if (code !== 0) throw new ListenError(listener.address, 'epoll_ctl', code)
+        const inherited = loop.start.inheritedFds[listener.index] ?? []
+        const isFirst = loop.start.workerIndex === 0
+        if (inherited.length === 0) listenOn(loop, (key) => openListener(listener, plan, key, isFirst))
+        for (const fd of inherited) listenOn(loop, (key) => adoptListener(listener, plan, key, fd))
       }
     }
     return true
@@ -83,6 +87,14 @@ function openListeners(loop: Loop, plans: readonly ServicePlan[]): boolean {
     loop.tell({ kind: 'listen-failed', address: error.address, code: error.code, message: error.message })
     return false
   }
+}
+
+function listenOn(loop: Loop, open: (key: number) => OpenListener): void {
+  const key = FIRST_LISTENER_KEY - loop.listeners.length
+  const opened = open(key)
+  loop.listeners.push(opened)
+  const code = loop.epoll.add(opened.fd, EPOLL.in, key)
+  if (code !== 0) throw new ListenError(opened.listener.address, 'epoll_ctl', code)
 }
 
 function closeListeners(loop: Loop): void {

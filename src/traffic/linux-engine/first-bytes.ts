@@ -4,7 +4,8 @@
  */
 import { getsockname } from '../../kernel/libc.ts'
 import { connectionId } from '../events.ts'
-import { writeV1Header, writeV2Header } from '../../lib/proxy-protocol/encode.ts'
+import { writeV1Header, writeV2Header, WRITTEN_HEADER_BYTES_MAX } from '../../lib/proxy-protocol/encode.ts'
+import { readClientHello } from '../../lib/tls-client-hello.ts'
 import { addressAt, FLAG, NUMBER, NUMBERS, STAGE } from './connection.ts'
 import type { Connection } from './connection.ts'
 import { COPY_BYTES, readInto, sendOrSpill } from './copy.ts'
@@ -13,6 +14,9 @@ import { firstLookMs } from './first-look.ts'
 import type { Loop } from './loop.ts'
 import { pump } from './relay.ts'
 import { registerClient } from './watch.ts'
+
+/** Where the client's first bytes stand in `loop.buffer`, with room for any header before them. */
+const SAID_AT = WRITTEN_HEADER_BYTES_MAX
 
 export function beginRelay(loop: Loop, connection: Connection): void {
   const { client, upstream, plan } = connection
@@ -31,11 +35,13 @@ export function beginRelay(loop: Loop, connection: Connection): void {
 
 function sendHeader(loop: Loop, connection: Connection): void {
   const { client } = connection
-  const headerBytes = writeHeader(loop, connection)
-  const saidBytes =
-    client.spill === null ? readFirst(loop, connection, headerBytes) : takeSpill(loop, connection, headerBytes)
+  // The client's bytes first: the header, which goes before them, may tell of what they say.
+  const saidBytes = client.spill === null ? readFirst(loop, connection, SAID_AT) : takeSpill(loop, connection, SAID_AT)
+  const headerBytes = writeHeader(loop, connection, saidBytes)
+  const headerAt = SAID_AT - headerBytes
+  loop.buffer.copyWithin(headerAt, 0, headerBytes)
   // A fresh socket takes this much at once; the header is not among the client's bytes, whatever becomes of it.
-  sendOrSpill(loop, client, 0, headerBytes + saidBytes)
+  sendOrSpill(loop, client, headerAt, headerBytes + saidBytes)
   if (client.spill !== null || connection.upstream.has(FLAG.failed)) uncountBytes(loop, client, -headerBytes)
 }
 
@@ -55,7 +61,8 @@ function takeSpill(loop: Loop, connection: Connection, offset: number): number {
   return bytes
 }
 
-function writeHeader(loop: Loop, connection: Connection): number {
+/** Writes to the beginning of `loop.buffer`; what the client has said stands at SAID_AT. */
+function writeHeader(loop: Loop, connection: Connection, saidBytes: number): number {
   const source = loop.proxyHeader
   const { proxyHeader, mode } = connection.plan.service
   source.clientFamily = connection.clientFamily
@@ -65,6 +72,10 @@ function writeHeader(loop: Loop, connection: Connection): number {
   writeDestination(loop, connection)
   if (mode === 'proxy-v1') return writeV1Header(source, loop.buffer, 0)
   source.crc32c = proxyHeader.crc32c
+  source.hello.serverNameBytes = 0
+  source.hello.alpnBytes = 0
+  source.helloBytes = loop.buffer
+  if (proxyHeader.tlsHello) readClientHello(loop.buffer, SAID_AT, SAID_AT + saidBytes, source.hello)
   source.uniqueId = proxyHeader.uniqueId ? uniqueId(loop, connection) : undefined
   return writeV2Header(source, loop.buffer, 0)
 }

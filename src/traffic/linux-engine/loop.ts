@@ -10,11 +10,13 @@ import { lowBytes } from '../../kernel/low-memory.ts'
 import { PipePool } from '../../kernel/pipe-pool.ts'
 import { SocketAddressSlot } from '../../kernel/socket-address.ts'
 import { TcpInfo } from '../../kernel/tcp-info.ts'
+import { Chooser } from '../balance/choose.ts'
 import { Counters } from '../counters.ts'
 import type { WorkerCommand, WorkerEvent, WorkerStart } from '../events.ts'
 import { LogRingWriter } from '../log-ring.ts'
 import { NodeWide } from '../node-wide.ts'
 import type { LogConnections } from '../tables.ts'
+import { UpstreamStates } from '../upstream-states.ts'
 import { Batch } from './batch.ts'
 import { ConnectionPool, FLAG } from './connection.ts'
 import type { Connection, Half } from './connection.ts'
@@ -35,6 +37,8 @@ export class Loop {
   readonly spills: SpillPool
   readonly counters: Counters
   readonly nodeWide: NodeWide
+  readonly states: UpstreamStates
+  readonly chooser: Chooser
   readonly logRing: LogRingWriter
   readonly wheel: TimingWheel<Connection>
   readonly tcpInfo = new TcpInfo()
@@ -73,6 +77,8 @@ export class Loop {
     this.spills = new SpillPool(start.limits.spillBytesMax)
     this.counters = new Counters(start.counterMemory, start.counterShape)
     this.nodeWide = new NodeWide(start.nodeWideMemory)
+    this.states = new UpstreamStates(start.upstreamStatesMemory, start.counterShape)
+    this.chooser = new Chooser(this.nodeWide, this.states)
     this.logRing = new LogRingWriter(start.logRingMemory)
     this.wheel = new TimingWheel<Connection>(this.nowMs)
     this.logConnections = start.tables.logConnections

@@ -46,6 +46,12 @@ export function openListener(listener: Listener, plan: ServicePlan, key: number,
   return { fd, key, listener, plan, address: { ...listener.address, port: boundPort(fd) }, batch: 1 }
 }
 
+/** Goes on listening on a socket that came from the version before; who waits in its queue is served next. */
+export function adoptListener(listener: Listener, plan: ServicePlan, key: number, fd: Fd): OpenListener {
+  applyOptions(fd, plan.clientOptions)
+  return { fd, key, listener, plan, address: { ...listener.address, port: boundPort(fd) }, batch: 1 }
+}
+
 /** SO_REUSEPORT would share the port with another process of the same user without a word, and with it half of the clients. */
 function requireFree(listener: Listener, target: NativeSocketAddress): void {
   close(boundSocket(listener, target, false))

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
 import { ffiProblem } from '../../kernel/limits.ts'
+import { PLAIN_SHARE } from '../service-for-test.ts'
 import type { Service, SocketOptions } from '../tables.ts'
 
 const skip = process.platform === 'linux' && ffiProblem() === undefined ? false : 'native calls do not work here'
@@ -89,7 +90,10 @@ describe('a service plan', { skip }, () => {
   test('has the counters of its service and an address in native form for each candidate and source', () => {
     const address = { family: 4 as const, address: '192.0.2.1', port: 443 }
     const plan = planService(
-      service({ candidates: [{ upstreamIndex: 0, addressIndex: 0, address }], sourceAddresses: [address, address] }),
+      service({
+        candidates: [{ upstreamIndex: 0, addressIndex: 0, address, share: PLAIN_SHARE }],
+        sourceAddresses: [address, address],
+      }),
     )
     assert.equal(plan.candidates.length, 1)
     assert.equal(plan.sources.length, 2)
@@ -133,7 +137,8 @@ describe('a service plan', { skip }, () => {
 
   test('plans that are no longer used cost no memory: tables may be swapped for years', () => {
     const candidates = Array.from({ length: 31 }, (_, i) => {
-      return { upstreamIndex: i, addressIndex: i, address: { family: 4 as const, address: `192.0.2.${i}`, port: 443 } }
+      const address = { family: 4 as const, address: `192.0.2.${i}`, port: 443 }
+      return { upstreamIndex: i, addressIndex: i, address, share: PLAIN_SHARE }
     })
     const swap = (times: number): void => {
       for (let i = 0; i < times; i++) planService(service({ candidates }))

@@ -15,6 +15,10 @@ export function admitClient(worker: TrafficWorker, pause: AcceptPause, client: S
   if (!worker.nodeWide.takePlace(worker.start.limits.connectionsMax)) {
     return refuse(worker, client, place, 'refused-ceiling')
   }
+  if (!worker.states.takeServicePlace(service.index, service.maxConnections)) {
+    worker.nodeWide.givePlaceBack()
+    return refuse(worker, client, place, 'refused-service-ceiling')
+  }
   Connection.begin(worker, service, place.listenerIndex, client)
 }
 

@@ -13,6 +13,7 @@
 import type { Socket } from 'node:net'
 import { monotonicMs } from '../../lib/clock.ts'
 import { NOT_SCHEDULED, type WheelEntry } from '../../lib/timing-wheel.ts'
+import { clientHash32 } from '../balance/client-hash.ts'
 import type { CloseReason } from '../close-reason.ts'
 import type { FailedAttempt } from '../log-ring.ts'
 import type { MonotonicMs } from '../node-wide.ts'
@@ -44,6 +45,8 @@ export class Connection implements WheelEntry<Connection> {
   upstream: Socket | undefined
   /** The candidate behind `upstream`. */
   candidate: Candidate | undefined
+  /** The upstream at which a place is taken; -1 is none. */
+  upstreamPlaceAt = -1
   attempts = 0
   readonly failedAttempts: FailedAttempt[] = []
   connectMs = -1
@@ -112,6 +115,16 @@ export class Connection implements WheelEntry<Connection> {
     this.#station = station
     station.start()
     this.worker.schedule(this)
+  }
+
+  /** The same for every connection of the client, on every worker. */
+  clientHash(): number {
+    return clientHash32(this.clientEnd.address, 0, this.clientEnd.family)
+  }
+
+  giveUpstreamPlaceBack(): void {
+    if (this.upstreamPlaceAt !== -1) this.worker.states.giveUpstreamPlaceBack(this.upstreamPlaceAt)
+    this.upstreamPlaceAt = -1
   }
 
   get hasEnded(): boolean {

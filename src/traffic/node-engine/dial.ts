@@ -5,7 +5,7 @@
 import { connect, type Socket } from 'node:net'
 import { constants } from 'node:os'
 import { monotonicMs } from '../../lib/clock.ts'
-import { chooseOrdered } from '../balance/ordered.ts'
+import { FULL } from '../balance/choose.ts'
 import { UPSTREAM, UPSTREAM_STRIDE } from '../counters.ts'
 import { ATTEMPT_TIMED_OUT } from '../log-ring.ts'
 import type { MonotonicMs } from '../node-wide.ts'
@@ -35,8 +35,6 @@ interface Attempt {
 export class Dial extends Station {
   readonly kind = 'dial'
   readonly #connection: Connection
-  /** A bit for each place in `service.candidates`. */
-  #tried = 0
   #attempt: Attempt | undefined
   readonly #early: Buffer[] = []
   #earlyBytes = 0
@@ -55,16 +53,17 @@ export class Dial extends Station {
 
   #dialNext(): void {
     const { service, worker } = this.#connection
-    const place = chooseOrdered(service, this.#tried, worker.nodeWide, monotonicMs())
-    if (place === -1) return this.#giveUp()
-    this.#tried |= 1 << place
+    const { failedAttempts } = this.#connection
+    const place = worker.chooser.choose(service, failedAttempts, this.#connection.clientHash(), monotonicMs())
+    if (place < 0) return this.#giveUp(place)
     this.#connection.attempts++
     const candidate = service.candidates[place]
+    this.#connection.upstreamPlaceAt = candidate.upstreamIndex
     this.#dial(candidate, sourcesFor(candidate, this.#connection), monotonicMs())
   }
 
-  #giveUp(): void {
-    const reason = this.#lackedSourcePort ? 'no-source-port' : 'upstream-unreachable'
+  #giveUp(why: number): void {
+    const reason = why === FULL ? 'upstreams-full' : this.#lackedSourcePort ? 'no-source-port' : 'upstream-unreachable'
     this.#connection.end(reason, this.#connection.service.onFailure)
   }
 
@@ -142,6 +141,7 @@ export class Dial extends Station {
     discard(socket)
     const { worker, failedAttempts } = this.#connection
     worker.counters.upstreams[candidate.upstreamIndex * UPSTREAM_STRIDE + UPSTREAM.connectFailures] += 1
+    this.#connection.giveUpstreamPlaceBack()
     failedAttempts.push({
       upstreamIndex: candidate.upstreamIndex,
       upstreamAddressIndex: candidate.addressIndex,

@@ -61,7 +61,7 @@ class NodeEngine {
     for (const { server } of this.#listeners) {
       server.on('error', (error: NodeJS.ErrnoException) => this.#pause.begin(error.code ?? error.message))
     }
-    const addresses = this.#listeners.map(({ listenerIndex, address }) => ({ listenerIndex, address }))
+    const addresses = this.#listeners.map(({ listenerIndex, address, fd }) => ({ listenerIndex, address, fd }))
     this.#worker.report({ kind: 'listening', wakeFd: -1, addresses })
   }
 
@@ -77,7 +77,8 @@ class NodeEngine {
   }
 
   #drain(): void {
-    if (this.#state !== 'serving') return
+    // Asked once more: whoever asks waits for the answer.
+    if (this.#state !== 'serving') return this.#reportDrained()
     this.#state = 'emptying-queue'
     this.#emptyQueue(monotonicMs() + LAST_ACCEPTS_MS_MAX, this.#accepted, 0)
   }

@@ -4,6 +4,7 @@ import { createServer, type Server, type Socket } from 'node:net'
 import { socketAddress, type SocketAddress } from '../../lib/ip.ts'
 import type { ListeningAddress, WorkerStart } from '../events.ts'
 import type { Listener } from '../tables.ts'
+import { fdOf } from '../../lib/server-fd.ts'
 import { resetSocket } from './reset.ts'
 import { STREAM_OPTIONS } from './socket-options.ts'
 
@@ -37,9 +38,12 @@ export type TakeClient = (client: Socket, place: ListenerPlace) => void
 /** Tries all listeners, so that every address that can't be had is told at once. */
 export async function openListeners(start: WorkerStart, takeClient: TakeClient): Promise<ListenOutcome> {
   const attempts = start.tables.services.flatMap((service) =>
-    service.listeners.map((listener) => {
+    service.listeners.flatMap((listener) => {
       const place = { serviceIndex: service.index, listenerIndex: listener.index }
-      return openListener(start, listener, (client) => takeClient(client, place))
+      const take = (client: Socket): void => takeClient(client, place)
+      const inherited = start.inheritedFds[listener.index] ?? []
+      if (inherited.length === 0) return [openListener(start, listener, take)]
+      return inherited.map((fd) => adoptListener(listener, fd, take))
     }),
   )
   const outcomes = await Promise.all(attempts)
@@ -59,11 +63,34 @@ async function openListener(
     if (isShared && start.workerIndex === 0 && listener.address.port !== 0) await requireFree(listener)
     const server = createServer({ ...STREAM_OPTIONS, pauseOnConnect: true }, takeClient)
     await listen(server, listener, isShared)
-    return { listenerIndex: listener.index, address: listeningAddress(server, listener), server }
+    return asOpen(server, listener)
   } catch (error) {
-    const { code = 'UNKNOWN', message } = error as NodeJS.ErrnoException
-    return { address: listener.address, code, message }
+    return failureOf(listener, error as NodeJS.ErrnoException)
   }
+}
+
+/** Goes on listening on a socket that came from the version before. */
+async function adoptListener(
+  listener: Listener,
+  fd: number,
+  takeClient: (client: Socket) => void,
+): Promise<OpenListener | ListenFailure> {
+  try {
+    const server = createServer({ ...STREAM_OPTIONS, pauseOnConnect: true }, takeClient)
+    server.listen({ fd, backlog: BACKLOG })
+    await once(server, 'listening')
+    return asOpen(server, listener)
+  } catch (error) {
+    return failureOf(listener, error as NodeJS.ErrnoException)
+  }
+}
+
+function asOpen(server: Server, listener: Listener): OpenListener {
+  return { listenerIndex: listener.index, address: listeningAddress(server, listener), fd: fdOf(server), server }
+}
+
+function failureOf({ address }: Listener, { code = 'UNKNOWN', message }: NodeJS.ErrnoException): ListenFailure {
+  return { address, code, message }
 }
 
 /** SO_REUSEPORT would share the port with another process of the same user without a word, and with it half of the clients. */

@@ -5,20 +5,29 @@ import {
   WRITTEN_HEADER_BYTES_MAX,
   writeV2Header,
 } from '../../lib/proxy-protocol/encode.ts'
+import { readClientHello } from '../../lib/tls-client-hello.ts'
 import { connectionId } from '../events.ts'
 import type { Connection } from './connection.ts'
 import { endpointOf } from './endpoint.ts'
 
 /** Set anew for every header. */
 const source = new ProxyHeaderSource()
+const NO_BYTES = Buffer.alloc(0)
 const scratch = new Uint8Array(WRITTEN_HEADER_BYTES_MAX)
 
-/** Undefined in raw mode. */
-export function proxyHeaderFor(connection: Connection): Buffer | undefined {
-  const { mode } = connection.service
+/** Undefined in raw mode. `said` is what the client has sent already. */
+export function proxyHeaderFor(connection: Connection, said: readonly Buffer[]): Buffer | undefined {
+  const { mode, proxyHeader } = connection.service
   if (mode === 'raw') return undefined
   describe(connection)
+  source.hello.serverNameBytes = 0
+  source.hello.alpnBytes = 0
+  if (mode === 'proxy-v2' && proxyHeader.tlsHello && said.length > 0) {
+    source.helloBytes = said.length === 1 ? said[0] : Buffer.concat(said)
+    readClientHello(source.helloBytes, 0, source.helloBytes.length, source.hello)
+  }
   const length = mode === 'proxy-v1' ? writeV1Header(source, scratch, 0) : writeV2Header(source, scratch, 0)
+  source.helloBytes = NO_BYTES
   return Buffer.from(scratch.subarray(0, length))
 }
 

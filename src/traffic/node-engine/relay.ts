@@ -35,7 +35,7 @@ export class Relay extends Station {
 
   /** The header goes out whether or not the client has sent anything: the upstream may be the one to speak first. */
   override start(): void {
-    const header = proxyHeaderFor(this.#connection)
+    const header = proxyHeaderFor(this.#connection, this.#early)
     const first = header === undefined ? this.#early : [header, ...this.#early]
     this.#early = []
     this.#connection.client.resume()

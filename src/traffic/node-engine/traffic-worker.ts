@@ -1,11 +1,13 @@
 /** What all connections of one worker share: tables, counters, log, clock, the events to control. */
 import { monotonicMs } from '../../lib/clock.ts'
 import { TICK_MS, TimingWheel } from '../../lib/timing-wheel.ts'
+import { Chooser } from '../balance/choose.ts'
 import { Counters } from '../counters.ts'
 import type { WorkerEvent, WorkerStart } from '../events.ts'
 import { LogRingWriter } from '../log-ring.ts'
 import { NodeWide } from '../node-wide.ts'
 import type { Service, Tables } from '../tables.ts'
+import { UpstreamStates } from '../upstream-states.ts'
 import type { Connection } from './connection.ts'
 import { HeldBytes } from './held-bytes.ts'
 
@@ -13,6 +15,8 @@ export class TrafficWorker {
   readonly start: WorkerStart
   readonly counters: Counters
   readonly nodeWide: NodeWide
+  readonly states: UpstreamStates
+  readonly chooser: Chooser
   readonly log: LogRingWriter
   readonly held: HeldBytes<Connection>
   readonly connections = new Set<Connection>()
@@ -31,6 +35,8 @@ export class TrafficWorker {
     this.start = start
     this.counters = new Counters(start.counterMemory, start.counterShape)
     this.nodeWide = new NodeWide(start.nodeWideMemory)
+    this.states = new UpstreamStates(start.upstreamStatesMemory, start.counterShape)
+    this.chooser = new Chooser(this.nodeWide, this.states)
     this.log = new LogRingWriter(start.logRingMemory)
     this.held = new HeldBytes(start.limits.spillBytesMax, this.counters)
     this.#tables = start.tables
@@ -64,6 +70,8 @@ export class TrafficWorker {
     this.held.release(connection)
     this.connections.delete(connection)
     this.nodeWide.givePlaceBack()
+    this.states.giveServicePlaceBack(connection.service.index)
+    connection.giveUpstreamPlaceBack()
     if (this.connections.size > 0) return
     clearInterval(this.#ticking)
     this.#ticking = undefined

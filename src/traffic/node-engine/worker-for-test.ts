@@ -8,38 +8,18 @@ import type { SocketAddress } from '../../lib/ip.ts'
 import { CLOSE_REASON_CODES, CLOSE_REASON_NAMES, type CloseReason } from '../close-reason.ts'
 import { Counters, SERVICE, UPSTREAM, WORKER } from '../counters.ts'
 import type { WorkerCommand, WorkerEvent, WorkerStart } from '../events.ts'
-import { LogRingReader, ringBytes, type ConnectionRecord } from '../log-ring.ts'
+import { LogRingReader, type ConnectionRecord } from '../log-ring.ts'
 import { NodeWide } from '../node-wide.ts'
+import { serviceForTest, workerMemoryForTest } from '../service-for-test.ts'
 import type { Service, Tables } from '../tables.ts'
+
+export { LOOPBACK } from '../service-for-test.ts'
 
 const DEADLINE_MS = 10_000
 export const MIB = 1024 * 1024
 
-export const LOOPBACK: SocketAddress = { family: 4, address: '127.0.0.1', port: 0 }
-
 export function serviceTo(upstreams: readonly SocketAddress[], changes: Partial<Service> = {}): Service {
-  return {
-    index: 0,
-    name: 'web',
-    mode: 'raw',
-    listeners: [{ index: 0, address: LOOPBACK, dualStack: false }],
-    upstreams: upstreams.map((_, index) => ({ index, name: `upstream ${index}` })),
-    candidates: upstreams.map((address, index) => ({ upstreamIndex: index, addressIndex: index, address })),
-    balance: 'ordered',
-    onFailure: 'reset',
-    connectTimeoutMs: 5000,
-    idleTimeoutMs: 60_000,
-    halfClosedTimeoutMs: 60_000,
-    maxLifetimeMs: 0,
-    retryFailedAfterMs: 10_000,
-    sourceAddresses: [],
-    proxyHeader: { crc32c: true, uniqueId: true },
-    acceptProxyFrom: [],
-    acceptProxyTimeoutMs: 5000,
-    clientSocket: {},
-    upstreamSocket: {},
-    ...changes,
-  }
+  return serviceForTest(upstreams, { name: 'web', retryFailedAfterMs: 10_000, ...changes })
 }
 
 export function tablesOf(service: Service, changes: Partial<Tables> = {}): Tables {
@@ -66,13 +46,11 @@ export class RunningWorker {
       engine: 'node',
       ioUring: false,
       tables,
+      inheritedFds: {},
       limits: { connectionsMax: 1000, pipesMax: 0, spillBytesMax: 64 * MIB, ...limits },
       bootId: '0123456789ab',
       port: port2,
-      counterShape,
-      counterMemory: new SharedArrayBuffer(Counters.bytes(counterShape)),
-      nodeWideMemory: new SharedArrayBuffer(NodeWide.bytes(4)),
-      logRingMemory: new SharedArrayBuffer(ringBytes(20)),
+      ...workerMemoryForTest(counterShape, 4),
     }
     this.counters = new Counters(start.counterMemory, counterShape)
     this.nodeWide = new NodeWide(start.nodeWideMemory)

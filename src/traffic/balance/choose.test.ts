@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import fc from 'fast-check'
+import type { FailedAttempt } from '../log-ring.ts'
+import { NodeWide } from '../node-wide.ts'
+import { PLAIN_SHARE, serviceForTest } from '../service-for-test.ts'
+import { CANDIDATES_MAX } from '../tables.ts'
+import type { Service, UpstreamShare } from '../tables.ts'
+import { UpstreamStates } from '../upstream-states.ts'
+import type { Found, Wanted } from '../upstream-states.ts'
+import { Chooser, FULL, NONE } from './choose.ts'
+
+const NOW_MS = 5000
+
+/** What is not ordinary about one upstream. */
+interface Upstream extends Partial<UpstreamShare> {
+  readonly failedUntilMs?: number
+  readonly ejectedUntilMs?: number
+  readonly found?: Found
+  readonly wanted?: Wanted
+}
+
+/** A service with one candidate for each upstream; addressIndex runs against the order, so that it can't be mistaken for it. */
+function scene(upstreams: readonly Upstream[], changes: Partial<Service> = {}) {
+  const shape = { services: 1, upstreams: upstreams.length }
+  const states = new UpstreamStates(new SharedArrayBuffer(UpstreamStates.bytes(shape)), shape)
+  const nodeWide = new NodeWide(new SharedArrayBuffer(NodeWide.bytes(upstreams.length)))
+  const candidates = upstreams.map((upstream, i) => {
+    const addressIndex = upstreams.length - 1 - i
+    const { failedUntilMs = 0, ejectedUntilMs = 0, found = 'unknown', wanted = 'up', ...share } = upstream
+    nodeWide.rememberFailure(addressIndex, failedUntilMs)
+    states.eject(i, ejectedUntilMs)
+    states.setFound(i, found)
+    states.setWanted(i, wanted)
+    const address = { family: 4 as const, address: `192.0.2.${i}`, port: 80 }
+    return { upstreamIndex: i, addressIndex, address, share: { ...PLAIN_SHARE, ...share } }
+  })
+  const service = serviceForTest([], { candidates, ...changes })
+  const chooser = new Chooser(nodeWide, states)
+  const choose = (tried: readonly FailedAttempt[] | null = null): number => chooser.choose(service, tried, 0, NOW_MS)
+  return { service, states, choose }
+}
+
+/** The order in which one client would try all candidates. */
+function order(upstreams: readonly Upstream[], changes: Partial<Service> = {}): number[] {
+  const { service, states, choose } = scene(upstreams, changes)
+  const tried: FailedAttempt[] = []
+  for (let i = 0; i <= upstreams.length; i++) {
+    const place = choose(tried)
+    if (place === NONE) return tried.map(({ upstreamIndex }) => upstreamIndex)
+    const { upstreamIndex, addressIndex } = service.candidates[place]
+    states.giveUpstreamPlaceBack(upstreamIndex)
+    tried.push({ upstreamIndex, upstreamAddressIndex: addressIndex, error: 111, durationMs: 0 })
+  }
+  throw new Error('A candidate was chosen twice')
+}
+
+describe('choosing a candidate', () => {
+  test('ordered tries the candidates in their order, and each once', () => {
+    assert.deepEqual(order([{}, {}, {}]), [0, 1, 2])
+    assert.deepEqual(order([]), [])
+  })
+
+  test('what failed a moment ago is tried last, and its failure is over at its time', () => {
+    assert.deepEqual(order([{ failedUntilMs: NOW_MS + 1 }, {}, {}]), [1, 2, 0])
+    assert.deepEqual(order([{}, { failedUntilMs: NOW_MS + 1 }, {}]), [0, 2, 1])
+    assert.deepEqual(order([{ failedUntilMs: NOW_MS }, { failedUntilMs: NOW_MS - 1 }]), [0, 1])
+    assert.deepEqual(order([{ failedUntilMs: NOW_MS + 0.001 }, {}]), [1, 0])
+  })
+
+  test('where all failed lately, the order is the configured one again', () => {
+    const failed = [900, 1, 500].map((ms) => ({ failedUntilMs: NOW_MS + ms }))
+    assert.deepEqual(order(failed), [0, 1, 2])
+  })
+
+  test('tells the greatest number of candidates apart', () => {
+    const last = CANDIDATES_MAX - 1
+    const failed = Array.from({ length: CANDIDATES_MAX }, (_, i) => ({ failedUntilMs: i === last ? 0 : NOW_MS + 1 }))
+    assert.deepEqual(order(failed), [last, ...Array.from({ length: last }, (_, i) => i)])
+  })
+
+  test('backups come after every primary that is up, and before those that failed a moment ago', () => {
+    assert.deepEqual(order([{ backup: true }, {}, {}]), [1, 2, 0])
+    assert.deepEqual(order([{ backup: true }, { failedUntilMs: NOW_MS + 1 }, {}]), [2, 0, 1])
+    assert.deepEqual(order([{ backup: true, failedUntilMs: NOW_MS + 1 }, { failedUntilMs: NOW_MS + 1 }]), [1, 0])
+  })
+
+  test('what checks found down, or failures took out, is tried when nothing else is left, if at all', () => {
+    const down: Upstream[] = [{ found: 'down' }, { ejectedUntilMs: NOW_MS + 1 }, { backup: true }, { found: 'up' }]
+    assert.deepEqual(order(down), [3, 2, 0, 1])
+    assert.deepEqual(order(down, { whenAllDown: 'refuse' }), [3, 2])
+    assert.deepEqual(order([{ ejectedUntilMs: NOW_MS }], { whenAllDown: 'refuse' }), [0])
+  })
+
+  test('weight 0 and an operator that drains or takes down keep new clients away, whatever else is down', () => {
+    assert.deepEqual(order([{ weight: 0 }, { wanted: 'drain' }, { wanted: 'down' }]), [])
+    assert.deepEqual(order([{ wanted: 'drain' }, { found: 'down' }]), [1])
+  })
+
+  test('an upstream never gets more than its maxConnections; then the next, then FULL', () => {
+    const { states, choose } = scene([{ maxConnections: 2 }, { maxConnections: 1, backup: true }, { wanted: 'down' }])
+    assert.deepEqual([choose(), choose(), choose(), choose()], [0, 0, 1, FULL])
+    states.giveUpstreamPlaceBack(0)
+    assert.deepEqual([choose(), choose()], [0, FULL])
+    assert.deepEqual([states.upstreamConnections(0), states.upstreamConnections(1)], [2, 1])
+  })
+
+  test('by rank first, then in order', () => {
+    const upstream = fc.record({
+      failedUntilMs: fc.constantFrom(0, NOW_MS, NOW_MS + 1),
+      found: fc.constantFrom<Found>('unknown', 'up', 'down'),
+      backup: fc.boolean(),
+    })
+    const rank = (at: { failedUntilMs: number; found: Found; backup: boolean }): number =>
+      (at.found === 'down' ? 4 : at.failedUntilMs > NOW_MS ? 2 : 0) + (at.backup ? 1 : 0)
+    fc.assert(
+      fc.property(fc.array(upstream, { maxLength: 40 }), (upstreams) => {
+        const expected = upstreams.map((_, i) => i).sort((a, b) => rank(upstreams[a]) - rank(upstreams[b]) || a - b)
+        assert.deepEqual(order(upstreams), expected)
+      }),
+    )
+  })
+})

@@ -1,0 +1,63 @@
+/** A service and the memory of a worker as tests need them: ordinary, but for what a test changes. */
+import type { SocketAddress } from '../lib/ip.ts'
+import { Counters } from './counters.ts'
+import type { CounterShape } from './counters.ts'
+import type { WorkerStart } from './events.ts'
+import { ringBytes } from './log-ring.ts'
+import { NodeWide } from './node-wide.ts'
+import type { Service, UpstreamShare } from './tables.ts'
+import { UpstreamStates } from './upstream-states.ts'
+
+export const LOOPBACK: SocketAddress = { family: 4, address: '127.0.0.1', port: 0 }
+
+export const PLAIN_SHARE: UpstreamShare = { weight: 1, backup: false, maxConnections: 0 }
+
+/** A service with one upstream for each address; places in shared memory count from `firstPlace`. */
+export function serviceForTest(
+  addresses: readonly SocketAddress[],
+  changes: Partial<Service> = {},
+  firstPlace = 0,
+): Service {
+  const index = changes.index ?? 0
+  return {
+    index,
+    name: `service-${index}`,
+    mode: 'raw',
+    listeners: [{ index, address: LOOPBACK, dualStack: false }],
+    upstreams: addresses.map((_, i) => ({ index: firstPlace + i, name: `upstream ${i}`, share: PLAIN_SHARE })),
+    candidates: addresses.map((address, i) => {
+      return { upstreamIndex: firstPlace + i, addressIndex: firstPlace + i, address, share: PLAIN_SHARE }
+    }),
+    balance: 'ordered',
+    maxConnections: 0,
+    whenAllDown: 'try-all',
+    onFailure: 'reset',
+    connectTimeoutMs: 5000,
+    idleTimeoutMs: 60_000,
+    halfClosedTimeoutMs: 60_000,
+    maxLifetimeMs: 0,
+    retryFailedAfterMs: 0,
+    sourceAddresses: [],
+    proxyHeader: { crc32c: true, uniqueId: true, tlsHello: true },
+    acceptProxyFrom: [],
+    acceptProxyTimeoutMs: 5000,
+    clientSocket: {},
+    upstreamSocket: {},
+    ...changes,
+  }
+}
+
+type WorkerMemory = Pick<
+  WorkerStart,
+  'counterShape' | 'counterMemory' | 'nodeWideMemory' | 'upstreamStatesMemory' | 'logRingMemory'
+>
+
+export function workerMemoryForTest(counterShape: CounterShape, upstreamAddresses: number): WorkerMemory {
+  return {
+    counterShape,
+    counterMemory: new SharedArrayBuffer(Counters.bytes(counterShape)),
+    nodeWideMemory: new SharedArrayBuffer(NodeWide.bytes(upstreamAddresses)),
+    upstreamStatesMemory: new SharedArrayBuffer(UpstreamStates.bytes(counterShape)),
+    logRingMemory: new SharedArrayBuffer(ringBytes(20)),
+  }
+}

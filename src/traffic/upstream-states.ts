@@ -1,0 +1,139 @@
+/**
+ * What all workers and control know of each upstream and service right now: who is connected, who is down, who takes
+ * no new clients. Control writes verdicts, workers write counts; a choice reads both (balance/choose.ts).
+ */
+import type { CounterShape } from './counters.ts'
+import type { MonotonicMs } from './node-wide.ts'
+
+/** What a person wants of an upstream at run time; it outranks what checks found. */
+export const WANTED = { up: 0, drain: 1, down: 2 } as const
+export type Wanted = keyof typeof WANTED
+/** What active checks found; unknown counts as up. */
+export const FOUND = { unknown: 0, up: 1, down: 2 } as const
+export type Found = keyof typeof FOUND
+
+/** Int32 places of an upstream. */
+const UPSTREAM_INT = { connections: 0, wanted: 1, found: 2, failuresInRow: 3 } as const
+const UPSTREAM_INTS = 4
+/** Float64 places of an upstream. */
+const UPSTREAM_TIME = { ejectedUntilMs: 0, upSinceMs: 1 } as const
+const UPSTREAM_TIMES = 2
+/** Int32 places of a service. */
+const SERVICE_INT = { connections: 0, turn: 1 } as const
+const SERVICE_INTS = 2
+
+export class UpstreamStates {
+  readonly #times: Float64Array
+  readonly #upstreams: Int32Array
+  readonly #services: Int32Array
+
+  constructor(memory: SharedArrayBuffer, shape: CounterShape) {
+    const upstreamsAt = shape.upstreams * UPSTREAM_TIMES * 8
+    const servicesAt = upstreamsAt + shape.upstreams * UPSTREAM_INTS * 4
+    this.#times = new Float64Array(memory, 0, shape.upstreams * UPSTREAM_TIMES)
+    this.#upstreams = new Int32Array(memory, upstreamsAt, shape.upstreams * UPSTREAM_INTS)
+    this.#services = new Int32Array(memory, servicesAt, shape.services * SERVICE_INTS)
+  }
+
+  static bytes(shape: CounterShape): number {
+    return shape.upstreams * (UPSTREAM_TIMES * 8 + UPSTREAM_INTS * 4) + shape.services * SERVICE_INTS * 4
+  }
+
+  /** Takes a place for a connection of this upstream; false when `max` (0: none) are taken. Never over it, over all workers. */
+  takeUpstreamPlace(upstreamIndex: number, max: number): boolean {
+    return takePlace(this.#upstreams, upstreamIndex * UPSTREAM_INTS + UPSTREAM_INT.connections, max)
+  }
+
+  giveUpstreamPlaceBack(upstreamIndex: number): void {
+    Atomics.sub(this.#upstreams, upstreamIndex * UPSTREAM_INTS + UPSTREAM_INT.connections, 1)
+  }
+
+  /** Open and being connected, over all workers. */
+  upstreamConnections(upstreamIndex: number): number {
+    return Atomics.load(this.#upstreams, upstreamIndex * UPSTREAM_INTS + UPSTREAM_INT.connections)
+  }
+
+  takeServicePlace(serviceIndex: number, max: number): boolean {
+    return takePlace(this.#services, serviceIndex * SERVICE_INTS + SERVICE_INT.connections, max)
+  }
+
+  giveServicePlaceBack(serviceIndex: number): void {
+    Atomics.sub(this.#services, serviceIndex * SERVICE_INTS + SERVICE_INT.connections, 1)
+  }
+
+  serviceConnections(serviceIndex: number): number {
+    return Atomics.load(this.#services, serviceIndex * SERVICE_INTS + SERVICE_INT.connections)
+  }
+
+  /** Grows by one with each call, over all workers; wraps around to negative numbers and back. */
+  nextTurn(serviceIndex: number): number {
+    return Atomics.add(this.#services, serviceIndex * SERVICE_INTS + SERVICE_INT.turn, 1)
+  }
+
+  wanted(upstreamIndex: number): number {
+    return this.#upstreams[upstreamIndex * UPSTREAM_INTS + UPSTREAM_INT.wanted]
+  }
+
+  setWanted(upstreamIndex: number, wanted: Wanted): void {
+    Atomics.store(this.#upstreams, upstreamIndex * UPSTREAM_INTS + UPSTREAM_INT.wanted, WANTED[wanted])
+  }
+
+  found(upstreamIndex: number): number {
+    return this.#upstreams[upstreamIndex * UPSTREAM_INTS + UPSTREAM_INT.found]
+  }
+
+  setFound(upstreamIndex: number, found: Found): void {
+    Atomics.store(this.#upstreams, upstreamIndex * UPSTREAM_INTS + UPSTREAM_INT.found, FOUND[found])
+  }
+
+  /** Down by checks, or taken out for its failures. */
+  isDown(upstreamIndex: number, nowMs: MonotonicMs): boolean {
+    return this.found(upstreamIndex) === FOUND.down || this.ejectedUntilMs(upstreamIndex) > nowMs
+  }
+
+  ejectedUntilMs(upstreamIndex: number): MonotonicMs {
+    return this.#times[upstreamIndex * UPSTREAM_TIMES + UPSTREAM_TIME.ejectedUntilMs]
+  }
+
+  eject(upstreamIndex: number, untilMs: MonotonicMs): void {
+    this.#times[upstreamIndex * UPSTREAM_TIMES + UPSTREAM_TIME.ejectedUntilMs] = untilMs
+  }
+
+  /** Since when it is up again, for slow start; 0: since the daemon runs. */
+  upSinceMs(upstreamIndex: number): MonotonicMs {
+    return this.#times[upstreamIndex * UPSTREAM_TIMES + UPSTREAM_TIME.upSinceMs]
+  }
+
+  setUpSince(upstreamIndex: number, atMs: MonotonicMs): void {
+    this.#times[upstreamIndex * UPSTREAM_TIMES + UPSTREAM_TIME.upSinceMs] = atMs
+  }
+
+  /** Connect failures without a success between them, over all workers. */
+  countFailure(upstreamIndex: number): number {
+    return Atomics.add(this.#upstreams, upstreamIndex * UPSTREAM_INTS + UPSTREAM_INT.failuresInRow, 1) + 1
+  }
+
+  failuresInRow(upstreamIndex: number): number {
+    return this.#upstreams[upstreamIndex * UPSTREAM_INTS + UPSTREAM_INT.failuresInRow]
+  }
+
+  forgetFailures(upstreamIndex: number): void {
+    const at = upstreamIndex * UPSTREAM_INTS + UPSTREAM_INT.failuresInRow
+    // Read first: a write by every connect would have the workers fight for the cache line.
+    if (this.#upstreams[at] !== 0) Atomics.store(this.#upstreams, at, 0)
+  }
+}
+
+/** Adds one unless `max` (0: no limit) is reached. Compare and exchange: not for a moment is there one too many. */
+function takePlace(ints: Int32Array, at: number, max: number): boolean {
+  if (max === 0) {
+    Atomics.add(ints, at, 1)
+    return true
+  }
+  for (let taken = Atomics.load(ints, at); taken < max;) {
+    const before = Atomics.compareExchange(ints, at, taken, taken + 1)
+    if (before === taken) return true
+    taken = before
+  }
+  return false
+}

@@ -1,0 +1,133 @@
+/** An upgrade gives the listening sockets to the next process: no client is lost, and whoever is connected stays. */
+import assert from 'node:assert/strict'
+import { afterEach, it } from 'node:test'
+import { Daemon, type LogLine } from '../harness/daemon.ts'
+import { waitFor } from '../harness/deadline.ts'
+import { forEachEngine } from '../harness/engines.ts'
+import { Peer } from '../harness/peer.ts'
+import { echo, Upstream } from '../harness/upstream.ts'
+
+const UPGRADES = 3
+
+forEachEngine((engine) => {
+  let pid = 0
+  let daemon: Daemon
+  /** Every process of a test; the harness knows the first only. */
+  const pids = new Set<number>()
+  afterEach(async () => {
+    for (const one of pids) if (isRunning(one)) process.kill(one, 'SIGKILL')
+    pids.clear()
+    // Its output is open until the last of them is gone.
+    await daemon.exited
+  })
+
+  async function start(upstream: Upstream): Promise<void> {
+    const traffic = { workers: 2 }
+    daemon = await Daemon.start({
+      engine,
+      traffic,
+      services: [{ name: 'web', upstreams: [upstream.address.text] }],
+    })
+    pid = daemon.pid
+    pids.add(pid)
+  }
+
+  /** The line that says how an upgrade ended. */
+  async function upgrade(): Promise<LogLine> {
+    const before = outcomes().length
+    process.kill(pid, 'SIGUSR2')
+    await waitFor('the upgrade to end', () => outcomes().length > before)
+    const outcome = outcomes()[before]
+    if (outcome.event === 'upgraded') pid = outcome['pid'] as number
+    pids.add(pid)
+    return outcome
+  }
+
+  function outcomes(): LogLine[] {
+    return daemon.lines.filter(({ event }) => event === 'upgraded' || event === 'upgrade-failed')
+  }
+
+  it('no client is lost while versions follow each other, and open connections stay to their end', async () => {
+    const upstream = await Upstream.listen()
+    upstream.onConnection = echo
+    await start(upstream)
+    const address = daemon.addressOf('web')
+    const open = await Peer.connect(address)
+    await open.write('before')
+    await open.receiveText('before')
+    let isOver = false
+    let served = 0
+    const connectAgainAndAgain = async (): Promise<void> => {
+      while (!isOver) {
+        const client = await Peer.connect(address)
+        await client.write(`client ${served}`)
+        await client.receiveText(`client ${served}`)
+        client.destroy()
+        served++
+      }
+    }
+    // Counts up in one loop only: each waits for its own echo.
+    const connecting = connectAgainAndAgain()
+    const admin = daemon.adminAddress.text
+    for (let i = 0; i < UPGRADES; i++) {
+      // More workers than sockets, then fewer.
+      daemon.editConfig((text) => text.replace(/"workers":\s*\d+/, `"workers": ${[3, 1, 2][i]}`))
+      assert.equal((await upgrade()).event, 'upgraded')
+      const servedBefore = served
+      await waitFor('clients to be served by the next version', () => served > servedBefore + 20)
+    }
+    isOver = true
+    await connecting
+    assert.equal(pids.size, UPGRADES + 1)
+    assert.equal(JSON.parse((await daemon.get('/status.json')).body).workers.length, 2)
+    assert.equal(daemon.adminAddress.text, admin)
+    await open.write(' and after')
+    await open.receiveText('before and after')
+    const first = daemon.pid
+    open.finish()
+    assert.equal((await open.receiveAll()).ending, 'fin')
+    await waitFor('the first version to end with its last connection', () => !isRunning(first))
+    upstream.close()
+  })
+
+  it('a next version that does not start changes nothing, and the log says why', async () => {
+    const upstream = await Upstream.listen()
+    upstream.onConnection = echo
+    await start(upstream)
+    daemon.editConfig(() => 'services: []')
+    const outcome = await upgrade()
+    assert.equal(outcome.event, 'upgrade-failed')
+    assert.match(String(outcome['why']), /services: is empty/)
+    const client = await Peer.connect(daemon.addressOf('web'))
+    await client.write('still here')
+    await client.receiveText('still here')
+    client.destroy()
+    upstream.close()
+  })
+
+  it('a version that lingers for its clients can be stopped like any other', async () => {
+    const upstream = await Upstream.listen()
+    upstream.onConnection = echo
+    await start(upstream)
+    const open = await Peer.connect(daemon.addressOf('web'))
+    await open.write('one')
+    await open.receiveText('one')
+    const first = pid
+    assert.equal((await upgrade()).event, 'upgraded')
+    process.kill(first, 'SIGTERM')
+    await daemon.waitForLine('the drain', (line) => line.event === 'draining' && line['by'] === 'SIGTERM')
+    process.kill(first, 'SIGTERM')
+    assert.equal((await open.receiveAll()).ending, 'reset')
+    await waitFor('the first version to end', () => !isRunning(first))
+    upstream.close()
+  })
+})
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    return false
+  }
+}
