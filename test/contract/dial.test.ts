@@ -282,6 +282,17 @@ forEachEngine((engine) => {
       await daemon.waitForSocketCount(socketsAtStart)
     })
 
+    it('a client that closes without a word while we dial cancels the dial', async () => {
+      const daemon = await start({ upstreams: silent(SILENT), connectTimeout: '1h' })
+      const socketsAtStart = daemon.socketCount()
+      const client = await Peer.connect(daemon.addressOf())
+      await daemon.waitForSocketCount(socketsAtStart + 2)
+      client.finish()
+      assert.equal((await daemon.lineOf(client)).reason, 'client-left')
+      client.destroy()
+      await daemon.waitForSocketCount(socketsAtStart)
+    })
+
     it('a client that was gone before it was accepted leaves nothing behind', async () => {
       const upstream = await echoUpstream()
       const daemon = await start({ upstreams: [upstream.address.text] })
