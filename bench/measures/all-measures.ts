@@ -1,4 +1,5 @@
 import { bulk } from './bulk.ts'
+import { changes } from './changes.ts'
 import { kept } from './kept.ts'
 import { latency } from './latency.ts'
 import { logs } from './logs.ts'
@@ -17,6 +18,7 @@ export const ALL_MEASURES: readonly Measure[] = [
   memory,
   proxyHeader,
   logs,
+  changes,
   syscalls,
 ]
 

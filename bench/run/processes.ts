@@ -26,7 +26,7 @@ export interface Running {
   readonly process: ChildProcess
   readonly ended: () => boolean
   /** The end of what it wrote. */
-  readonly output: () => string
+  readonly output: (charactersMax?: number) => string
   readonly stop: () => Promise<void>
 }
 
@@ -61,7 +61,7 @@ function keep(child: ChildProcess, pid: number, label: string, outputPath: strin
     pid,
     process: child,
     ended: () => child.exitCode !== null || child.signalCode !== null,
-    output: () => readFileSync(outputPath, 'utf8').slice(-2000).trim(),
+    output: (charactersMax = 2000) => readFileSync(outputPath, 'utf8').slice(-charactersMax).trim(),
     stop: async () => {
       killGroup(pid)
       await gone
