@@ -188,6 +188,7 @@ export const EFD = { nonblock: 0o4000, cloexec: 0o2000000 } as const
 export const O = { nonblock: 0o4000, cloexec: 0o2000000 } as const
 export const SPLICE_F = { move: 1, nonblock: 2, more: 4 } as const
 export const F_SETPIPE_SZ = 1031
+export const F_GETPIPE_SZ = 1032
 /** Bytes sent but not yet acknowledged by the peer [linux/sockios.h]. */
 export const SIOCOUTQ = 0x5411
 export const E = constants.errno

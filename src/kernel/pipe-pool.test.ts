@@ -48,6 +48,23 @@ describe('pipe pool', { skip }, () => {
     pool.trim(0)
   })
 
+  test('a pipe that the kernel leaves small is not used, and none is asked for again before the next trim', () => {
+    const fdsBefore = openFds()
+    let asked = 0
+    let given = 8 * 1024
+    const pool = new PipePool(4, () => {
+      asked++
+      return given
+    })
+    assert.deepEqual([pool.take(), pool.take(), pool.open, openFds(), asked], [undefined, undefined, 0, fdsBefore, 1])
+    given = 512 * 1024
+    pool.trim(4)
+    const pipe = pool.take() as Pipe
+    assert.equal(pool.open, 1)
+    pool.giveBack(pipe)
+    pool.trim(0)
+  })
+
   test('a pipe that comes back with bytes is closed, and its place is free for a new one', () => {
     const fdsBefore = openFds()
     const pool = new PipePool(1)

@@ -6,12 +6,10 @@ import { Epoll } from './epoll.ts'
 import { IoRing } from './io-ring.ts'
 import * as libc from './libc.ts'
 import type { Fd } from './libc.ts'
-import { PipePool } from './pipe-pool.ts'
+import { PIPE_BYTES, PipePool, setPipeBytes } from './pipe-pool.ts'
 import { nativeSocketAddress, SocketAddressSlot } from './socket-address.ts'
 import { wake } from './wake.ts'
 
-/** F_GETPIPE_SZ [linux/fcntl.h] */
-const F_GETPIPE_SZ = 1032
 const TRIAL_BYTES = 4096
 const DEADLINE_MS = 1000
 
@@ -32,13 +30,14 @@ export function tryEpoll(): void {
 
 /** Sends bytes over loopback TCP through a pipe and back; returns the size of pipe that the kernel gave. */
 export function trySplice(): { readonly pipeBytes: number } {
-  const pipe = new PipePool(1).take()
+  // Of any size: how large it is, is another finding.
+  const pipe = new PipePool(1, (fd) => Math.max(setPipeBytes(fd), PIPE_BYTES)).take()
   if (pipe === undefined) throw new Error(`pipe2: ${libc.errnoName(libc.errno())}`)
   const open: Fd[] = [pipe.readFd, pipe.writeFd]
   try {
     const [client, server] = connectedPair(open)
     spliceThere(client, server, pipe.readFd, pipe.writeFd)
-    return { pipeBytes: libc.fcntl(pipe.writeFd, F_GETPIPE_SZ, 0) }
+    return { pipeBytes: libc.fcntl(pipe.writeFd, libc.F_GETPIPE_SZ, 0) }
   } finally {
     for (const fd of open) libc.close(fd)
   }
