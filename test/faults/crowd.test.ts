@@ -4,13 +4,13 @@
  * of moving the bytes must come to the same end.
  */
 import assert from 'node:assert/strict'
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { after, afterEach, before, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { Daemon, type DaemonOptions } from '../harness/daemon.ts'
 import { waitFor, within } from '../harness/deadline.ts'
 import { ENGINES, type EngineName } from '../harness/engines.ts'
 import { Peer } from '../harness/peer.ts'
+import { ringFacts } from '../harness/ring-facts.ts'
 import { StreamCheck, streamBytes } from '../harness/test-stream.ts'
 import { Upstream } from '../harness/upstream.ts'
 
@@ -171,7 +171,7 @@ function crowd(way: Way): void {
 
   it('what both sides say at once is heard to the last byte', async () => {
     const all = await pairs(CONNECTIONS)
-    const entriesBefore = ringEntries(daemon.pid)
+    const entriesBefore = ringFacts(daemon.pid).entries
     for (let round = 0; round < 3; round++) {
       await daemon.frozen(async () => {
         for (const [i, pair] of all.entries()) {
@@ -182,7 +182,9 @@ function crowd(way: Way): void {
       })
       await allHeard(all)
     }
-    const entries = ringEntries(daemon.pid) - entriesBefore
+    const entries = ringFacts(daemon.pid).entries - entriesBefore
+    assert.equal(ringFacts(daemon.pid).rings, way.engine === 'linux' && way.traffic === undefined ? 1 : 0)
+    if (way.engine === 'node' || way.traffic !== undefined) assert.equal(entries, 0)
     // A few may come in the turn before the stop or in the one after.
     if (way.entriesEach > 0) assert.ok(entries >= 3 * CONNECTIONS * way.entriesEach * 0.8, `${entries} entries`)
     await allEnd(all)
@@ -292,23 +294,5 @@ function crowd(way: Way): void {
   /** What was written before is in the daemon's sockets: loopback hands it over within the call, and each socket has written once a turn has passed. */
   function delivered(): Promise<void> {
     return new Promise((resolve) => setImmediate(() => setImmediate(resolve)))
-  }
-}
-
-/** How many entries the rings of a process have taken since they were made; 0 without a ring. */
-function ringEntries(pid: number): number {
-  let entries = 0
-  for (const fd of readdirSync(`/proc/${pid}/fd`)) {
-    if (linkOf(`/proc/${pid}/fd/${fd}`) !== 'anon_inode:[io_uring]') continue
-    entries += Number(/SqHead:\s*(\d+)/.exec(readFileSync(`/proc/${pid}/fdinfo/${fd}`, 'utf8'))?.[1])
-  }
-  return entries
-}
-
-function linkOf(path: string): string {
-  try {
-    return readlinkSync(path)
-  } catch {
-    return ''
   }
 }
