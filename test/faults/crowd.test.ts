@@ -12,7 +12,7 @@ import { ENGINES, type EngineName } from '../harness/engines.ts'
 import { Peer } from '../harness/peer.ts'
 import { ringFacts } from '../harness/ring-facts.ts'
 import { StreamCheck, streamBytes } from '../harness/test-stream.ts'
-import { Upstream } from '../harness/upstream.ts'
+import { echo, Upstream } from '../harness/upstream.ts'
 
 /** Both halves of all of them fit in one wait [epoll.ts EVENTS_MAX], and fill several batches. */
 const CONNECTIONS = 240
@@ -48,6 +48,8 @@ const WAYS: readonly Way[] = [
   { what: 'the node engine', engine: 'node', entriesEach: 0 },
 ]
 
+const NOT_OURS = 'the daemon under test is not the one whose parts are exchanged'
+
 interface Pair {
   readonly client: Peer
   readonly server: Peer
@@ -61,8 +63,49 @@ interface Pair {
 for (const way of WAYS) {
   if (!ENGINES.includes(way.engine)) continue
   const isPatched = way.env !== undefined && process.env['TIDEGATE_BIN'] !== undefined
-  const skip = isPatched ? 'the daemon under test is not the one whose parts are exchanged' : false
+  const skip = isPatched ? NOT_OURS : false
   describe(`a crowd in one turn, ${way.what}`, { skip }, () => crowd(way))
+}
+
+/** The first chunk of a spill pool that is asked for can't be had, against all promises. */
+const BROKEN_SPILL = `
+  import { isMainThread } from 'node:worker_threads'
+  if (!isMainThread) {
+    const { SpillPool } = await import('${new URL('../../src/traffic/linux-engine/spill-pool.ts', import.meta.url).href}')
+    const { take } = SpillPool.prototype
+    let asked = 0
+    SpillPool.prototype.take = function (bytes) { return asked++ === 0 ? undefined : take.call(this, bytes) }
+  }
+`
+
+describe('a defect that shows on one connection of a batch', { skip: whyNoDefect() }, () => {
+  it('ends that connection, and nobody else notices', async () => {
+    const upstream = await Upstream.listen({ onConnection: echo })
+    const options = `${PATCHY_RING} --import=data:text/javascript,${encodeURIComponent(BROKEN_SPILL)}`
+    const daemon = await Daemon.start({
+      engine: 'linux',
+      env: { NODE_OPTIONS: options, TIDEGATE_TEST_RING: 'sends' },
+      traffic: { workers: 1 },
+      services: [{ upstreams: [upstream.address.text] }],
+    })
+    const clients = await Promise.all(Array.from({ length: 100 }, () => Peer.connect(daemon.addressOf())))
+    await daemon.frozen(() => Promise.all(clients.map((client) => client.write('hello'))))
+    await waitFor('99 echoes and one reset', () => {
+      return clients.every(({ bytesReceived, endingNow }) => bytesReceived === 5 || endingNow === 'reset')
+    })
+    const ended = clients.filter(({ endingNow }) => endingNow !== undefined)
+    assert.equal(ended.length, 1)
+    assert.equal((await daemon.lineOf(ended[0])).reason, 'internal-error')
+    await daemon.waitForMetric('tidegate_connections_open', {}, 99)
+    // It would complain of the very error that is wanted here.
+    daemon.kill()
+    upstream.close()
+  })
+})
+
+function whyNoDefect(): string | false {
+  if (!ENGINES.includes('linux')) return 'the linux engine is not asked for'
+  return process.env['TIDEGATE_BIN'] === undefined ? false : NOT_OURS
 }
 
 function crowd(way: Way): void {
