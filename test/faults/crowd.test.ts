@@ -6,6 +6,7 @@
 import assert from 'node:assert/strict'
 import { after, afterEach, before, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { ffiProblem } from '../../src/kernel/limits.ts'
 import { Daemon, type DaemonOptions } from '../harness/daemon.ts'
 import { waitFor, within } from '../harness/deadline.ts'
 import { ENGINES, type EngineName } from '../harness/engines.ts'
@@ -106,6 +107,19 @@ describe('a defect that shows on one connection of a batch', { skip: whyNoDefect
 function whyNoDefect(): string | false {
   if (!ENGINES.includes('linux')) return 'the linux engine is not asked for'
   return process.env['TIDEGATE_BIN'] === undefined ? false : NOT_OURS
+}
+
+const MSG_OOB = 1
+const urgentByte = Uint8Array.of(0x21)
+
+function whyNothingUrgent(): string | false {
+  return process.platform === 'linux' && ffiProblem() === undefined ? false : 'urgent data is sent by a native call'
+}
+
+async function sendUrgent(peer: Peer): Promise<void> {
+  const { addressOf, send } = await import('../../src/kernel/libc.ts')
+  const { fd } = Reflect.get(peer.socket, '_handle') as { fd: number }
+  assert.equal(send(fd, addressOf(urgentByte), 1, MSG_OOB), 1)
 }
 
 function crowd(way: Way): void {
@@ -300,8 +314,12 @@ function crowd(way: Way): void {
       if (i % 4 === 1) assert.equal(await within('the reset', server.ending), 'reset')
       if (i % 4 === 2) assert.equal(await within('the reset', client.ending), 'reset')
       assert.deepEqual([atClient.difference, atServer.difference], [undefined, undefined])
-      const { reason } = await daemon.lineOf(client)
+      const { reason, bytesToUpstream, bytesToClient } = await daemon.lineOf(client)
       assert.match(reason, i % 4 === 1 ? /^client-reset$/ : i % 4 === 2 ? /^upstream-reset$/ : /-reset$/)
+      // What the dead had said is delivered, what was meant for it is not counted.
+      if (way.engine !== 'linux' || i % 4 === 3) continue
+      const delivered = i % 4 === 1 ? [pair.toServer + 2, 0] : [2, pair.toClient]
+      assert.deepEqual([bytesToUpstream, bytesToClient], delivered)
     }
     const others = all.filter((_, i) => isTalking(i))
     await allHeard(others)
@@ -331,6 +349,23 @@ function crowd(way: Way): void {
     }
     for (const { client, server } of deaf) for (const peer of [client, server]) peer.resume()
     await allHeard(all)
+    await allEnd(all)
+  })
+
+  it('urgent bytes among the others: all but the urgent ones arrive', { skip: whyNothingUrgent() }, async () => {
+    const all = await pairs(CONNECTIONS)
+    for (let round = 0; round < 3; round++) {
+      await daemon.frozen(async () => {
+        for (const pair of all) sayToServer(pair, 100)
+        for (const pair of all) sayToClient(pair, 100)
+        await delivered()
+        for (const [i, { client, server }] of all.entries()) await sendUrgent(i % 2 === 0 ? client : server)
+        for (const [i, pair] of all.entries()) if (i % 3 > 0) sayToServer(pair, 150)
+        for (const [i, pair] of all.entries()) if (i % 3 > 0) sayToClient(pair, 150)
+        await delivered()
+      })
+      await allHeard(all)
+    }
     await allEnd(all)
   })
 

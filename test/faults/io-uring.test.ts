@@ -4,8 +4,11 @@
  */
 import assert from 'node:assert/strict'
 import { after, afterEach, before, describe, it } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { WORKER_FD_RESERVE } from '../../src/control/limits/node-limits.ts'
 import { Daemon, TIDEGATE } from '../harness/daemon.ts'
 import { waitFor } from '../harness/deadline.ts'
+import { ENGINES } from '../harness/engines.ts'
 import { Peer } from '../harness/peer.ts'
 import { ringFacts } from '../harness/ring-facts.ts'
 import { answerOf } from '../harness/started-program.ts'
@@ -15,6 +18,8 @@ import { echo, Upstream } from '../harness/upstream.ts'
 
 const CLIENTS = 120
 const ROUNDS = 6
+/** How long each wait for events is held after it has its answer. */
+const HELD_MS = 40
 
 /** Refuses from the program's first call on, in all its threads; Node's own loops do without a ring then, too. */
 function refusingSetup(code: string): string[] {
@@ -111,6 +116,34 @@ describe('io_uring', { skip: whyNoStrace() }, () => {
     }
   })
 
+  it('ends and resets that come between the wait and the read: each connection ends for its own reason, and whole', async () => {
+    await start('auto')
+    const said = 500
+    await withFaultIn(threadNamed(daemon.pid, 'tidegate-0'), `epoll_wait:delay_exit=${HELD_MS * 1000}`, async () => {
+      for (let round = 0; round < 2; round++) {
+        const clients = await Promise.all(Array.from({ length: 60 }, () => Peer.connect(daemon.addressOf())))
+        for (const [i, client] of clients.entries()) await client.write(streamBytes(i, 0, said))
+        // The first of them ended a wait that is held now; the wait after it tells of all the others, and is held too.
+        await sleep(HELD_MS * 1.5)
+        for (const [i, client] of clients.entries()) {
+          if (i % 3 === 0) client.finish()
+          if (i % 3 === 1) client.reset()
+        }
+        for (const [i, client] of clients.entries()) {
+          if (i % 3 === 2) await client.receive(said)
+          if (i % 3 === 2) client.finish()
+          if (i % 3 === 1) assert.equal((await daemon.lineOf(client)).reason, 'client-reset')
+          if (i % 3 === 1) continue
+          const { bytes, ending } = await client.receiveAll()
+          assert.equal(ending, 'fin')
+          assert.ok(bytes.equals(streamBytes(i, 0, said)))
+          const line = await daemon.lineOf(client)
+          assert.deepEqual([line.reason, line.bytesToUpstream, line.bytesToClient], ['client-closed', said, said])
+        }
+      }
+    })
+  })
+
   it('io_uring_enter refused from some time on: the worker says it once and goes on without', async () => {
     await start('auto')
     assert.equal(await withFault(['io_uring_enter:error=EPERM:when=5+'], crowdIsEchoed), 1)
@@ -128,3 +161,26 @@ describe('io_uring', { skip: whyNoStrace() }, () => {
     })
   }
 })
+
+describe(
+  'rings of many workers',
+  { skip: ENGINES.includes('linux') ? false : 'the linux engine is not asked for' },
+  () => {
+    async function filesWith(workers: number): Promise<{ files: number; rings: number }> {
+      const services = [{ upstreams: ['127.0.0.1:9'] }]
+      const daemon = await Daemon.start({ engine: 'linux', traffic: { workers }, services })
+      const found = { files: daemon.openFiles().length, rings: ringFacts(daemon.pid).rings }
+      await daemon.stop()
+      return found
+    }
+
+    it('are one for each worker, within what is kept back for it of the file limit', async () => {
+      const one = await filesWith(1)
+      const nine = await filesWith(9)
+      if (one.rings > 0) assert.deepEqual([one.rings, nine.rings], [1, 9])
+      // Beside its reserve a worker has a listener.
+      const each = (nine.files - one.files) / 8 - 1
+      assert.ok(each <= WORKER_FD_RESERVE / 2, `${each} files for each worker`)
+    })
+  },
+)
