@@ -13,7 +13,7 @@ import { lowInts } from './low-memory.ts'
 /** Entries in one submission; a power of two. More is not faster: measured from 16 on. */
 export const RING_ENTRIES = 64
 
-/** An entry that the kernel did not come to. Below every errno. */
+/** An entry that the kernel did not come to: nothing was read or sent for it. Below every errno. */
 export const NOT_DONE = -(2 ** 31)
 
 const OPERATION = { send: 26, recv: 27 } as const
@@ -46,6 +46,7 @@ export class IoRing {
   readonly #results = new Int32Array(RING_ENTRIES)
   #tail = 0
   #queued = 0
+  #refusal: string | undefined
 
   /** A ring of this thread, or why there is none: not built in, forbidden by a sysctl or a filter, no memory. */
   static open(): IoRing | string {
@@ -53,10 +54,15 @@ export class IoRing {
     const fd = ioUringSetup(RING_ENTRIES, addressOf(params))
     if (fd < 0) return `io_uring_setup: ${errnoName(errno())}`
     const wanted = FEATURE_SINGLE_MMAP | FEATURE_FAST_POLL
-    const rings = (params[PARAM.features] & wanted) === wanted ? mapQueues(fd, params) : undefined
-    if (rings !== undefined) return new IoRing(fd, params, rings)
+    let refusal = 'io_uring: this kernel has an old form of it'
+    if ((params[PARAM.features] & wanted) === wanted) {
+      const queues = mapQueues(fd, params)
+      // A filter may let only the set-up through.
+      if (queues !== undefined && ioUringEnter(fd, 0, 0, 0) === 0) return new IoRing(fd, params, queues)
+      refusal = `${queues === undefined ? 'mmap of io_uring' : 'io_uring_enter'}: ${errnoName(errno())}`
+    }
     close(fd)
-    return 'io_uring: this kernel has an old form of it'
+    return refusal
   }
 
   private constructor(fd: Fd, params: Int32Array, { rings, entries }: Queues) {
@@ -99,16 +105,19 @@ export class IoRing {
     this.#tail = (this.#tail + 1) | 0
   }
 
-  /** Carries out what is queued. Entries the kernel did not take, for want of memory, have the result NOT_DONE. */
+  /** Why the kernel lets nothing more through this ring; undefined while it does. */
+  get refusal(): string | undefined {
+    return this.#refusal
+  }
+
+  /** Carries out what is queued. Entries the kernel did not take, for want of memory or by a refusal, have the result NOT_DONE. */
   submit(): void {
     const rings = this.#rings
     rings[this.#sqTail] = this.#tail
     let submitted = ioUringEnter(this.#fd, this.#queued, 0, 0)
     if (submitted < 0) {
       const code = errno()
-      if (code !== E.EAGAIN && code !== E.EBUSY && code !== E.EINTR && code !== E.ENOMEM) {
-        throw new Error(`io_uring_enter: ${errnoName(code)}`)
-      }
+      if (!isPassing(code)) this.#refusal = `io_uring_enter: ${errnoName(code)}`
       submitted = 0
     }
     // What was not taken must not be taken by a later call: its buffers and files will be others by then.
@@ -120,9 +129,9 @@ export class IoRing {
 
   /** Non-blocking sockets are done at once; should a kernel think otherwise, the buffers are its until it says so. */
   #waitForOne(): void {
-    if (ioUringEnter(this.#fd, 0, 1, ENTER_GETEVENTS) < 0 && errno() !== E.EINTR) {
-      throw new Error(`io_uring_enter: ${errnoName(errno())}`)
-    }
+    if (ioUringEnter(this.#fd, 0, 1, ENTER_GETEVENTS) >= 0) return
+    const code = errno()
+    if (!isPassing(code)) throw new Error(`io_uring_enter: ${errnoName(code)}`)
   }
 
   #takeCompletions(): number {
@@ -131,7 +140,9 @@ export class IoRing {
     const tail = rings[this.#cqTail]
     for (let head = first; head !== tail; head = (head + 1) | 0) {
       const completion = this.#cqes + (head & this.#cqMask) * COMPLETION_INTS
-      this.#results[rings[completion]] = rings[completion + 2]
+      const result = rings[completion + 2]
+      // The ring's own want of memory, not the socket's: who asks the socket itself hears what is the matter.
+      this.#results[rings[completion]] = result === -E.ENOMEM || result === -E.EINTR ? NOT_DONE : result
     }
     rings[this.#cqHead] = tail
     return (tail - first) | 0
@@ -145,6 +156,11 @@ export class IoRing {
   close(): void {
     close(this.#fd)
   }
+}
+
+/** The next call may succeed. */
+function isPassing(code: number): boolean {
+  return code === E.EAGAIN || code === E.EBUSY || code === E.EINTR || code === E.ENOMEM
 }
 
 interface Queues {

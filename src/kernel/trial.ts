@@ -3,7 +3,7 @@
  * take any of them away. Importing this loads native code; callers import it when they know that it can be.
  */
 import { Epoll } from './epoll.ts'
-import { IoRing } from './io-ring.ts'
+import { IoRing, NOT_DONE } from './io-ring.ts'
 import * as libc from './libc.ts'
 import type { Fd } from './libc.ts'
 import { PIPE_BYTES, PipePool, setPipeBytes } from './pipe-pool.ts'
@@ -52,13 +52,18 @@ export function tryIoUring(): void {
     const [client, server] = connectedPair(open)
     const bytes = new Uint8Array(2 * TRIAL_BYTES).fill(0x54, 0, TRIAL_BYTES)
     const at = libc.addressOf(bytes)
-    ring.putSend(client, at, TRIAL_BYTES)
-    ring.submit()
-    inFull('send by io_uring', (done) => (done === 0 ? ring.result(0) : 0))
+    const submitted = (): number => {
+      ring.submit()
+      if (ring.refusal !== undefined) throw new Error(ring.refusal)
+      return ring.result(0)
+    }
+    inFull('send by io_uring', (done) => {
+      ring.putSend(client, at + done, TRIAL_BYTES - done)
+      return submitted()
+    })
     inFull('recv by io_uring', (done) => {
       ring.putRecv(server, at + TRIAL_BYTES + done, TRIAL_BYTES - done)
-      ring.submit()
-      return ring.result(0)
+      return submitted()
     })
     if (bytes.some((byte) => byte !== 0x54)) throw new Error('io_uring: other bytes came out than went in')
   } finally {
@@ -95,14 +100,18 @@ function spliceThere(client: Fd, server: Fd, pipeRead: Fd, pipeWrite: Fd): void 
   const received = new Uint8Array(TRIAL_BYTES)
   const flags = libc.SPLICE_F.move | libc.SPLICE_F.nonblock
   checked('send', libc.send(client, libc.addressOf(sent), TRIAL_BYTES, libc.MSG.nosignal))
-  inFull('splice to a pipe', (done) => libc.splice(server, 0, pipeWrite, 0, TRIAL_BYTES - done, flags))
-  inFull('splice from a pipe', (done) => libc.splice(pipeRead, 0, server, 0, TRIAL_BYTES - done, flags))
+  inFull('splice to a pipe', (done) => orErrno(libc.splice(server, 0, pipeWrite, 0, TRIAL_BYTES - done, flags)))
+  inFull('splice from a pipe', (done) => orErrno(libc.splice(pipeRead, 0, server, 0, TRIAL_BYTES - done, flags)))
   const at = libc.addressOf(received)
-  inFull('recv', (done) => libc.recv(client, at + done, TRIAL_BYTES - done, libc.MSG.dontwait))
+  inFull('recv', (done) => orErrno(libc.recv(client, at + done, TRIAL_BYTES - done, libc.MSG.dontwait)))
   if (Buffer.compare(sent, received) !== 0) throw new Error('splice: other bytes came out than went in')
 }
 
-/** Repeats a call that moves up to what is left, while it would block. */
+function orErrno(result: number): number {
+  return result < 0 ? -libc.errno() : result
+}
+
+/** Repeats a call that moves up to what is left, while it would block. It gives the bytes it moved, or minus the errno. */
 function inFull(call: string, move: (done: number) => number): void {
   const deadlineMs = performance.now() + DEADLINE_MS
   let done = 0
@@ -110,7 +119,7 @@ function inFull(call: string, move: (done: number) => number): void {
     const moved = move(done)
     if (moved > 0) done += moved
     else if (moved === 0) throw new Error(`${call}: the stream ended`)
-    else if (libc.errno() !== libc.E.EAGAIN) throw new Error(`${call}: ${libc.errnoName(libc.errno())}`)
+    else if (moved !== -libc.E.EAGAIN && moved !== NOT_DONE) throw new Error(`${call}: ${libc.errnoName(-moved)}`)
     else if (performance.now() > deadlineMs) throw new Error(`${call}: no bytes within ${DEADLINE_MS} ms`)
   }
 }

@@ -207,6 +207,8 @@ describe('one worker', { skip }, () => {
     { spillBytesMax: 0, pipesMax: 0, connections: 60 },
     { spillBytesMax: MIB, pipesMax: 0, connections: 120 },
     { spillBytesMax: 2 * MIB, pipesMax: 5, connections: 120 },
+    // Batches of reads at first, one read at a time as memory runs short, peeking in the end.
+    { spillBytesMax: 4 * MIB, pipesMax: 0, connections: 200 },
     { spillBytesMax: 64 * MIB, pipesMax: 64, connections: 120 },
   ]
   for (const { connections, ...limits } of LIMITS) {

@@ -4,16 +4,14 @@
  * everybody is served again afterwards.
  */
 import assert from 'node:assert/strict'
-import { spawn, spawnSync } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
 import { after, afterEach, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { CloseReason } from '../../src/traffic/close-reason.ts'
 import { Daemon } from '../harness/daemon.ts'
 import { waitFor, within } from '../harness/deadline.ts'
-import { ENGINES } from '../harness/engines.ts'
 import { Peer } from '../harness/peer.ts'
 import { Random } from '../harness/random.ts'
+import { threadNamed, whyNoStrace, withFaultIn, type Fault } from '../harness/strace.ts'
 import { StreamCheck, streamBytes, wholeStream } from '../harness/test-stream.ts'
 import { closedAddress, echo, Upstream } from '../harness/upstream.ts'
 
@@ -24,15 +22,7 @@ const STALLED = 20
 /** What a worker may keep for the next bulk [engine.ts IDLE_PIPES_KEPT]. */
 const IDLE_PIPE_FDS_MAX = 2 * 16
 
-const skip = whySkip()
-
-function whySkip(): string | false {
-  if (process.platform !== 'linux') return 'strace is for Linux'
-  if (!ENGINES.includes('linux')) return 'the linux engine is not asked for'
-  const { error, status, stderr } = spawnSync('strace', ['-qq', '-e', 'trace=none', 'true'], { encoding: 'utf8' })
-  if (error !== undefined) return 'strace is not installed'
-  return status === 0 ? false : `strace does not work here: ${stderr.trim().slice(0, 200)}`
-}
+const skip = whyNoStrace()
 
 describe('the kernel refuses', { skip }, () => {
   let upstream: Upstream
@@ -133,41 +123,9 @@ describe('the kernel refuses', { skip }, () => {
     assert.equal((await daemon.lineOf(client)).reason, reason)
   }
 
-  interface Fault {
-    /** How many calls have been made to fail so far. */
-    readonly count: () => number
-  }
-
   /** `rule` is strace's, `accept4:error=EMFILE:when=1..3`; counted from here, in the worker's thread only. */
-  async function withFault(
-    rules: string | readonly string[],
-    during: (fault: Fault) => Promise<void>,
-  ): Promise<number> {
-    const all = typeof rules === 'string' ? [rules] : rules
-    const calls = all.map((rule) => rule.split(':')[0])
-    // The wait that attaching interrupts is begun again, traced: from then on every call is.
-    const words = ['-p', workerThread, '-s', '0', '-e', `trace=${['epoll_wait', ...calls].join(',')}`]
-    const strace = spawn('strace', [...words, ...all.flatMap((rule) => ['-e', `inject=${rule}`])], {
-      stdio: ['ignore', 'ignore', 'pipe'],
-    })
-    let output = ''
-    let injected = 0
-    strace.stderr.setEncoding('utf8').on('data', (text: string) => {
-      output = (output + text).slice(-10_000)
-      injected += text.split('(INJECTED)').length - 1
-    })
-    const closed = new Promise((resolve) => strace.once('close', resolve))
-    try {
-      await waitFor('strace to attach', () => {
-        if (strace.exitCode !== null) throw new Error(`strace ended: ${output}`)
-        return output.includes('epoll_wait(')
-      })
-      await during({ count: () => injected })
-    } finally {
-      strace.kill('SIGINT')
-      await within('strace to let go', closed)
-    }
-    return injected
+  function withFault(rules: string | readonly string[], during: (fault: Fault) => Promise<void>): Promise<number> {
+    return withFaultIn(workerThread, rules, during)
   }
 
   for (const code of ['EMFILE', 'ENFILE', 'ENOMEM', 'ENOBUFS']) {
@@ -385,11 +343,3 @@ describe('the kernel refuses', { skip }, () => {
     return ending === 'fin' && check.bytes === bytes ? 'served' : ending
   }
 })
-
-/** The id of a thread by its name, as strace wants it. */
-function threadNamed(pid: number, name: string): string {
-  const folder = `/proc/${pid}/task`
-  const found = readdirSync(folder).find((id) => readFileSync(`${folder}/${id}/comm`, 'utf8').trim() === name)
-  if (found === undefined) throw new Error(`the daemon has no thread ${name}`)
-  return found
-}

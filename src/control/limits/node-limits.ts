@@ -6,7 +6,7 @@ import type { EngineName, WorkerLimits } from '../../traffic/events.ts'
 
 /** Node itself, stdout, the admin server's connections, name lookups, checks: never taken by clients. */
 export const CONTROL_FD_RESERVE = 128
-/** A worker's event loops, its eventfd, and the fd that a refused client has for a moment. */
+/** A worker's event loops, its eventfd and io_uring, and the fd that a refused client has for a moment. */
 export const WORKER_FD_RESERVE = 32
 /** One for the client, one for the upstream. */
 export const FDS_PER_CONNECTION = 2

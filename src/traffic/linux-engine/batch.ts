@@ -50,7 +50,7 @@ export class Batch {
 
   /** Takes the half into the batch if its event is the plain case; false leaves it to the caller. */
   take(loop: Loop, half: Half, events: number): boolean {
-    if (!isPlain(half, events)) return false
+    if (this.#ring.refusal !== undefined || !isPlain(half, events)) return false
     half.flags |= FLAG.readable
     this.#halves.push(half)
     if (this.#halves.length === RING_ENTRIES) this.run(loop)
@@ -63,6 +63,7 @@ export class Batch {
     if (halves.length >= HALVES_MIN && loop.spills.canHoldMany()) {
       this.#receive(loop)
       this.#send(loop)
+      if (this.#ring.refusal !== undefined) loop.tell({ kind: 'warning', message: refusalSentence(this.#ring.refusal) })
     }
     // What is left to do follows from the flags, whatever happened above.
     for (let i = 0; i < halves.length; i++)
@@ -91,19 +92,35 @@ export class Batch {
       this.#sends[i] = sends++
     }
     if (sends > 0) this.#ring.submit()
-    for (let i = 0; i < halves.length; i++) if (this.#bytes[i] > 0) this.#noteDelivered(loop, i)
+    for (let i = 0; i < halves.length; i++) {
+      if (this.#bytes[i] > 0 && this.#sent(i) !== this.#bytes[i])
+        guarded(loop, halves[i].connection, i, keepUndelivered)
+    }
   }
 
-  #noteDelivered(loop: Loop, i: number): void {
+  /** What became of the bytes read at this place. */
+  #sent(i: number): number {
+    return this.#sends[i] === -1 ? NOT_DONE : this.#ring.result(this.#sends[i])
+  }
+
+  /** The receiver did not take all: it is full, or dead, or was not asked. */
+  keepUndelivered(loop: Loop, i: number): void {
     const half = this.#halves[i]
+    // A defect on the other half may have ended the connection just now.
+    if (half.connection.stage !== STAGE.relay) return
     const bytes = this.#bytes[i]
-    const result = this.#sends[i] === -1 ? NOT_DONE : this.#ring.result(this.#sends[i])
-    if (result === bytes) return
+    const result = this.#sent(i)
     const sent = result === NOT_DONE ? 0 : noteSent(half.peer, result)
     if (half.peer.has(FLAG.failed)) return uncountBytes(loop, half, bytes - sent)
     const from = i * COPY_BYTES
     keepRest(loop, half, this.#memory.subarray(from + sent, from + bytes))
   }
+}
+
+const keepUndelivered: Step = (loop, _connection, i) => loop.batch?.keepUndelivered(loop, i)
+
+function refusalSentence(refusal: string): string {
+  return `${refusal}: io_uring is not used any more, and each read and send is a call of its own.`
 }
 
 function isPlain(half: Half, events: number): boolean {
@@ -134,7 +151,9 @@ const ENDING = FLAG.ended | FLAG.failed
 function finish(loop: Loop, half: Half): void {
   const { connection, peer } = half
   if (connection.stage !== STAGE.relay) return
-  if (half.has(FLAG.readable)) pump(loop, half)
+  // A receiver that was not asked takes bytes, so no edge will ever come to tell that it does.
+  const isUnasked = half.spill !== null && peer.has(FLAG.writable)
+  if (half.has(FLAG.readable) || isUnasked) pump(loop, half)
   else if (half.has(ENDING) || peer.has(ENDING)) settle(loop, connection)
 }
 

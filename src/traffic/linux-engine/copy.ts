@@ -132,12 +132,15 @@ export function flushSpill(loop: Loop, from: Half): boolean {
 function sendTo(to: Half, at: number, bytes: number, flags: number): number {
   preferNoDelay(to)
   const sent = send(to.fd, at, bytes, flags)
-  return sent === bytes ? sent : noteSent(to, sent >= 0 ? sent : -errno())
+  if (sent === bytes) return sent
+  const result = sent >= 0 ? sent : -errno()
+  // Not full: no edge would tell that it takes bytes again.
+  return result === -E.EINTR ? sendTo(to, at, bytes, flags) : noteSent(to, result)
 }
 
 /** What follows from a send that did not take all: `result` is the bytes it took, or minus the errno. Returns the bytes. */
 export function noteSent(to: Half, result: number): number {
-  if (result >= 0 || result === -E.EAGAIN || result === -E.EINTR) to.flags &= ~FLAG.writable
+  if (result >= 0 || result === -E.EAGAIN) to.flags &= ~FLAG.writable
   else failWriting(to, -result)
   return Math.max(result, 0)
 }

@@ -11,6 +11,8 @@ const { SPILL_BYTES_MAX, SpillPool } = skip === false ? await import('./spill-po
 
 const MIB = 1024 * 1024
 const KIB = 1024
+/** What one batch reads at most, each up to 16 KiB [io-ring.ts RING_ENTRIES]. */
+const BATCH_READS = 64
 
 function takeAll(pool: Pool, bytes: number): Spill[] {
   const lent: Spill[] = []
@@ -86,6 +88,36 @@ describe('spill pool', { skip }, () => {
       }),
       { numRuns: 150 },
     )
+  })
+
+  test('canHoldMany keeps its promise: a whole batch of reads finds chunks, whatever was taken before and however long each is', () => {
+    const read = fc.oneof(fc.constantFrom(1, 4096, 4097, 16 * KIB), fc.integer({ min: 1, max: 16 * KIB }))
+    const before = fc.array(fc.oneof(read, fc.constant(SPILL_BYTES_MAX)), { maxLength: 200 })
+    const batch = fc.array(read, { minLength: BATCH_READS, maxLength: BATCH_READS })
+    let promises = 0
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 6 }), before, fc.nat(200), batch, (slabs, taken, returned, reads) => {
+        const pool = new SpillPool(slabs * MIB)
+        const lent = taken.map((bytes) => pool.take(bytes))
+        for (const spill of lent.slice(0, returned)) if (spill !== undefined) pool.giveBack(spill)
+        if (!pool.canHoldMany()) return
+        promises++
+        for (const bytes of reads) assert.ok(pool.take(bytes) !== undefined, `${bytes} bytes were promised`)
+        assert.ok(pool.bytesReserved <= slabs * MIB)
+      }),
+      { numRuns: 300 },
+    )
+    assert.ok(promises > 20, `${promises} promises`)
+  })
+
+  test('canHoldMany says no before it is too late, and yes again when the chunks are back', () => {
+    assert.equal(new SpillPool(0).canHoldMany(), false)
+    const pool = new SpillPool(4 * MIB)
+    assert.equal(pool.canHoldMany(), true)
+    const lent = takeAll(pool, 16 * KIB)
+    assert.equal(pool.canHoldMany(), false)
+    for (const spill of lent) pool.giveBack(spill)
+    assert.equal(pool.canHoldMany(), true)
   })
 
   for (const bytes of [1, 16 * KIB]) {
