@@ -35,6 +35,8 @@ export interface ServiceConfig {
   readonly mode: Mode
   readonly upstreams: readonly UpstreamConfig[]
   readonly balance: BalanceMethodName
+  /** 0 is off. */
+  readonly slowStartMs: number
   /** 0 is no limit. */
   readonly maxConnections: number
   readonly whenAllDown: 'try-all' | 'refuse'

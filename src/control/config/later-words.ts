@@ -7,11 +7,3 @@ export const LATER_KEYS: Readonly<Record<string, readonly string[]>> = {
 }
 
 export const LATER_MODES: readonly string[] = ['http']
-
-export const LATER_BALANCE_METHODS: readonly string[] = [
-  'round-robin',
-  'least-connections',
-  'power-of-two',
-  'source-hash',
-  'random',
-]

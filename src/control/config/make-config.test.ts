@@ -42,6 +42,7 @@ test('a minimal file gets every default', () => {
           },
         ],
         balance: 'ordered',
+        slowStartMs: 0,
         maxConnections: 0,
         whenAllDown: 'try-all',
         onFailure: 'reset',

@@ -34,6 +34,7 @@ function makeService(service: ParsedService, index: number, source: ConfigSource
       at: source.place([...path, 'upstreams', i, 'address']),
     })),
     balance: service.balance,
+    slowStartMs: service.slowStart,
     maxConnections: service.maxConnections === 'off' ? 0 : service.maxConnections,
     whenAllDown: service.whenAllDown,
     onFailure: service.onFailure,

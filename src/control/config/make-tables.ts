@@ -48,6 +48,7 @@ function makeService(
     upstreams,
     candidates: makeCandidates(service, upstreams, addresses, slots, version, warn),
     balance: service.balance,
+    slowStartMs: service.slowStartMs,
     maxConnections: service.maxConnections,
     whenAllDown: service.whenAllDown,
     onFailure: service.onFailure,
