@@ -30,6 +30,7 @@ export function serviceForTest(
     }),
     balance: 'ordered',
     slowStartMs: 0,
+    affinity: null,
     maxConnections: 0,
     whenAllDown: 'try-all',
     onFailure: 'reset',

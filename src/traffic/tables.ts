@@ -35,6 +35,7 @@ export interface Service {
   readonly balance: BalanceMethodName
   /** Over which the weight of an upstream that came back grows; 0 is off. */
   readonly slowStartMs: number
+  readonly affinity: ServiceAffinity | null
   /** Open and waiting connections over all workers; 0 is no limit but the node's. */
   readonly maxConnections: number
   /** What happens when checks and failures leave no upstream: try those that are down, or refuse. */
@@ -56,6 +57,13 @@ export interface Service {
   readonly acceptProxyTimeoutMs: number
   readonly clientSocket: SocketOptions
   readonly upstreamSocket: SocketOptions
+}
+
+export interface ServiceAffinity {
+  /** How long a client is remembered after its last connect. */
+  readonly ttlMs: number
+  /** Shared by all workers, and by all tables of the service with the same `max`; its layout is in affinity.ts. */
+  readonly memory: SharedArrayBuffer
 }
 
 export interface Listener {

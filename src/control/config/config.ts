@@ -37,6 +37,7 @@ export interface ServiceConfig {
   readonly balance: BalanceMethodName
   /** 0 is off. */
   readonly slowStartMs: number
+  readonly affinity: AffinityConfig | null
   /** 0 is no limit. */
   readonly maxConnections: number
   readonly whenAllDown: 'try-all' | 'refuse'
@@ -56,6 +57,12 @@ export interface ServiceConfig {
   readonly clientSocket: SocketOptions
   readonly upstreamSocket: SocketOptions
   readonly at: ConfigPlace
+}
+
+export interface AffinityConfig {
+  readonly ttlMs: number
+  /** Places in the table of the service's clients. */
+  readonly clientsMax: number
 }
 
 export interface ListenConfig {

@@ -10,6 +10,7 @@ import {
   readSourceAddress,
   readUpstreamAddress,
 } from './read-address.ts'
+import { affinitySchema } from './affinity-schema.ts'
 import { socketSchema } from './socket-schema.ts'
 
 /** A worker's index has two hex digits in a connection's id. */
@@ -68,6 +69,7 @@ const service = z.strictObject({
     { zero: true },
     'Time over which an upstream that came back gets its whole share again; not with `ordered` and `source-hash`.',
   ).prefault('0s'),
+  affinity: affinitySchema,
   maxConnections: countOr(
     'off',
     1,
