@@ -33,7 +33,7 @@ forEachEngine((engine) => {
     }
 
     async function upstreamsNamed(names: string): Promise<Upstream[]> {
-      return Promise.all([...names].map((name) => upstreamNamed(name)))
+      return Promise.all(names.split('').map((name) => upstreamNamed(name)))
     }
 
     async function start(service: Omit<TestService, 'name'>): Promise<Daemon> {

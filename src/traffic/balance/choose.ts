@@ -52,7 +52,7 @@ export class Chooser {
     this.#nodeWide = nodeWide
     this.#states = states
     this.#random = random
-    this.#own = new RankedPool(NO_SERVICE, states, random)
+    this.#own = new RankedPool(NO_SERVICE, states, random, CANDIDATES_MAX)
   }
 
   /**
@@ -82,7 +82,11 @@ export class Chooser {
   /** Without those that were tried and those that are full. */
   #chooseAmongRest({ service, nowMs, weights, upstreams }: RankedPool, tried: Tried, clientHash: number): number {
     const pool = this.#own
-    Object.assign(pool, { service, nowMs, weights, upstreams, clientHash })
+    pool.service = service
+    pool.weights = weights
+    pool.upstreams = upstreams
+    pool.clientHash = clientHash
+    pool.nowMs = nowMs
     const method = METHODS[service.balance]
     // Another worker may take the last place between the look and the taking; each round is one candidate fewer.
     for (let round = 0; round <= service.candidates.length; round++) {
@@ -196,11 +200,11 @@ class RankedPool implements Pool {
   /** The next time at which a failure or an ejection is over. */
   untilMs = 0
 
-  constructor(service: Service, states: UpstreamStates, random: () => number) {
+  constructor(service: Service, states: UpstreamStates, random: () => number, places = service.candidates.length) {
     this.service = service
-    this.places = new Int32Array(CANDIDATES_MAX)
-    this.sums = new Float64Array(CANDIDATES_MAX)
-    this.has = new Uint8Array(CANDIDATES_MAX)
+    this.places = new Int32Array(places)
+    this.sums = new Float64Array(places)
+    this.has = new Uint8Array(places)
     this.weights = Float64Array.from(service.candidates, ({ share }) => share.weight)
     this.upstreams = Int32Array.from(service.candidates, ({ upstreamIndex }) => upstreamIndex)
     this.states = states

@@ -1,10 +1,10 @@
 /** Who has which turn: a cycle in which each place stands as often as its weight says, and as far from itself as can be. */
 
 /**
- * The longest cycle, 8 KiB. Weights that would need a longer one are rounded: by less than 5 % for every share above
+ * The longest cycle, 16 KiB. Weights that would need a longer one are rounded: by less than 5 % for every share above
  * 1/800, and none is left without a turn.
  */
-export const TURNS_MAX = 8192
+export const TURNS_MAX = 16_384
 
 /** How far from a whole number a weight may be by the error of floating point. */
 const WHOLE_ERROR_MAX = 1e-6
