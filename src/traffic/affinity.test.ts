@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { Worker } from 'node:worker_threads'
 import { parseIp } from '../lib/ip.ts'
-import { Affinity, AffinityTable, makeAffinityMemory } from './affinity.ts'
+import { Affinity, AffinityTable, clientsForgotten, makeAffinityMemory } from './affinity.ts'
 import { serviceForTest } from './service-for-test.ts'
 
 const TTL_MS = 10_000
@@ -96,6 +96,18 @@ describe('the table of clients', () => {
       table.remember(ipv4(i), 6, i)
       assert.equal(table.find('192.0.2.1', i), 5)
     }
+  })
+
+  test('counts whom it forgot before their time, and nobody else', () => {
+    const memory = makeAffinityMemory(8)
+    const table = tableOf(memory)
+    for (let i = 0; i < 15; i++) table.remember(ipv4(i), 1, 0)
+    for (let i = 0; i < 15; i++) table.remember(ipv4(i), 2, 1)
+    assert.equal(clientsForgotten(memory), 0)
+    for (let i = 15; i < 20; i++) table.remember(ipv4(i), 1, 100)
+    assert.equal(clientsForgotten(memory), 5)
+    for (let i = 20; i < 30; i++) table.remember(ipv4(i), 1, 50 + TTL_MS)
+    assert.equal(clientsForgotten(memory), 5)
   })
 
   test('threads that write at once leave no client with the upstream of another', async () => {

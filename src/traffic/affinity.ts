@@ -2,7 +2,7 @@
  * `affinity`: which candidate a client was last connected to, for a time. Asked before a choice, written when a connect
  * succeeds; right across workers. One table for each service, in shared memory that its tables carry.
  *
- *   header   16 int32: seed of the hash, so that nobody outside can aim at a bucket; the rest is unused
+ *   header   16 int32: seed of the hash, so that nobody outside can aim at a bucket; clients forgotten too early; unused
  *   bucket   64 int32: lock, 15 entries of 4, 3 unused
  *   entry    the client's address: 32 bits and 0, or the 64 bits of the /64; candidate; end of its time
  */
@@ -12,6 +12,8 @@ import type { MonotonicMs } from './node-wide.ts'
 import type { Service } from './tables.ts'
 
 const HEADER_INTS = 16
+/** Int32 places of the header. */
+const HEADER = { seed: 0, forgotten: 1 } as const
 const BUCKET_INTS = 64
 const ENTRY_INTS = 4
 const ENTRIES = 15
@@ -29,8 +31,13 @@ const TWO_TO_32 = 2 ** 32
 export function makeAffinityMemory(clientsMax: number): SharedArrayBuffer {
   const buckets = Math.ceil(clientsMax / ENTRIES_COUNTED)
   const memory = new SharedArrayBuffer((HEADER_INTS + buckets * BUCKET_INTS) * 4)
-  new Int32Array(memory)[0] = randomInt(TWO_TO_32) | 0
+  new Int32Array(memory)[HEADER.seed] = randomInt(TWO_TO_32) | 0
   return memory
+}
+
+/** How many clients were forgotten before their time, since the table is there; wraps around at 2^32. */
+export function clientsForgotten(memory: SharedArrayBuffer): number {
+  return new Int32Array(memory, 0, HEADER_INTS)[HEADER.forgotten] >>> 0
 }
 
 /** One worker's view of the tables of all services. */
@@ -108,7 +115,11 @@ export class AffinityTable {
     const bucketAt = this.#bucketAt(high, low, family)
     if (!this.#lock(bucketAt)) return
     let entryAt = this.#entryOf(bucketAt, high, low, family)
-    if (entryAt === -1) entryAt = this.#soonestToEnd(bucketAt)
+    if (entryAt === -1) {
+      entryAt = this.#soonestToEnd(bucketAt)
+      const isForgotten = ints[entryAt + ENTRY.owner] !== 0 && !this.#hasEnded(entryAt, nowMs)
+      if (isForgotten) Atomics.add(ints, HEADER.forgotten, 1)
+    }
     ints[entryAt + ENTRY.high] = high
     ints[entryAt + ENTRY.low] = low
     ints[entryAt + ENTRY.owner] = ((addressIndex + 1) << 1) | familyBit(family)
@@ -117,7 +128,7 @@ export class AffinityTable {
   }
 
   #bucketAt(high: number, low: number, family: 4 | 6): number {
-    const hash = mix32(mix32(high ^ this.#ints[0]) ^ low ^ family) >>> 0
+    const hash = mix32(mix32(high ^ this.#ints[HEADER.seed]) ^ low ^ family) >>> 0
     return HEADER_INTS + Math.floor((hash / TWO_TO_32) * this.#buckets) * BUCKET_INTS
   }
 

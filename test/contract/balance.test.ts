@@ -60,7 +60,7 @@ forEachEngine((engine) => {
       const counts: Record<string, number> = {}
       for (let done = 0; done < connections; done += CLIENTS_AT_ONCE) {
         const size = Math.min(CLIENTS_AT_ONCE, connections - done)
-        const from = Array.from({ length: size }, (_, i) => `127.3.${(done + i) >> 8}.${(done + i) & 255 || 1}`)
+        const from = Array.from({ length: size }, (_, i) => `127.3.${(done + i + 1) >> 8}.${(done + i + 1) & 255}`)
         for (const name of await Promise.all(from.map((address) => upstreamFor(daemon, address)))) {
           counts[name] = (counts[name] ?? 0) + 1
         }
@@ -184,6 +184,13 @@ forEachEngine((engine) => {
         }
         await sleep(3100)
         assert.equal(await upstreamFor(daemon), 'b')
+      })
+
+      it('with more clients than it holds, some are forgotten and counted, and all are served', async () => {
+        const daemon = await start({ affinity: { max: 8 }, upstreams: named(await upstreamsNamed('ab')) })
+        // One bucket of 15 places.
+        assert.deepEqual(await countShort(daemon, 40), { a: 40 })
+        await daemon.waitForMetric('tidegate_affinity_forgotten_total', { service: 'web' }, 25)
       })
 
       it('goes by the client that a PROXY header names, of IPv6 by its /64', async () => {
