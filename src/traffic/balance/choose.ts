@@ -15,10 +15,11 @@ import type { BalanceMethodName, Candidate, Service } from '../tables.ts'
 import { WANTED } from '../upstream-states.ts'
 import type { UpstreamStates } from '../upstream-states.ts'
 import { leastConnections } from './least-connections.ts'
-import type { BalanceMethod, Pool } from './method.ts'
+import type { BalanceMethod } from './method.ts'
 import { ordered } from './ordered.ts'
 import { powerOfTwo } from './power-of-two.ts'
 import { random } from './random.ts'
+import { RankedPool } from './ranked-pool.ts'
 import { roundRobin } from './round-robin.ts'
 import { sourceHash } from './source-hash.ts'
 
@@ -76,17 +77,14 @@ export class Chooser {
       const place = METHODS[service.balance](pool)
       if (this.#take(service, place)) return place
     }
-    return this.#chooseAmongRest(pool, tried, clientHash)
+    return this.#chooseAmongRest(pool, tried)
   }
 
   /** Without those that were tried and those that are full. */
-  #chooseAmongRest({ service, nowMs, weights, upstreams }: RankedPool, tried: Tried, clientHash: number): number {
+  #chooseAmongRest(ranked: RankedPool, tried: Tried): number {
+    const { service } = ranked
     const pool = this.#own
-    pool.service = service
-    pool.weights = weights
-    pool.upstreams = upstreams
-    pool.clientHash = clientHash
-    pool.nowMs = nowMs
+    pool.adopt(ranked)
     const method = METHODS[service.balance]
     // Another worker may take the last place between the look and the taking; each round is one candidate fewer.
     for (let round = 0; round <= service.candidates.length; round++) {
@@ -137,12 +135,11 @@ export class Chooser {
         isAnyFull = true
         continue
       }
-      if (rank < best) startOver(pool, place)
+      if (rank < best) pool.startOver(place)
       best = rank
-      pool.places[pool.count++] = place
-      pool.has[place] = 1
+      pool.add(place)
     }
-    sumUp(pool)
+    pool.sumUp()
     return isAnyFull
   }
 
@@ -179,58 +176,9 @@ export class Chooser {
   }
 }
 
-type Tried = readonly FailedAttempt[] | null
-
-/** A pool, and until when its ranks hold. */
-class RankedPool implements Pool {
-  service: Service
-  readonly places: Int32Array
-  count = 0
-  readonly sums: Float64Array
-  readonly has: Uint8Array
-  weights: Float64Array
-  upstreams: Int32Array
-  readonly states: UpstreamStates
-  clientHash = 0
-  nowMs = 0
-  readonly random: () => number
-  /** As they were when it was filled: UpstreamStates.changes and NodeWide.failureChanges. */
-  changes = NaN
-  failureChanges = NaN
-  /** The next time at which a failure or an ejection is over. */
-  untilMs = 0
-
-  constructor(service: Service, states: UpstreamStates, random: () => number, places = service.candidates.length) {
-    this.service = service
-    this.places = new Int32Array(places)
-    this.sums = new Float64Array(places)
-    this.has = new Uint8Array(places)
-    this.weights = Float64Array.from(service.candidates, ({ share }) => share.weight)
-    this.upstreams = Int32Array.from(service.candidates, ({ upstreamIndex }) => upstreamIndex)
-    this.states = states
-    this.random = random
-  }
-
-  endAt(atMs: MonotonicMs): void {
-    if (atMs > this.nowMs && atMs < this.untilMs) this.untilMs = atMs
-  }
-}
-
 const NO_SERVICE = { candidates: [] as readonly Candidate[] } as Service
 
-/** A better rank was found at `place`: those found before are out. */
-function startOver(pool: RankedPool, place: number): void {
-  pool.count = 0
-  pool.has.fill(0, 0, place)
-}
-
-function sumUp({ places, sums, count, weights }: RankedPool): void {
-  let sum = 0
-  for (let i = 0; i < count; i++) {
-    sum += weights[places[i]]
-    sums[i] = sum
-  }
-}
+type Tried = readonly FailedAttempt[] | null
 
 function isTried(tried: readonly FailedAttempt[], addressIndex: number): boolean {
   for (let i = 0; i < tried.length; i++) if (tried[i].upstreamAddressIndex === addressIndex) return true

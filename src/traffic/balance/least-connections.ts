@@ -1,7 +1,7 @@
 /** `balance: least-connections`: who has the fewest open connections for its weight, over all workers. */
 import { CANDIDATES_MAX } from '../tables.ts'
 import type { BalanceMethod, Pool } from './method.ts'
-import { weightNow } from './weight.ts'
+import { readiness, weightNow } from './weight.ts'
 
 /** Those that have equally few, and the sum of the weights up to each. One for the thread: a choice is over before the next begins. */
 const equals = new Int32Array(CANDIDATES_MAX)
@@ -31,7 +31,10 @@ function pickEqual(pool: Pool, equalCount: number): number {
   return equals[i]
 }
 
-/** Open connections of the place's upstream, those being connected included, for one unit of its weight. */
+/**
+ * Open connections of the place's upstream, those being connected included, for one unit of its weight. All addresses of
+ * an upstream have the same load: their connections are counted together.
+ */
 export function loadOf(pool: Pool, place: number): number {
-  return pool.states.upstreamConnections(pool.upstreams[place]) / weightNow(pool, place)
+  return pool.states.upstreamConnections(pool.upstreams[place]) / (pool.upstreamWeights[place] * readiness(pool, place))
 }

@@ -17,6 +17,8 @@ export interface Pool {
   /** By place: `share.weight` and `upstreamIndex` of the candidates, where a method reads many. */
   readonly weights: Float64Array
   readonly upstreams: Int32Array
+  /** By place: the weight of its whole upstream, whose connections are counted together. */
+  readonly upstreamWeights: Float64Array
   readonly states: UpstreamStates
   /** The same for all connections of a client (IPv6: of its /64), evenly spread over 32 bits. */
   clientHash: number

@@ -22,16 +22,17 @@ function sharesOf(...weights: readonly number[]): Shares {
   return new Map(weights.map((weight, i) => [i + 1, { weight }]))
 }
 
-function serviceOf(shares: Shares, changes: Partial<Service>): Service {
+/** `owners`: the upstream of each address; without them each has its own. */
+function serviceOf(shares: Shares, changes: Partial<Service>, owners?: readonly number[]): Service {
   const candidates = [...shares].map(([lastByte, share], i) => {
     const address = { family: 4 as const, address: `192.0.2.${lastByte}`, port: 443 }
-    return { upstreamIndex: i, addressIndex: i, address, share: { ...PLAIN_SHARE, ...share } }
+    return { upstreamIndex: owners?.[i] ?? i, addressIndex: i, address, share: { ...PLAIN_SHARE, ...share } }
   })
   return serviceForTest([], { candidates, ...changes })
 }
 
-function scene(balance: BalanceMethodName, shares: Shares, changes: Partial<Service> = {}) {
-  const service = serviceOf(shares, { balance, ...changes })
+function scene(balance: BalanceMethodName, shares: Shares, changes: Partial<Service> = {}, owners?: readonly number[]) {
+  const service = serviceOf(shares, { balance, ...changes }, owners)
   const shape = { services: 1, upstreams: shares.size }
   const states = new UpstreamStates(new SharedArrayBuffer(UpstreamStates.bytes(shape)), shape)
   const nodeWide = new NodeWide(new SharedArrayBuffer(NodeWide.bytes(shares.size)))
@@ -49,7 +50,9 @@ function scene(balance: BalanceMethodName, shares: Shares, changes: Partial<Serv
       const name = choose(i)
       counts.set(name, (counts.get(name) ?? 0) + 1)
       open.push(name)
-      if (open.length > endAfter) states.giveUpstreamPlaceBack(names.indexOf(open.shift() as number))
+      if (open.length <= endAfter) continue
+      const { upstreamIndex } = service.candidates[names.indexOf(open.shift() as number)]
+      states.giveUpstreamPlaceBack(upstreamIndex)
     }
     return counts
   }
@@ -144,6 +147,19 @@ for (const balance of SHARING) {
       for (const endAfter of [0, 500]) {
         const shares = sharesOf(5, 3, 1, 1, 10)
         assertShares(scene(balance, shares).count(CLIENTS, endAfter), shares)
+      }
+    })
+
+    test('an upstream with several addresses has one share, and its addresses have the same of it', () => {
+      for (const endAfter of [0, 500]) {
+        const third = { weight: 1 / 3 }
+        const shares = new Map([
+          [1, { weight: 1 }],
+          [2, third],
+          [3, third],
+          [4, third],
+        ])
+        assertShares(scene(balance, shares, {}, [0, 1, 1, 1]).count(CLIENTS, endAfter), shares)
       }
     })
 

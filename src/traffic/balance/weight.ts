@@ -10,7 +10,8 @@ export function weightNow(pool: Pool, place: number): number {
 }
 
 /** From a tenth, when the upstream came back, to 1, linear over `slowStart`. */
-function readiness({ service, states, upstreams, nowMs }: Pool, place: number): number {
+export function readiness({ service, states, upstreams, nowMs }: Pool, place: number): number {
+  if (service.slowStartMs === 0) return 1
   const upSinceMs = states.upSinceMs(upstreams[place])
   if (upSinceMs === 0) return 1
   const part = (nowMs - upSinceMs) / service.slowStartMs
