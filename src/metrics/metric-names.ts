@@ -55,6 +55,11 @@ export const METRICS = {
     help: 'Connects that were refused, unreachable, or not made within connectTimeout.',
     labels: ['service', 'upstream'],
   },
+  tidegate_affinity_forgotten_total: {
+    type: 'counter',
+    help: 'Clients that were forgotten before their ttl because affinity.max was too small.',
+    labels: ['service'],
+  },
   tidegate_worker_loop_busy_ratio: {
     type: 'gauge',
     help: 'The part of the last 10 s that the worker did not spend waiting; near 1 it is the bottleneck.',

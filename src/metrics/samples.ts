@@ -1,4 +1,5 @@
 /** Where each metric's values come from. */
+import { clientsForgotten } from '../traffic/affinity.ts'
 import { CLOSE_REASON_NAMES, type CloseReason } from '../traffic/close-reason.ts'
 import { CONNECT_MS_BUCKETS, SERVICE, UPSTREAM, WORKER } from '../traffic/counters.ts'
 import type { Service, Upstream } from '../traffic/tables.ts'
@@ -38,6 +39,10 @@ export const SAMPLES: Readonly<Record<MetricName, (node: NodeView) => Sample[]>>
   tidegate_upstream_connect_seconds: connectSeconds,
   tidegate_upstream_connect_failures_total: (node) =>
     perUpstream(node, (_, upstream) => node.memory.upstreamSum(upstream.index, UPSTREAM.connectFailures)),
+  tidegate_affinity_forgotten_total: (node) =>
+    node.tables().services.flatMap(({ name, affinity }) => {
+      return affinity === null ? [] : [{ labels: { service: name }, value: clientsForgotten(affinity.memory) }]
+    }),
   tidegate_worker_loop_busy_ratio: (node) =>
     node.busy.ratios().map((value, i) => ({ labels: { worker: String(i) }, value })),
   tidegate_worker_pipes_open: (node) => perWorker(node, WORKER.pipesOpen),

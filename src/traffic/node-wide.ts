@@ -7,10 +7,12 @@ const COUNTERS_BYTES = 64
 
 export class NodeWide {
   readonly #open: Int32Array
+  readonly #failureChanges: Int32Array
   readonly #failedUntilMs: Float64Array
 
   constructor(memory: SharedArrayBuffer) {
     this.#open = new Int32Array(memory, 0, 1)
+    this.#failureChanges = new Int32Array(memory, 4, 1)
     this.#failedUntilMs = new Float64Array(memory, COUNTERS_BYTES)
   }
 
@@ -33,6 +35,11 @@ export class NodeWide {
     return Atomics.load(this.#open, 0)
   }
 
+  /** Differs whenever a failure was remembered or forgotten since; a choice ranks anew then. */
+  get failureChanges(): number {
+    return Atomics.load(this.#failureChanges, 0)
+  }
+
   /** Until when the address is tried last; 0 when it has not failed lately. */
   failedUntilMs(addressIndex: number): MonotonicMs {
     return this.#failedUntilMs[addressIndex]
@@ -40,9 +47,11 @@ export class NodeWide {
 
   rememberFailure(addressIndex: number, untilMs: MonotonicMs): void {
     this.#failedUntilMs[addressIndex] = untilMs
+    Atomics.add(this.#failureChanges, 0, 1)
   }
 
   forgetFailure(addressIndex: number): void {
     this.#failedUntilMs[addressIndex] = 0
+    Atomics.add(this.#failureChanges, 0, 1)
   }
 }

@@ -29,6 +29,8 @@ export function serviceForTest(
       return { upstreamIndex: firstPlace + i, addressIndex: firstPlace + i, address, share: PLAIN_SHARE }
     }),
     balance: 'ordered',
+    slowStartMs: 0,
+    affinity: null,
     maxConnections: 0,
     whenAllDown: 'try-all',
     onFailure: 'reset',

@@ -5,7 +5,15 @@
 import type { Network, SocketAddress } from '../lib/ip.ts'
 
 export type Mode = 'raw' | 'proxy-v1' | 'proxy-v2'
-export type BalanceMethodName = 'ordered'
+export const BALANCE_METHOD_NAMES = [
+  'ordered',
+  'round-robin',
+  'least-connections',
+  'power-of-two',
+  'source-hash',
+  'random',
+] as const
+export type BalanceMethodName = (typeof BALANCE_METHOD_NAMES)[number]
 export type LogConnections = 'all' | 'refused' | 'none'
 
 export interface Tables {
@@ -25,6 +33,9 @@ export interface Service {
   /** Every address that may be dialled, upstream by upstream in configured order; at most CANDIDATES_MAX, no address twice. */
   readonly candidates: readonly Candidate[]
   readonly balance: BalanceMethodName
+  /** Over which the weight of an upstream that came back grows; 0 is off. */
+  readonly slowStartMs: number
+  readonly affinity: ServiceAffinity | null
   /** Open and waiting connections over all workers; 0 is no limit but the node's. */
   readonly maxConnections: number
   /** What happens when checks and failures leave no upstream: try those that are down, or refuse. */
@@ -54,6 +65,13 @@ export interface ProxyHeaderOptions {
   readonly uniqueId: boolean
   /** Server name and ALPN of a ClientHello that has come before the header goes out. */
   readonly tlsHello: boolean
+}
+
+export interface ServiceAffinity {
+  /** How long a client is remembered after its last connect. */
+  readonly ttlMs: number
+  /** Shared by all workers, and by all tables of the service with the same `max`; its layout is in affinity.ts. */
+  readonly memory: SharedArrayBuffer
 }
 
 export interface Listener {

@@ -26,6 +26,7 @@ export class UpstreamStates {
   readonly #times: Float64Array
   readonly #upstreams: Int32Array
   readonly #services: Int32Array
+  readonly #changes: Int32Array
 
   constructor(memory: SharedArrayBuffer, shape: CounterShape) {
     const upstreamsAt = shape.upstreams * UPSTREAM_TIMES * 8
@@ -33,10 +34,21 @@ export class UpstreamStates {
     this.#times = new Float64Array(memory, 0, shape.upstreams * UPSTREAM_TIMES)
     this.#upstreams = new Int32Array(memory, upstreamsAt, shape.upstreams * UPSTREAM_INTS)
     this.#services = new Int32Array(memory, servicesAt, shape.services * SERVICE_INTS)
+    this.#changes = new Int32Array(memory, servicesAt + shape.services * SERVICE_INTS * 4, 1)
   }
 
   static bytes(shape: CounterShape): number {
-    return shape.upstreams * (UPSTREAM_TIMES * 8 + UPSTREAM_INTS * 4) + shape.services * SERVICE_INTS * 4
+    return shape.upstreams * (UPSTREAM_TIMES * 8 + UPSTREAM_INTS * 4) + (shape.services * SERVICE_INTS + 1) * 4
+  }
+
+  /** Differs whenever what decides who can be chosen was written since; a choice ranks anew then. */
+  get changes(): number {
+    return Atomics.load(this.#changes, 0)
+  }
+
+  /** To be called after every write of `wanted`, `found` and `ejectedUntilMs`. */
+  #noteChange(): void {
+    Atomics.add(this.#changes, 0, 1)
   }
 
   /** Takes a place for a connection of this upstream; false when `max` (0: none) are taken. Never over it, over all workers. */
@@ -50,7 +62,8 @@ export class UpstreamStates {
 
   /** Open and being connected, over all workers. */
   upstreamConnections(upstreamIndex: number): number {
-    return Atomics.load(this.#upstreams, upstreamIndex * UPSTREAM_INTS + UPSTREAM_INT.connections)
+    // A plain read: choices read hundreds, and only taking a place decides.
+    return this.#upstreams[upstreamIndex * UPSTREAM_INTS + UPSTREAM_INT.connections]
   }
 
   takeServicePlace(serviceIndex: number, max: number): boolean {
@@ -70,12 +83,18 @@ export class UpstreamStates {
     return Atomics.add(this.#services, serviceIndex * SERVICE_INTS + SERVICE_INT.turn, 1)
   }
 
+  /** For tests of the wrap around. */
+  setTurn(serviceIndex: number, turn: number): void {
+    Atomics.store(this.#services, serviceIndex * SERVICE_INTS + SERVICE_INT.turn, turn)
+  }
+
   wanted(upstreamIndex: number): number {
     return this.#upstreams[upstreamIndex * UPSTREAM_INTS + UPSTREAM_INT.wanted]
   }
 
   setWanted(upstreamIndex: number, wanted: Wanted): void {
     Atomics.store(this.#upstreams, upstreamIndex * UPSTREAM_INTS + UPSTREAM_INT.wanted, WANTED[wanted])
+    this.#noteChange()
   }
 
   found(upstreamIndex: number): number {
@@ -84,6 +103,7 @@ export class UpstreamStates {
 
   setFound(upstreamIndex: number, found: Found): void {
     Atomics.store(this.#upstreams, upstreamIndex * UPSTREAM_INTS + UPSTREAM_INT.found, FOUND[found])
+    this.#noteChange()
   }
 
   /** Down by checks, or taken out for its failures. */
@@ -97,6 +117,7 @@ export class UpstreamStates {
 
   eject(upstreamIndex: number, untilMs: MonotonicMs): void {
     this.#times[upstreamIndex * UPSTREAM_TIMES + UPSTREAM_TIME.ejectedUntilMs] = untilMs
+    this.#noteChange()
   }
 
   /** Since when it is up again, for slow start; 0: since the daemon runs. */

@@ -41,6 +41,7 @@ const TABLES: Tables = {
       index: 0,
       name: 'web',
       mode: 'raw',
+      affinity: null,
       listeners: [{ index: 0, dualStack: true, address: { family: 6, address: '::', port: 443 } }],
       upstreams: [
         { index: 0, name: 'main' },
@@ -52,6 +53,7 @@ const TABLES: Tables = {
       index: 1,
       name: 'mail',
       mode: 'proxy-v2',
+      affinity: null,
       listeners: [{ index: 1, dualStack: false, address: { family: 4, address: '192.0.2.1', port: 25 } }],
       upstreams: [{ index: 2, name: 'smtp' }],
       candidates: [candidate(2, 3, '203.0.113.30')],

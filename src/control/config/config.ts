@@ -43,6 +43,9 @@ export interface ServiceConfig {
   readonly mode: Mode
   readonly upstreams: readonly UpstreamConfig[]
   readonly balance: BalanceMethodName
+  /** 0 is off. */
+  readonly slowStartMs: number
+  readonly affinity: AffinityConfig | null
   /** 0 is no limit. */
   readonly maxConnections: number
   readonly whenAllDown: 'try-all' | 'refuse'
@@ -62,6 +65,12 @@ export interface ServiceConfig {
   readonly clientSocket: SocketOptions
   readonly upstreamSocket: SocketOptions
   readonly at: ConfigPlace
+}
+
+export interface AffinityConfig {
+  readonly ttlMs: number
+  /** Places in the table of the service's clients. */
+  readonly clientsMax: number
 }
 
 export interface ListenConfig {

@@ -33,20 +33,33 @@ export function configJsonSchema(): JsonSchema {
 /** A mapping with a `shortForm` may be written as that text instead. */
 function offerShortForm(schema: Record<string, unknown>): void {
   if (schema.shortForm === undefined) return
-  const { shortForm, ...long } = schema
+  const { shortForm, description, default: fallback, ...long } = schema
   for (const keyword of Object.keys(schema)) delete schema[keyword]
-  schema.anyOf = [shortForm, long]
+  if (description !== undefined) schema.description = description
+  if (fallback !== undefined) schema.default = fallback
+  // A mapping that may be absent is itself a choice, of which the other half is nothing that anybody writes.
+  const forms = (long.anyOf ?? []) as JsonSchema[]
+  schema.anyOf = [shortForm, asMapping(forms[0]) ?? long]
 }
 
 /** The schema of the value at a path; undefined where the path leaves the schema. */
 export function jsonSchemaAt(path: ConfigPath): JsonSchema | undefined {
+  return asMapping(wholeSchemaAt(path))
+}
+
+/** The words that may be written instead of the mapping at a path. */
+export function shortWordsAt(path: ConfigPath): readonly string[] {
+  return wholeSchemaAt(path)?.anyOf?.flatMap((form) => form.enum ?? []) ?? []
+}
+
+function wholeSchemaAt(path: ConfigPath): JsonSchema | undefined {
   let schema: JsonSchema | undefined = configJsonSchema()
   for (const step of path) {
     const owner = asMapping(schema)
     schema = typeof step === 'number' ? owner?.items : owner?.properties?.[step]
     if (schema === undefined) return undefined
   }
-  return asMapping(schema)
+  return schema
 }
 
 function asMapping(schema: JsonSchema | undefined): JsonSchema | undefined {

@@ -49,6 +49,8 @@ test('a minimal file gets every default', () => {
           },
         ],
         balance: 'ordered',
+        slowStartMs: 0,
+        affinity: null,
         maxConnections: 0,
         whenAllDown: 'try-all',
         onFailure: 'reset',
@@ -74,6 +76,13 @@ test('`off` and `0s` are 0', () => {
   )
   assert.deepEqual([service.idleTimeoutMs, service.maxLifetimeMs, service.retryFailedAfterMs], [0, 0, 0])
   assert.deepEqual(service.clientSocket, { keepAliveMs: 0, userTimeoutMs: 0 })
+})
+
+test('affinity is none, or a mapping that may leave everything to the defaults', () => {
+  assert.equal(serviceWith(', affinity: none').affinity, null)
+  assert.deepEqual(serviceWith(', affinity: {}').affinity, { ttlMs: 600_000, clientsMax: 100_000 })
+  const own = serviceWith(', affinity: { by: client-ip, ttl: 8h, max: 5 }').affinity
+  assert.deepEqual(own, { ttlMs: 28_800_000, clientsMax: 5 })
 })
 
 test('admin.listen may be off, one address, or any free port', () => {

@@ -41,6 +41,8 @@ function makeService(service: ParsedService, index: number, source: ConfigSource
       at: source.place([...path, 'upstreams', i, 'address']),
     })),
     balance: service.balance,
+    slowStartMs: service.slowStart,
+    affinity: service.affinity && { ttlMs: service.affinity.ttl, clientsMax: service.affinity.max },
     maxConnections: service.maxConnections === 'off' ? 0 : service.maxConnections,
     whenAllDown: service.whenAllDown,
     onFailure: service.onFailure,

@@ -66,6 +66,8 @@ test('a service comes out whole, and survives structured clone', () => {
       { upstreamIndex: 1, addressIndex: 1, address: { family: 4, address: '203.0.113.1', port: 443 }, share },
     ],
     balance: 'ordered',
+    slowStartMs: 0,
+    affinity: null,
     maxConnections: 0,
     whenAllDown: 'try-all',
     onFailure: 'reset',
@@ -185,4 +187,19 @@ test('a hostname that goes through new addresses without end stays within the sh
     assert.ok(indices.every((index) => index < slots.addresses.capacity))
     assert.equal(indices.at(-1), pinned, 'what is in use keeps its place')
   }
+})
+
+test('what a service knows of its clients stays with it from tables to tables, as long as its size does', () => {
+  const configWith = (affinity: string) => configOf({ rest: `, affinity: ${affinity}` })
+  const config = configWith('{ max: 100 }')
+  const slots = slotsFor(config)
+  const memoryOf = (text: string, version: number): SharedArrayBuffer | undefined =>
+    makeTables(configWith(text), addresses(), slots, version).services[0].affinity?.memory
+  const first = memoryOf('{ max: 100 }', 1)
+  assert.ok(first !== undefined)
+  assert.equal(memoryOf('{ max: 100, ttl: 1h }', 2), first)
+  const other = memoryOf('{ max: 101 }', 3)
+  assert.notEqual(other, first)
+  assert.equal(memoryOf('none', 4), undefined)
+  assert.notEqual(memoryOf('{ max: 101 }', 5), other, 'memory nobody uses is let go')
 })

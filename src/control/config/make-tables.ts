@@ -2,7 +2,7 @@
 import { formatSocketAddress, socketAddress } from '../../lib/ip.ts'
 import type { SocketAddress } from '../../lib/ip.ts'
 import { CANDIDATES_MAX } from '../../traffic/tables.ts'
-import type { Candidate, Listener, Service, Tables, Upstream } from '../../traffic/tables.ts'
+import type { Candidate, Listener, Service, ServiceAffinity, Tables, Upstream } from '../../traffic/tables.ts'
 import { hasSourceFor } from './check-source-families.ts'
 import type { Config, ServiceConfig, UpstreamConfig } from './config.ts'
 import type { StableSlots } from './stable-slots.ts'
@@ -25,6 +25,7 @@ export function makeTables(
   version: number,
   warn: (message: string) => void = () => {},
 ): Tables {
+  slots.affinity.keepOnly(config.services.filter(({ affinity }) => affinity !== null).map(({ name }) => name))
   return {
     version,
     logConnections: config.log.connections,
@@ -48,6 +49,8 @@ function makeService(
     upstreams,
     candidates: makeCandidates(service, upstreams, addresses, slots, version, warn),
     balance: service.balance,
+    slowStartMs: service.slowStartMs,
+    affinity: makeAffinity(service, slots),
     maxConnections: service.maxConnections,
     whenAllDown: service.whenAllDown,
     onFailure: service.onFailure,
@@ -63,6 +66,10 @@ function makeService(
     clientSocket: service.clientSocket,
     upstreamSocket: service.upstreamSocket,
   }
+}
+
+function makeAffinity({ name, affinity }: ServiceConfig, slots: StableSlots): ServiceAffinity | null {
+  return affinity && { ttlMs: affinity.ttlMs, memory: slots.affinity.of(name, affinity.clientsMax) }
 }
 
 /** Several listeners of a service may ask for any free port: the position among equal ones tells them apart. */

@@ -3,7 +3,7 @@ import type { z } from 'zod'
 import { listWords } from '../../lib/list-words.ts'
 import { findNode } from './config-tree.ts'
 import type { ConfigPath, ConfigSource } from './config-tree.ts'
-import { jsonSchemaAt, knownKeysAt } from './json-schema.ts'
+import { jsonSchemaAt, knownKeysAt, shortWordsAt } from './json-schema.ts'
 import { hintForKey } from './key-hint.ts'
 import { LATER_KEYS } from './later-words.ts'
 import type { ConfigProblem, ConfigProblemCode } from './problem.ts'
@@ -62,7 +62,9 @@ function expectationAt(path: ConfigPath): string {
   const schema = jsonSchemaAt(path)
   if (schema?.type === 'array') return `a list${path.at(-1) === 'listen' ? ', such as [ "0.0.0.0:443" ]' : ''}`
   if (path.length === 0) return 'a mapping that begins with a key, such as `services:`'
-  return `a mapping with ${listWords(knownKeysAt(path))}`
+  const keys = `a mapping with ${listWords(knownKeysAt(path))}`
+  const words = shortWordsAt(path)
+  return words.length === 0 ? keys : `${listWords(words)}, or ${keys}`
 }
 
 /** A missing value says what it should be, in the words of its description. */

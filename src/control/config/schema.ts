@@ -1,7 +1,7 @@
 /** The shape of tidegate.yaml: every key, its type, default and meaning. The JSON Schema and docs/config.md are held to it. */
 import { z } from 'zod'
-import { CANDIDATES_MAX } from '../../traffic/tables.ts'
-import { LATER_BALANCE_METHODS, LATER_MODES } from './later-words.ts'
+import { BALANCE_METHOD_NAMES, CANDIDATES_MAX } from '../../traffic/tables.ts'
+import { LATER_MODES } from './later-words.ts'
 import { boolean, choice, count, countOr, duration, leaf, name } from './leaf.ts'
 import {
   readAdminListen,
@@ -10,6 +10,7 @@ import {
   readSourceAddress,
   readUpstreamAddress,
 } from './read-address.ts'
+import { affinitySchema } from './affinity-schema.ts'
 import { socketSchema } from './socket-schema.ts'
 
 /** A worker's index has two hex digits in a connection's id. */
@@ -63,11 +64,12 @@ const service = z.strictObject({
     LATER_MODES,
   ).prefault('raw'),
   upstreams: z.array(upstream).min(1).max(CANDIDATES_MAX).meta({ description: 'The servers to connect to, in order.' }),
-  balance: choice(
-    ['ordered'],
-    'How an upstream is picked. `ordered`: the first that can be connected to.',
-    LATER_BALANCE_METHODS,
-  ).prefault('ordered'),
+  balance: choice(BALANCE_METHOD_NAMES, 'How an upstream is picked among those that can be used.').prefault('ordered'),
+  slowStart: duration(
+    { zero: true },
+    'Time over which an upstream that came back gets its whole share again; not with `ordered` and `source-hash`.',
+  ).prefault('0s'),
+  affinity: affinitySchema,
   maxConnections: countOr(
     'off',
     1,

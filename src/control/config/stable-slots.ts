@@ -3,6 +3,8 @@
  * its key while the daemon runs, so that counters and old connections never speak of something else after a change.
  */
 
+import { AffinityMemories } from './affinity-memories.ts'
+
 /** Keys to places. It only grows: what is gone from the configuration keeps its place and its counts. */
 export class GrowingSlots {
   readonly #indexByKey = new Map<string, number>()
@@ -60,6 +62,7 @@ export class StableSlots {
   readonly listeners = new GrowingSlots()
   readonly upstreams = new GrowingSlots()
   readonly addresses: RecycledSlots
+  readonly affinity = new AffinityMemories()
 
   /** `addressCapacity`: places in the table of recent failures; see `addressCapacityFor`. */
   constructor(addressCapacity: number) {

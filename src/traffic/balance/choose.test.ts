@@ -38,7 +38,7 @@ function scene(upstreams: readonly Upstream[], changes: Partial<Service> = {}) {
   const service = serviceForTest([], { candidates, ...changes })
   const chooser = new Chooser(nodeWide, states)
   const choose = (tried: readonly FailedAttempt[] | null = null): number => chooser.choose(service, tried, 0, NOW_MS)
-  return { service, states, choose }
+  return { service, states, nodeWide, chooser, choose }
 }
 
 /** The order in which one client would try all candidates. */
@@ -103,6 +103,77 @@ describe('choosing a candidate', () => {
     states.giveUpstreamPlaceBack(0)
     assert.deepEqual([choose(), choose()], [0, FULL])
     assert.deepEqual([states.upstreamConnections(0), states.upstreamConnections(1)], [2, 1])
+  })
+
+  test('a known client stays where it was while that is among the best', () => {
+    const known = (upstreams: readonly Upstream[], place: number, changes: Partial<Service> = {}): number => {
+      const { chooser, service } = scene(upstreams, changes)
+      return chooser.choose(service, null, 0, NOW_MS, place)
+    }
+    assert.equal(known([{}, {}, {}], 2), 2)
+    assert.equal(known([{}, {}, {}], -1), 0)
+    assert.equal(known([{}, { found: 'down' }], 1), 0)
+    assert.equal(known([{}, { ejectedUntilMs: NOW_MS + 1 }], 1), 0)
+    assert.equal(known([{}, { failedUntilMs: NOW_MS + 1 }], 1), 0)
+    assert.equal(known([{}, { wanted: 'down' }], 1), 0)
+    assert.equal(known([{}, { backup: true }], 1), 0, 'primaries are back')
+    assert.equal(known([{ found: 'down' }, { backup: true }, { backup: true }], 2), 2)
+    const allFailed = [{ failedUntilMs: NOW_MS + 1 }, { failedUntilMs: NOW_MS + 1 }]
+    assert.equal(known(allFailed, 1), 1, 'all failed, so none is better')
+  })
+
+  test('a known client stays with an upstream that takes no new ones, until that is down or the client failed there', () => {
+    for (const upstream of [{ weight: 0 }, { wanted: 'drain' as const }]) {
+      const { chooser, service, states, choose } = scene([{}, upstream])
+      assert.equal(chooser.choose(service, null, 0, NOW_MS, 1), 1)
+      assert.equal(choose(), 0)
+      const tried = [{ upstreamIndex: 1, upstreamAddressIndex: 0, error: 111, durationMs: 0 }]
+      assert.equal(chooser.choose(service, tried, 0, NOW_MS, 1), 0)
+      states.setFound(1, 'down')
+      assert.equal(chooser.choose(service, null, 0, NOW_MS, 1), 0)
+    }
+    const alone = scene([{ wanted: 'drain' }])
+    assert.equal(alone.chooser.choose(alone.service, null, 0, NOW_MS, 0), 0)
+  })
+
+  test('a known client whose upstream is full gets another', () => {
+    const { chooser, service, states } = scene([{}, { maxConnections: 1 }])
+    assert.equal(chooser.choose(service, null, 0, NOW_MS, 1), 1)
+    assert.equal(chooser.choose(service, null, 0, NOW_MS, 1), 0)
+    states.giveUpstreamPlaceBack(1)
+    assert.equal(chooser.choose(service, null, 0, NOW_MS, 1), 1)
+  })
+
+  test('every change of a state counts for the next choice', () => {
+    const { states, nodeWide, choose } = scene([{}, {}])
+    const now = (): number => {
+      const place = choose()
+      states.giveUpstreamPlaceBack(place)
+      return place
+    }
+    assert.equal(now(), 0)
+    states.setWanted(0, 'drain')
+    assert.equal(now(), 1)
+    states.setWanted(0, 'up')
+    assert.equal(now(), 0)
+    states.setFound(0, 'down')
+    assert.equal(now(), 1)
+    states.setFound(0, 'up')
+    assert.equal(now(), 0)
+    states.eject(0, NOW_MS + 1)
+    assert.equal(now(), 1)
+    states.eject(0, 0)
+    assert.equal(now(), 0)
+    nodeWide.rememberFailure(1, NOW_MS + 1)
+    assert.equal(now(), 1)
+    nodeWide.forgetFailure(1)
+    assert.equal(now(), 0)
+  })
+
+  test('a time that is over counts for the next choice', () => {
+    const { chooser, service } = scene([{ ejectedUntilMs: NOW_MS + 20 }, { failedUntilMs: NOW_MS + 10 }, {}])
+    const at = (nowMs: number): number => chooser.choose(service, null, 0, nowMs)
+    assert.deepEqual([at(NOW_MS), at(NOW_MS + 9), at(NOW_MS + 10), at(NOW_MS + 19), at(NOW_MS + 20)], [2, 2, 1, 1, 0])
   })
 
   test('by rank first, then in order', () => {

@@ -14,10 +14,23 @@ import { CANDIDATES_MAX } from '../tables.ts'
 import type { BalanceMethodName, Candidate, Service } from '../tables.ts'
 import { WANTED } from '../upstream-states.ts'
 import type { UpstreamStates } from '../upstream-states.ts'
-import type { BalanceMethod, Pool } from './method.ts'
+import { leastConnections } from './least-connections.ts'
+import type { BalanceMethod } from './method.ts'
 import { ordered } from './ordered.ts'
+import { powerOfTwo } from './power-of-two.ts'
+import { random } from './random.ts'
+import { RankedPool } from './ranked-pool.ts'
+import { roundRobin } from './round-robin.ts'
+import { sourceHash } from './source-hash.ts'
 
-export const METHODS: Readonly<Record<BalanceMethodName, BalanceMethod>> = { ordered }
+export const METHODS: Readonly<Record<BalanceMethodName, BalanceMethod>> = {
+  ordered,
+  'round-robin': roundRobin,
+  'least-connections': leastConnections,
+  'power-of-two': powerOfTwo,
+  'source-hash': sourceHash,
+  random,
+}
 
 /** Nothing is left to try. */
 export const NONE = -1
@@ -31,84 +44,131 @@ const RANKS = 6
 export class Chooser {
   readonly #nodeWide: NodeWide
   readonly #states: UpstreamStates
-  readonly #pool: Pool
+  readonly #random: () => number
+  readonly #poolByService = new WeakMap<Service, RankedPool>()
+  /** For choices that the state of the service alone does not settle. */
+  readonly #own: RankedPool
 
   constructor(nodeWide: NodeWide, states: UpstreamStates, random: () => number = Math.random) {
     this.#nodeWide = nodeWide
     this.#states = states
-    this.#pool = {
-      service: NO_SERVICE,
-      places: new Int32Array(CANDIDATES_MAX),
-      count: 0,
-      has: new Uint8Array(CANDIDATES_MAX),
-      states,
-      clientHash: 0,
-      nowMs: 0,
-      random,
-    }
+    this.#random = random
+    this.#own = new RankedPool(NO_SERVICE, states, random, CANDIDATES_MAX)
   }
 
   /**
    * The place in `service.candidates` to dial next, with a place taken at its upstream; NONE or FULL when there is none.
-   * `tried` are the attempts of this client that failed.
+   * `tried` are the attempts of this client that failed; `known` is the place this client had before, or -1 (affinity.ts).
    */
-  choose(service: Service, tried: readonly FailedAttempt[] | null, clientHash: number, nowMs: MonotonicMs): number {
-    const pool = this.#pool
-    pool.service = service
+  choose(
+    service: Service,
+    tried: readonly FailedAttempt[] | null,
+    clientHash: number,
+    nowMs: MonotonicMs,
+    known = -1,
+  ): number {
+    const pool = this.#currentPool(service, nowMs)
     pool.clientHash = clientHash
     pool.nowMs = nowMs
+    if (known !== -1 && this.#isKept(pool, known, tried) && this.#take(service, known)) return known
+    if (tried === null || tried.length === 0) {
+      if (pool.count === 0) return NONE
+      // Who is full is in it, and noticed when it is chosen: looking at all of them would cost more than the choice.
+      const place = METHODS[service.balance](pool)
+      if (this.#take(service, place)) return place
+    }
+    return this.#chooseAmongRest(pool, tried)
+  }
+
+  /** Without those that were tried and those that are full. */
+  #chooseAmongRest(ranked: RankedPool, tried: Tried): number {
+    const { service } = ranked
+    const pool = this.#own
+    pool.adopt(ranked)
     const method = METHODS[service.balance]
     // Another worker may take the last place between the look and the taking; each round is one candidate fewer.
     for (let round = 0; round <= service.candidates.length; round++) {
-      const isAnyFull = this.#fillPool(tried)
+      const isAnyFull = this.#fill(pool, tried, true)
       if (pool.count === 0) return isAnyFull ? FULL : NONE
       const place = method(pool)
-      const { upstreamIndex, share } = service.candidates[place]
-      if (this.#states.takeUpstreamPlace(upstreamIndex, share.maxConnections)) return place
+      if (this.#take(service, place)) return place
     }
     return FULL
   }
 
+  #take({ candidates }: Service, place: number): boolean {
+    const { upstreamIndex, share } = candidates[place]
+    return this.#states.takeUpstreamPlace(upstreamIndex, share.maxConnections)
+  }
+
+  /** What there is for a client that has tried nothing. Ranked anew only when a state has changed or a time is over. */
+  #currentPool(service: Service, nowMs: MonotonicMs): RankedPool {
+    let pool = this.#poolByService.get(service)
+    if (pool === undefined) {
+      pool = new RankedPool(service, this.#states, this.#random)
+      this.#poolByService.set(service, pool)
+    }
+    // Before the states themselves: a change that comes meanwhile is then seen by the next choice.
+    const { changes } = this.#states
+    const { failureChanges } = this.#nodeWide
+    if (pool.changes === changes && pool.failureChanges === failureChanges && nowMs < pool.untilMs) return pool
+    pool.changes = changes
+    pool.failureChanges = failureChanges
+    pool.nowMs = nowMs
+    this.#fill(pool, null, false)
+    return pool
+  }
+
   /** The candidates of the best rank; true when one was left out only because its upstream is full. */
-  #fillPool(tried: readonly FailedAttempt[] | null): boolean {
-    const pool = this.#pool
+  #fill(pool: RankedPool, tried: Tried, withoutFull: boolean): boolean {
     const { candidates } = pool.service
     let best = RANKS
     let isAnyFull = false
     pool.count = 0
+    pool.untilMs = Infinity
     for (let place = 0; place < candidates.length; place++) {
       pool.has[place] = 0
       const candidate = candidates[place]
-      const rank = this.#rank(candidate, tried)
+      const rank = this.#rank(pool, candidate, tried)
       if (rank === UNUSABLE || rank > best) continue
-      if (this.#isFull(candidate)) {
+      if (withoutFull && this.#isFull(candidate)) {
         isAnyFull = true
         continue
       }
-      if (rank < best) this.#startOver(place)
+      if (rank < best) pool.startOver(place)
       best = rank
-      pool.places[pool.count++] = place
-      pool.has[place] = 1
+      pool.add(place)
     }
+    pool.sumUp()
     return isAnyFull
   }
 
-  /** A better rank was found at `place`: those found before are out. */
-  #startOver(place: number): void {
-    this.#pool.count = 0
-    this.#pool.has.fill(0, 0, place)
-  }
-
-  #rank(candidate: Candidate, tried: readonly FailedAttempt[] | null): number {
+  #rank(pool: RankedPool, candidate: Candidate, tried: Tried): number {
     const { upstreamIndex, addressIndex, share } = candidate
-    const { service, nowMs } = this.#pool
     if (share.weight === 0 || this.#states.wanted(upstreamIndex) !== WANTED.up) return UNUSABLE
     if (tried !== null && isTried(tried, addressIndex)) return UNUSABLE
     const backup = share.backup ? 1 : 0
-    if (this.#states.isDown(upstreamIndex, nowMs)) {
-      return service.whenAllDown === 'try-all' ? RANK.down + backup : UNUSABLE
+    pool.endAt(this.#states.ejectedUntilMs(upstreamIndex))
+    if (this.#states.isDown(upstreamIndex, pool.nowMs)) {
+      return pool.service.whenAllDown === 'try-all' ? RANK.down + backup : UNUSABLE
     }
-    return (this.#nodeWide.failedUntilMs(addressIndex) > nowMs ? RANK.failedRecently : RANK.good) + backup
+    const failedUntilMs = this.#nodeWide.failedUntilMs(addressIndex)
+    pool.endAt(failedUntilMs)
+    return (failedUntilMs > pool.nowMs ? RANK.failedRecently : RANK.good) + backup
+  }
+
+  /**
+   * Whether a known client stays where it was: while that is among the best, or closed to new clients only (weight 0,
+   * drain), as in HAProxy.
+   */
+  #isKept(pool: RankedPool, place: number, tried: Tried): boolean {
+    const { upstreamIndex, addressIndex, share } = pool.service.candidates[place]
+    if (tried !== null && isTried(tried, addressIndex)) return false
+    if (pool.has[place] === 1) return true
+    const wanted = this.#states.wanted(upstreamIndex)
+    const isClosedToNew = wanted === WANTED.drain || (wanted === WANTED.up && share.weight === 0)
+    if (!isClosedToNew || this.#states.isDown(upstreamIndex, pool.nowMs)) return false
+    return this.#nodeWide.failedUntilMs(addressIndex) <= pool.nowMs
   }
 
   #isFull({ upstreamIndex, share }: Candidate): boolean {
@@ -117,6 +177,8 @@ export class Chooser {
 }
 
 const NO_SERVICE = { candidates: [] as readonly Candidate[] } as Service
+
+type Tried = readonly FailedAttempt[] | null
 
 function isTried(tried: readonly FailedAttempt[], addressIndex: number): boolean {
   for (let i = 0; i < tried.length; i++) if (tried[i].upstreamAddressIndex === addressIndex) return true

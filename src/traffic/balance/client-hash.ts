@@ -7,7 +7,8 @@ export function clientHash32(bytes: Uint8Array, at: number, family: 4 | 6): numb
   return mix32(hash)
 }
 
-function word(bytes: Uint8Array, at: number): number {
+/** 4 bytes, the first one highest. */
+export function word(bytes: Uint8Array, at: number): number {
   return (bytes[at] << 24) | (bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3]
 }
 

@@ -10,8 +10,15 @@ export interface Pool {
   readonly places: Int32Array
   /** At least 1. */
   count: number
+  /** Beside `places`: the sum of the configured weights up to each. */
+  readonly sums: Float64Array
   /** By place in `service.candidates`: 1 where it is among `places`. */
   readonly has: Uint8Array
+  /** By place: `share.weight` and `upstreamIndex` of the candidates, where a method reads many. */
+  readonly weights: Float64Array
+  readonly upstreams: Int32Array
+  /** By place: the weight of its whole upstream, whose connections are counted together. */
+  readonly upstreamWeights: Float64Array
   readonly states: UpstreamStates
   /** The same for all connections of a client (IPv6: of its /64), evenly spread over 32 bits. */
   clientHash: number

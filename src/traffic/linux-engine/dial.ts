@@ -29,6 +29,7 @@ export function dial(loop: Loop, connection: Connection): void {
       connection.failedAttempts,
       clientHash(loop, connection),
       loop.nowMs,
+      knownPlace(loop, connection),
     )
     if (choice < 0) return giveUp(loop, connection, choice)
     connection.candidate = choice
@@ -45,6 +46,22 @@ export function dial(loop: Loop, connection: Connection): void {
 /** The same for every connection of the client, on every worker. */
 function clientHash(loop: Loop, connection: Connection): number {
   return clientHash32(loop.pool.clientAddresses, addressAt(connection), connection.clientFamily)
+}
+
+/** Where the client was before, or -1. */
+function knownPlace(loop: Loop, connection: Connection): number {
+  const { service } = connection.plan
+  if (service.affinity === null) return -1
+  const { clientAddresses } = loop.pool
+  return loop.affinity.placeOf(service, clientAddresses, addressAt(connection), connection.clientFamily, loop.nowMs)
+}
+
+function rememberPlace(loop: Loop, connection: Connection, addressIndex: number): void {
+  const { service } = connection.plan
+  if (service.affinity === null) return
+  const { clientAddresses } = loop.pool
+  const at = addressAt(connection)
+  loop.affinity.remember(service, clientAddresses, at, connection.clientFamily, addressIndex, loop.nowMs)
 }
 
 /** 0 when the connect is under way, else the errno; no fd is left behind then. */
@@ -140,6 +157,7 @@ function connected(loop: Loop, connection: Connection): void {
   numbers[at + NUMBER.connectMs] = connectMs
   upstream.flags |= FLAG.writable
   if (loop.nodeWide.failedUntilMs(addressIndex) !== 0) loop.nodeWide.forgetFailure(addressIndex)
+  rememberPlace(loop, connection, addressIndex)
   loop.counters.countConnect(upstreamIndex, connectMs)
   loop.counters.upstreams[upstreamIndex * UPSTREAM_STRIDE + UPSTREAM.open] += 1
   beginRelay(loop, connection)

@@ -10,6 +10,7 @@ import { lowBytes } from '../../kernel/low-memory.ts'
 import { PipePool } from '../../kernel/pipe-pool.ts'
 import { SocketAddressSlot } from '../../kernel/socket-address.ts'
 import { TcpInfo } from '../../kernel/tcp-info.ts'
+import { Affinity } from '../affinity.ts'
 import { Chooser } from '../balance/choose.ts'
 import { Counters } from '../counters.ts'
 import type { WorkerCommand, WorkerEvent, WorkerStart } from '../events.ts'
@@ -39,6 +40,7 @@ export class Loop {
   readonly nodeWide: NodeWide
   readonly states: UpstreamStates
   readonly chooser: Chooser
+  readonly affinity = new Affinity()
   readonly logRing: LogRingWriter
   readonly wheel: TimingWheel<Connection>
   readonly tcpInfo = new TcpInfo()

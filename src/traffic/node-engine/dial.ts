@@ -53,13 +53,15 @@ export class Dial extends Station {
 
   #dialNext(): void {
     const { service, worker } = this.#connection
-    const { failedAttempts } = this.#connection
-    const place = worker.chooser.choose(service, failedAttempts, this.#connection.clientHash(), monotonicMs())
+    const { failedAttempts, clientEnd } = this.#connection
+    const nowMs = monotonicMs()
+    const known = worker.affinity.placeOf(service, clientEnd.address, 0, clientEnd.family, nowMs)
+    const place = worker.chooser.choose(service, failedAttempts, this.#connection.clientHash(), nowMs, known)
     if (place < 0) return this.#giveUp(place)
     this.#connection.attempts++
     const candidate = service.candidates[place]
     this.#connection.upstreamPlaceAt = candidate.upstreamIndex
-    this.#dial(candidate, sourcesFor(candidate, this.#connection), monotonicMs())
+    this.#dial(candidate, sourcesFor(candidate, this.#connection), nowMs)
   }
 
   #giveUp(why: number): void {
@@ -92,8 +94,9 @@ export class Dial extends Station {
 
   #takeConnected({ candidate, socket, startedMs }: Attempt): void {
     this.#attempt = undefined
-    const { worker, service } = this.#connection
+    const { worker, service, clientEnd } = this.#connection
     const { addressIndex, upstreamIndex } = candidate
+    worker.affinity.remember(service, clientEnd.address, 0, clientEnd.family, addressIndex, monotonicMs())
     this.#connection.upstream = socket
     this.#connection.candidate = candidate
     this.#connection.connectMs = monotonicMs() - startedMs

@@ -1,6 +1,7 @@
 /** What all connections of one worker share: tables, counters, log, clock, the events to control. */
 import { monotonicMs } from '../../lib/clock.ts'
 import { TICK_MS, TimingWheel } from '../../lib/timing-wheel.ts'
+import { Affinity } from '../affinity.ts'
 import { Chooser } from '../balance/choose.ts'
 import { Counters } from '../counters.ts'
 import type { WorkerEvent, WorkerStart } from '../events.ts'
@@ -17,6 +18,7 @@ export class TrafficWorker {
   readonly nodeWide: NodeWide
   readonly states: UpstreamStates
   readonly chooser: Chooser
+  readonly affinity = new Affinity()
   readonly log: LogRingWriter
   readonly held: HeldBytes<Connection>
   readonly connections = new Set<Connection>()
