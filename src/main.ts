@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { AdminServer } from './api/server.ts'
 import type { Config } from './control/config/config.ts'
 import {
+  sayAdminExposed,
   sayAdminListening,
   sayDraining,
   sayHostnameEvent,
@@ -15,10 +16,11 @@ import {
 } from './control/log/daemon-lines.ts'
 import { type Log, openLog } from './control/log/log.ts'
 import { openStdout } from './control/log/stdout-stream.ts'
+import { OperatorStates } from './control/operator/operator-states.ts'
 import { UpstreamAddresses } from './control/resolve/upstream-addresses.ts'
 import { RunningNode } from './control/running-node.ts'
 import { type StopRequest, StopSignals } from './control/stop-signals.ts'
-import { formatSocketAddress } from './lib/ip.ts'
+import { formatSocketAddress, isLoopback } from './lib/ip.ts'
 
 export { checkConfigFile } from './control/config-summary.ts'
 export { ConfigError, loadConfig } from './control/config/load.ts'
@@ -42,13 +44,15 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   const log = openLog({ ...config.log, stream: openStdout() })
   const upstreams = await UpstreamAddresses.resolve(config)
   const stop = new StopSignals((error) => sayUncaught(log, error))
+  const operatorStates = await OperatorStates.read(config.admin.stateDir, log)
   const node = new RunningNode({
     ...options,
+    operatorStates,
     addresses: upstreams.current,
     log,
     onLostWorker: () => stop.request({ by: 'lost-worker' }),
   })
-  const admin = await startAdmin(config, node, log)
+  const admin = await startAdmin(config, node, log, operatorStates)
   await node.start().catch(async (error: unknown) => {
     await admin?.close()
     throw error
@@ -74,10 +78,18 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   return exitCode
 }
 
-async function startAdmin(config: Config, node: RunningNode, log: Log): Promise<AdminServer | undefined> {
+async function startAdmin(
+  config: Config,
+  node: RunningNode,
+  log: Log,
+  operatorStates: OperatorStates,
+): Promise<AdminServer | undefined> {
   if (config.admin.listen === 'off') return undefined
-  const admin = await AdminServer.listen(config.admin.listen, node)
+  const admin = await AdminServer.listen(config.admin.listen, node, {
+    setUpstreamState: (...change) => operatorStates.set(node, ...change),
+  })
   sayAdminListening(log, formatSocketAddress(admin.address))
+  if (!isLoopback(admin.address)) sayAdminExposed(log, formatSocketAddress(admin.address))
   return admin
 }
 

@@ -31,6 +31,7 @@ export function serviceForTest(
     balance: 'ordered',
     maxConnections: 0,
     whenAllDown: 'try-all',
+    onDown: 'keep',
     onFailure: 'reset',
     connectTimeoutMs: 5000,
     idleTimeoutMs: 60_000,

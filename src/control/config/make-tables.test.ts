@@ -68,6 +68,7 @@ test('a service comes out whole, and survives structured clone', () => {
     balance: 'ordered',
     maxConnections: 0,
     whenAllDown: 'try-all',
+    onDown: 'keep',
     onFailure: 'reset',
     connectTimeoutMs: 5_000,
     idleTimeoutMs: 600_000,
