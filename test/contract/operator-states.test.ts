@@ -3,20 +3,26 @@ import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, it } from 'node:test'
+import { address } from '../harness/address.ts'
 import { temporaryFolder, type TestService } from '../harness/config.ts'
 import { Daemon, TIDEGATE } from '../harness/daemon.ts'
-import { waitFor } from '../harness/deadline.ts'
 import { forEachEngine } from '../harness/engines.ts'
+import { blackhole, clearFirewall, prepareFirewall } from '../harness/own-network.ts'
 import { Peer } from '../harness/peer.ts'
 import { type Answer, answerOf } from '../harness/started-program.ts'
 import { wholeStream } from '../harness/test-stream.ts'
 import { echo, Upstream } from '../harness/upstream.ts'
+
+const skip = prepareFirewall() ?? false
+/** Packets to it vanish. */
+const SILENT = address('127.0.7.1', 7001)
 
 forEachEngine((engine) => {
   const open: { stop(): void | Promise<void> }[] = []
 
   afterEach(async () => {
     for (const one of open.splice(0).reverse()) await one.stop()
+    if (skip === false) clearFirewall()
   })
 
   async function upstreams(count: number): Promise<Upstream[]> {
@@ -127,11 +133,11 @@ forEachEngine((engine) => {
     assert.equal((await daemon.lineOf(client)).reason, 'client-closed')
   })
 
-  it('a client whose dial is under way when its upstream is taken down gets the next upstream', async () => {
+  it('a client whose dial is under way when its upstream is taken down gets the next', { skip }, async () => {
     const [second] = await upstreams(1)
-    const silent = await silentAddress()
+    blackhole(SILENT.host, SILENT.port)
     const named = [
-      { address: silent, name: 'first' },
+      { address: SILENT.text, name: 'first' },
       { address: second.address.text, name: 'second' },
     ]
     const stateDir = join(temporaryFolder(), 'state')
@@ -239,8 +245,12 @@ forEachEngine((engine) => {
     assert.match((await tidegate(daemon, 'status', '--once')).stdout, /^ {2}second {4}drain /m)
   })
 
-  /** A listener that accepts nobody, with its queue full: a connect to it stays under way. */
-  async function silentAddress(): Promise<string> {
-    return waitFor('an address', () => undefined)
-  }
+  it('an admin address beyond loopback is warned of', async () => {
+    const [first] = await upstreams(1)
+    const services = [{ upstreams: [first.address.text] }]
+    const daemon = await Daemon.start({ engine, admin: { listen: '0.0.0.0:0' }, services })
+    open.push(daemon)
+    const said = daemon.lines.find(({ event }) => event === 'admin-exposed')
+    assert.deepEqual([said?.['level'], said?.['address']], ['warn', daemon.adminAddress.text])
+  })
 })
