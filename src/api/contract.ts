@@ -91,6 +91,8 @@ export const UpstreamStateAnswer = z.object({
   from: WantedState,
   /** False when it holds until the next start only, because it could not be written to stateDir. */
   stored: z.boolean(),
+  /** Whether the connections it had are being ended: `down`, with `onDown: close`. */
+  closes: z.boolean(),
   /** Upstreams of the service that are wanted up, have a weight, and are neither ejected nor found down. */
   usableLeft: Count,
   upstream: UpstreamStatus,

@@ -24,7 +24,7 @@ describe('setting the state of an upstream', () => {
       setUpstreamState: async (service, upstream, to, by) => {
         calls.push(`${service.name} ${upstream.name} ${to} ${by}`)
         node.memory.states.setWanted(upstream.index, to)
-        return { from: 'up', stored: true, usableLeft: 1 }
+        return { from: 'up', stored: true, closes: false, usableLeft: 1 }
       },
     })
   })
@@ -55,7 +55,7 @@ describe('setting the state of an upstream', () => {
     const { status, body } = await ask(MAIN, '{ "state": "drain" }')
     assert.equal(status, 200)
     const { upstream, ...change } = UpstreamStateAnswer.parse(JSON.parse(body))
-    assert.deepEqual(change, { service: 'web', from: 'up', stored: true, usableLeft: 1 })
+    assert.deepEqual(change, { service: 'web', from: 'up', stored: true, closes: false, usableLeft: 1 })
     assert.deepEqual([upstream.name, upstream.wanted], ['main', 'drain'])
     assert.deepEqual(calls, ['web main drain 127.0.0.1'])
   })

@@ -8,7 +8,7 @@ import { changeText, upstreamsText, upstreamState } from './upstreams-table.ts'
 function answer(changes: Partial<UpstreamStateAnswer> = {}): UpstreamStateAnswer {
   const [main] = statusForTest().services[0].upstreams
   const upstream = { ...main, wanted: 'drain' as const }
-  return { service: 'web', from: 'up', stored: true, usableLeft: 1, upstream, ...changes }
+  return { service: 'web', from: 'up', stored: true, closes: false, usableLeft: 1, upstream, ...changes }
 }
 
 test('upstreams stand below their service, with what a person and what checks say of them', () => {
@@ -41,8 +41,13 @@ test('one word says why an upstream gets no new clients: the person first, then 
 })
 
 test('a change is one line, with warnings where there is something to know', () => {
-  assert.equal(changeText(answer(), PLAIN), 'main of web is drain now, it was up; 2 connections open.\n')
-  assert.equal(changeText(answer({ from: 'drain' }), PLAIN), 'main of web is drain already; 2 connections open.\n')
+  assert.equal(changeText(answer(), PLAIN), 'main of web is drain now, it was up; 2 connections left open.\n')
+  assert.equal(changeText(answer({ from: 'drain' }), PLAIN), 'main of web is drain already; 2 connections left open.\n')
+  const upstream = { ...answer().upstream, wanted: 'down' as const, connectionsOpen: 1 }
+  assert.equal(
+    changeText(answer({ upstream, closes: true }), PLAIN),
+    'main of web is down now, it was up; 1 connection being closed.\n',
+  )
   const warned = changeText(answer({ usableLeft: 0, stored: false }), PLAIN).split('\n')
   assert.match(warned[1], /^Warning: no usable upstream is left in web/)
   assert.match(warned[2], /^Warning: this could not be stored/)

@@ -57,9 +57,14 @@ export function changeText(answer: UpstreamStateAnswer, paint: Painter): string 
   const { service, from, upstream } = answer
   const name = `${shown(upstream.name)} of ${shown(service)}`
   const said = from === upstream.wanted ? `is ${upstream.wanted} already` : `is ${upstream.wanted} now, it was ${from}`
-  const open = `${count(upstream.connectionsOpen)} ${upstream.connectionsOpen === 1 ? 'connection' : 'connections'} open`
   const warnings = warningsOf(answer).map((warning) => paint('yellow', `Warning: ${warning}`))
-  return `${[`${name} ${said}; ${open}.`, ...warnings].join('\n')}\n`
+  return `${[`${name} ${said}; ${openText(answer)}.`, ...warnings].join('\n')}\n`
+}
+
+function openText({ closes, upstream: { connectionsOpen, wanted } }: UpstreamStateAnswer): string {
+  const open = connectionsOpen === 1 ? '1 connection' : `${count(connectionsOpen)} connections`
+  if (closes) return `${open} being closed`
+  return wanted === 'up' ? `${open} open` : `${open} left open`
 }
 
 function warningsOf({ service, stored, usableLeft, upstream }: UpstreamStateAnswer): string[] {

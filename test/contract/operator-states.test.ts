@@ -79,7 +79,7 @@ forEachEngine((engine) => {
     const { daemon } = await startWithTwo({ onDown: 'close' })
     const client = await openClient(daemon)
     const { stdout } = await set(daemon, 'drain')
-    assert.equal(stdout, 'first of web is drain now, it was up; 1 connection open.\n')
+    assert.equal(stdout, 'first of web is drain now, it was up; 1 connection left open.\n')
     assert.equal(await visit(daemon), 'second')
     const bytes = wholeStream(3, 3_000_000)
     client.socket.end(bytes)
@@ -107,7 +107,7 @@ forEachEngine((engine) => {
     const stays = await openClient(daemon)
     await set(daemon, 'up')
     const clients = await Promise.all(Array.from({ length: 600 }, () => openClient(daemon)))
-    await set(daemon, 'down')
+    assert.match((await set(daemon, 'down')).stdout, / connections being closed\.$/m)
     for (const client of clients) assert.equal((await client.receiveAll()).ending, 'reset')
     for (const server of first.connections) assert.equal((await server.receiveAll()).ending, 'reset')
     for (const client of clients) {
@@ -126,7 +126,7 @@ forEachEngine((engine) => {
     const { daemon } = await startWithTwo()
     const client = await openClient(daemon)
     await set(daemon, 'down')
-    assert.match((await set(daemon, 'down')).stdout, /^first of web is down already; 1 connection open\.\n$/)
+    assert.match((await set(daemon, 'down')).stdout, /^first of web is down already; 1 connection left open\.\n$/)
     assert.equal(await visit(daemon), 'second')
     client.finish()
     assert.equal((await client.receiveAll()).ending, 'fin')
@@ -239,8 +239,15 @@ forEachEngine((engine) => {
       upstreams: { name: string; wanted: string }[]
     }[]
     assert.deepEqual(
-      json.map(({ service, upstreams }) => [service, ...upstreams.map(({ name, wanted }) => `${name} ${wanted}`)]),
-      [['web', 'first up', 'second drain']],
+      json.map(({ service, upstreams }) => ({ [service]: upstreams.map(({ name, wanted }) => [name, wanted]) })),
+      [
+        {
+          web: [
+            ['first', 'up'],
+            ['second', 'drain'],
+          ],
+        },
+      ],
     )
     assert.match((await tidegate(daemon, 'status', '--once')).stdout, /^ {2}second {4}drain /m)
   })

@@ -40,7 +40,7 @@ describe('operator states', () => {
     const change = operator.set(node, service, service.upstreams[0], 'down', '192.0.2.7')
     assert.equal(states.wanted(0), WANTED.down, 'before the file is written')
     assert.deepEqual(wentDown, ['upstream 0'])
-    assert.deepEqual(await change, { from: 'up', stored: true, usableLeft: 1 })
+    assert.deepEqual(await change, { from: 'up', stored: true, closes: false, usableLeft: 1 })
 
     const next = nodeWith(2)
     const again = await OperatorStates.read(folder, log)

@@ -25,6 +25,8 @@ export interface StateChange {
   readonly from: Wanted
   /** False when it does not survive a restart; the log says why. */
   readonly stored: boolean
+  /** Whether the connections it has are being ended. */
+  readonly closes: boolean
   /** Upstreams of the service that are wanted, have a weight, and are not found down. */
   readonly usableLeft: number
 }
@@ -86,7 +88,8 @@ export class OperatorStates {
     const usableLeft = usableUpstreams(service, states)
     if (usableBefore > 0 && usableLeft === 0) sayLastUpstreamTaken(this.#log, service, upstream)
     this.#remember(service.name, upstream.name, to, by)
-    return { from, stored: await this.#store(), usableLeft }
+    const closes = to === 'down' && service.onDown === 'close'
+    return { from, closes, usableLeft, stored: await this.#store() }
   }
 
   #remember(service: string, upstream: string, wanted: Wanted, by: string): void {
