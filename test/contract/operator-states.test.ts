@@ -1,16 +1,19 @@
 /** What an operator sets: `drain` and `down` keep new clients away until they are taken back, over restarts too. */
 import assert from 'node:assert/strict'
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, it } from 'node:test'
+import { UpstreamStateAnswer } from '../../src/api/contract.ts'
 import { address } from '../harness/address.ts'
 import { temporaryFolder, type TestService } from '../harness/config.ts'
 import { Daemon, TIDEGATE } from '../harness/daemon.ts'
+import { waitFor } from '../harness/deadline.ts'
 import { forEachEngine } from '../harness/engines.ts'
 import { blackhole, clearFirewall, prepareFirewall } from '../harness/own-network.ts'
 import { Peer } from '../harness/peer.ts'
 import { type Answer, answerOf } from '../harness/started-program.ts'
 import { wholeStream } from '../harness/test-stream.ts'
+import { checkStream, type Pattern, sendStream } from '../harness/transfer.ts'
 import { echo, Upstream } from '../harness/upstream.ts'
 
 const skip = prepareFirewall() ?? false
@@ -122,6 +125,56 @@ forEachEngine((engine) => {
     assert.equal(await visit(daemon), 'second')
   })
 
+  it('streams in full flight: those of the upstream that goes down are reset, the others arrive whole', async () => {
+    const { daemon, second } = await startWithTwo({ onDown: 'close' })
+    let isOver = false
+    const pattern = (seed: number): Pattern => ({
+      seed,
+      get bytes() {
+        return isOver ? 0 : Infinity
+      },
+      pieceBytesMax: 100_000,
+      stall: 0.3,
+    })
+    const begin = async (seed: number) => {
+      const client = await Peer.connect(daemon.addressOf())
+      const check = checkStream(client, pattern(seed))
+      void sendStream(client, pattern(seed)).catch(() => 'cut')
+      return { client, check }
+    }
+    await set(daemon, 'drain')
+    const whole = await Promise.all(Array.from({ length: 6 }, (_, i) => begin(i + 1)))
+    await waitFor('the second to be met', () => second.connections.length === whole.length)
+    await set(daemon, 'up')
+    const cut = await Promise.all(Array.from({ length: 6 }, (_, i) => begin(i + 100)))
+    // Stalled on top: their bytes wait in pipes and spills.
+    const stalled = await Promise.all(Array.from({ length: 6 }, () => openClient(daemon)))
+    for (const client of stalled) {
+      client.pause()
+      client.socket.write(wholeStream(9, 12_000_000))
+    }
+    await waitFor('bytes at all of them', () => cut.every(({ check }) => check.bytes > 0))
+    await set(daemon, 'down')
+    for (const { client, check } of cut) {
+      await client.receiveAll()
+      assert.equal(check.difference, undefined)
+      assert.equal((await daemon.lineOf(client)).reason, 'upstream-down')
+    }
+    for (const client of stalled) {
+      client.resume()
+      assert.equal((await client.receiveAll()).ending, 'reset')
+      assert.equal((await daemon.lineOf(client)).reason, 'upstream-down')
+    }
+    isOver = true
+    for (const { client, check } of whole) {
+      assert.equal((await client.receiveAll()).ending, 'fin')
+      const { reason, bytesToUpstream } = await daemon.lineOf(client)
+      assert.deepEqual([check.difference, check.bytes, reason], [undefined, bytesToUpstream, 'client-closed'])
+    }
+    await daemon.waitForMetric('tidegate_connections_open', {}, 0)
+    await daemon.waitForMetric('tidegate_worker_spill_bytes', {}, 0)
+  })
+
   it('down with onDown keep, the default, is as drain; said again with the same word nothing changes', async () => {
     const { daemon } = await startWithTwo()
     const client = await openClient(daemon)
@@ -193,6 +246,23 @@ forEachEngine((engine) => {
     assert.ok(daemon.lines.some(({ event }) => event === 'upstream-states-not-stored'))
   })
 
+  it('where the disk takes nothing more, what was stored before stays', async () => {
+    const { daemon, stateDir, named } = await startWithTwo()
+    await set(daemon, 'drain')
+    // What was answered is on the disk, whatever happens next.
+    daemon.kill()
+    await daemon.exited
+    const services = [{ upstreams: named }]
+    const full = await Daemon.start({ engine, admin: { stateDir }, services, prefix: ['prlimit', '--fsize=0'] })
+    open.push(full)
+    assert.equal(await visit(full), 'second')
+    assert.match((await set(full, 'up')).stdout, /^Warning: this could not be stored/m)
+    assert.equal(await visit(full), 'first')
+    assert.deepEqual(readdirSync(stateDir), ['operator-states.json'])
+    await full.stop()
+    assert.equal(await visit(await start(stateDir, { upstreams: named })), 'second')
+  })
+
   it('a folder in place of the file is no state, and no reason not to start', async () => {
     const stateDir = temporaryFolder()
     mkdirSync(join(stateDir, 'operator-states.json'))
@@ -249,7 +319,10 @@ forEachEngine((engine) => {
         },
       ],
     )
-    assert.match((await tidegate(daemon, 'status', '--once')).stdout, /^ {2}second {4}drain /m)
+    const answer = await tidegate(daemon, 'upstreams', '--json', 'down', 'web', 'second')
+    const { from, stored, closes, usableLeft, upstream } = UpstreamStateAnswer.parse(JSON.parse(answer.stdout))
+    assert.deepEqual([from, stored, closes, usableLeft, upstream.wanted], ['drain', true, false, 1, 'down'])
+    assert.match((await tidegate(daemon, 'status', '--once')).stdout, /^ {2}second {4}down /m)
   })
 
   it('an admin address beyond loopback is warned of', async () => {

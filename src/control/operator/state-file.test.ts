@@ -1,5 +1,14 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
@@ -29,15 +38,27 @@ test('what was written is read again; before that there is nothing, not even a f
   assert.equal(statSync(file.path).mode & 0o777, 0o600)
 })
 
-test('a write that fails leaves the old file whole, and nothing beside it', async () => {
+test('a write that fails leaves the old file whole', async () => {
   const folder = newFolder()
   const file = new StateFile(folder)
   await file.write([STATE])
   const before = readFileSync(file.path, 'utf8')
-  // What can't be turned into JSON fails between the folder and the rename, as a full disk would.
-  await assert.rejects(file.write([{ ...STATE, by: 1n as unknown as string }]))
+  // In the way of the new file, and not to be removed as one.
+  mkdirSync(`${file.path}.${process.pid}.new`)
+  await assert.rejects(file.write([]), { code: 'ERR_FS_EISDIR' })
   assert.equal(readFileSync(file.path, 'utf8'), before)
-  assert.deepEqual(readdirSync(folder), ['operator-states.json'])
+})
+
+test('a link in place of the new file is not followed', async () => {
+  const folder = newFolder()
+  const file = new StateFile(folder)
+  await file.write([])
+  const victim = join(folder, 'victim')
+  writeFileSync(victim, 'precious')
+  symlinkSync(victim, `${file.path}.${process.pid}.new`)
+  await file.write([STATE])
+  assert.equal(readFileSync(victim, 'utf8'), 'precious')
+  assert.equal((await file.read()).length, 1)
 })
 
 test('a reader never sees a half: the file is another one after each write', async () => {

@@ -73,6 +73,7 @@ export class StateFile {
     // By process: during a hot upgrade two of them may write.
     const fresh = `${this.path}.${process.pid}.new`
     try {
+      await rm(fresh, { force: true })
       await writeAndFlush(fresh, `${JSON.stringify({ version: VERSION, upstreams: states }, undefined, 2)}\n`)
       await rename(fresh, this.path)
     } catch (error) {
@@ -83,8 +84,9 @@ export class StateFile {
   }
 }
 
+/** Never through a link that somebody else has put there: the file must be a new one. */
 async function writeAndFlush(path: string, text: string): Promise<void> {
-  const file = await open(path, 'w', FILE_MODE)
+  const file = await open(path, 'wx', FILE_MODE)
   try {
     await file.writeFile(text)
     await file.sync()
