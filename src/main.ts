@@ -3,9 +3,10 @@
  * The command line (cli/run.ts, cli/check.ts) may import this file and nothing else of the daemon.
  */
 import { setTimeout as delay } from 'node:timers/promises'
-import { AdminServer } from './api/server.ts'
+import { type AdminActions, AdminServer } from './api/server.ts'
 import type { Config } from './control/config/config.ts'
 import {
+  sayAdminExposed,
   sayAdminListening,
   sayDraining,
   sayHostnameEvent,
@@ -15,13 +16,14 @@ import {
 } from './control/log/daemon-lines.ts'
 import { type Log, openLog } from './control/log/log.ts'
 import { openStdout } from './control/log/stdout-stream.ts'
+import { OperatorStates } from './control/operator/operator-states.ts'
 import { UpstreamAddresses } from './control/resolve/upstream-addresses.ts'
 import { RunningNode } from './control/running-node.ts'
 import { type StopRequest, StopSignals } from './control/stop-signals.ts'
 import type { Inheritance } from './control/upgrade/handover.ts'
 import { tellServiceManager } from './control/upgrade/service-manager.ts'
 import { Upgrades } from './control/upgrade/upgrades.ts'
-import { formatSocketAddress } from './lib/ip.ts'
+import { formatSocketAddress, isLoopback } from './lib/ip.ts'
 
 export { checkConfigFile } from './control/config-summary.ts'
 export { ConfigError, loadConfig } from './control/config/load.ts'
@@ -51,13 +53,15 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   const upgrades = new Upgrades(log, () => stop.request({ by: 'upgrade' }))
   const { inheritance } = options
   if (inheritance !== undefined) await keepFromChildren(inheritance)
+  const operatorStates = await OperatorStates.read(config.admin.stateDir, log)
   const node = new RunningNode({
     ...options,
+    operatorStates,
     addresses: upstreams.current,
     log,
     onLostWorker: () => stop.request({ by: 'lost-worker' }),
   })
-  const admin = await startAdmin(config, node, log, inheritance)
+  const admin = await startAdmin(config, node, log, operatorStates, inheritance)
   await node.start().catch(async (error: unknown) => {
     await admin?.close()
     throw error
@@ -124,11 +128,17 @@ async function startAdmin(
   config: Config,
   node: RunningNode,
   log: Log,
+  operatorStates: OperatorStates,
   inheritance: Inheritance | undefined,
 ): Promise<AdminServer | undefined> {
   if (config.admin.listen === 'off') return undefined
-  const admin = await AdminServer.listen(config.admin.listen, node, inheritance?.adminFd(config.admin.listen))
+  const { listen } = config.admin
+  const actions = {
+    setUpstreamState: (...change: Parameters<AdminActions['setUpstreamState']>) => operatorStates.set(node, ...change),
+  }
+  const admin = await AdminServer.listen(listen, node, actions, inheritance?.adminFd(listen))
   sayAdminListening(log, formatSocketAddress(admin.address))
+  if (!isLoopback(admin.address)) sayAdminExposed(log, formatSocketAddress(admin.address))
   return admin
 }
 

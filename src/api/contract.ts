@@ -8,6 +8,11 @@ export const ADMIN_PATHS = {
   status: '/status.json',
 } as const
 
+/** Takes POST with an UpstreamStateRequest; answers an UpstreamStateAnswer. */
+export function upstreamStatePath(service: string, upstream: string): string {
+  return `/api/v1/services/${encodeURIComponent(service)}/upstreams/${encodeURIComponent(upstream)}`
+}
+
 /** Where the admin API listens when the configuration says nothing. */
 export const ADMIN_ADDRESS_DEFAULT = '127.0.0.1:9900'
 
@@ -15,9 +20,24 @@ const Count = z.number().nonnegative()
 /** Reasons are those of docs/close-reasons.md; a newer daemon may know more than we do. */
 const CountByReason = z.record(z.string(), Count)
 
+/** `drain` takes no new clients; `down` is meant for good, and ends open connections where `onDown` is `close`. */
+export const WANTED_STATES = ['up', 'drain', 'down'] as const
+const WantedState = z.enum(WANTED_STATES, 'expected up, drain or down')
+export type WantedState = z.infer<typeof WantedState>
+
 export const UpstreamStatus = z.object({
   name: z.string(),
+  /** False while every address has failed to connect within retryFailedAfter. */
   up: z.boolean(),
+  /** What an operator wants. */
+  wanted: WantedState,
+  /** What active checks found. */
+  found: z.enum(['unknown', 'up', 'down']),
+  /** Taken out for a time because connects to it failed. */
+  ejected: z.boolean(),
+  /** 0 takes no new clients. */
+  weight: Count,
+  backup: z.boolean(),
   addresses: z.array(
     z.object({
       address: z.string(),
@@ -62,6 +82,22 @@ export const NodeStatus = z.object({
 export type NodeStatus = z.infer<typeof NodeStatus>
 export type ServiceStatus = z.infer<typeof ServiceStatus>
 export type UpstreamStatus = z.infer<typeof UpstreamStatus>
+
+export const UpstreamStateRequest = z.strictObject({ state: WantedState })
+
+export const UpstreamStateAnswer = z.object({
+  service: z.string(),
+  /** What was wanted before. */
+  from: WantedState,
+  /** False when it holds until the next start only, because it could not be written to stateDir. */
+  stored: z.boolean(),
+  /** Whether the connections it had are being ended: `down`, with `onDown: close`. */
+  closes: z.boolean(),
+  /** Upstreams of the service that are wanted up, have a weight, and are neither ejected nor found down. */
+  usableLeft: Count,
+  upstream: UpstreamStatus,
+})
+export type UpstreamStateAnswer = z.infer<typeof UpstreamStateAnswer>
 
 /** An error of the API [RFC 9457]. */
 export const Problem = z.object({ type: z.string(), title: z.string(), status: z.number(), detail: z.string() })

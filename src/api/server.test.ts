@@ -6,7 +6,9 @@ import { after, before, describe, test } from 'node:test'
 import { type NodeForTest, nodeForTest } from '../../test/harness/node-for-test.ts'
 import { StartError } from '../control/workers/start-error.ts'
 import { ADMIN_PATHS, NodeStatus, Problem } from './contract.ts'
-import { ADMIN_CONNECTIONS_MAX, AdminServer } from './server.ts'
+import { ADMIN_CONNECTIONS_MAX, type AdminActions, AdminServer } from './server.ts'
+
+const NO_ACTIONS: AdminActions = { setUpstreamState: () => assert.fail('nothing here changes anything') }
 
 interface Answer {
   readonly status: number
@@ -20,7 +22,7 @@ describe('the admin API', () => {
   let server: AdminServer
   before(async () => {
     node = nodeForTest()
-    server = await AdminServer.listen({ family: 4, address: '127.0.0.1', port: 0 }, node)
+    server = await AdminServer.listen({ family: 4, address: '127.0.0.1', port: 0 }, node, NO_ACTIONS)
   })
   after(() => server.close())
 
@@ -116,17 +118,20 @@ describe('the admin API', () => {
   })
 
   test('a request with a body is answered and its connection closed', async () => {
-    const answer = await say('POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\nabc')
+    const answer = await say('POST /metrics HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\nabc')
     assert.match(answer, /^HTTP\/1\.1 405 /)
   })
 
   test('too many headers, or what is no HTTP, ends in an error and a closed connection', async () => {
-    assert.match(await say(`GET /healthz HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`), /^HTTP\/1\.1 431 /)
+    assert.match(
+      await say(`GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`),
+      /^HTTP\/1\.1 431 /,
+    )
     assert.match(await say('\u0016\u0003\u0001 hello\r\n\r\n'), /^HTTP\/1\.1 400 /)
   })
 
   test('who sends no request is cut off', { timeout: 20_000 }, async () => {
-    assert.match(await say('GET /healthz HTTP/1.1\r\nHost: x\r\n'), /^HTTP\/1\.1 408 /)
+    assert.match(await say('GET /healthz HTTP/1.1\r\nHost: localhost\r\n'), /^HTTP\/1\.1 408 /)
   })
 
   test('more than ADMIN_CONNECTIONS_MAX connections are dropped', async () => {
@@ -147,7 +152,7 @@ describe('the admin API', () => {
   })
 
   test('an address that is taken is a StartError that names admin.listen', async () => {
-    const again = AdminServer.listen(server.address, node)
+    const again = AdminServer.listen(server.address, node, NO_ACTIONS)
     await assert.rejects(again, (error: unknown) => {
       assert.ok(error instanceof StartError)
       assert.equal(error.code, 'E_ADMIN_LISTEN')

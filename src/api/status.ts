@@ -5,6 +5,7 @@ import { monotonicMs } from '../lib/clock.ts'
 import { formatSocketAddress } from '../lib/ip.ts'
 import { CONNECT_MS_BUCKETS, SERVICE, UPSTREAM, WORKER } from '../traffic/counters.ts'
 import type { Service, Upstream } from '../traffic/tables.ts'
+import { FOUND_NAMES, WANTED_NAMES } from '../traffic/upstream-states.ts'
 import type { NodeStatus, ServiceStatus, UpstreamStatus } from './contract.ts'
 
 export function nodeStatus(node: NodeView): NodeStatus {
@@ -40,14 +41,20 @@ function serviceStatus(node: NodeView, service: Service): ServiceStatus {
   }
 }
 
-function upstreamStatus(node: NodeView, service: Service, upstream: Upstream): UpstreamStatus {
+export function upstreamStatus(node: NodeView, service: Service, upstream: Upstream): UpstreamStatus {
   const nowMs = monotonicMs()
+  const { states } = node.memory
   const sum = (place: number): number => node.memory.upstreamSum(upstream.index, place)
   let connects = 0
   for (let i = 0; i <= CONNECT_MS_BUCKETS.length; i++) connects += sum(UPSTREAM.connectBuckets + i)
   return {
     name: upstream.name,
     up: isUpstreamUp(node.memory, service, upstream),
+    wanted: WANTED_NAMES[states.wanted(upstream.index)],
+    found: FOUND_NAMES[states.found(upstream.index)],
+    ejected: states.ejectedUntilMs(upstream.index) > nowMs,
+    weight: upstream.share.weight,
+    backup: upstream.share.backup,
     addresses: service.candidates
       .filter(({ upstreamIndex }) => upstreamIndex === upstream.index)
       .map(({ address, addressIndex }) => ({

@@ -1,5 +1,13 @@
 /** Asks a running daemon through its admin API. */
-import { ADMIN_ADDRESS_DEFAULT, ADMIN_PATHS, NodeStatus } from '../api/contract.ts'
+import {
+  ADMIN_ADDRESS_DEFAULT,
+  ADMIN_PATHS,
+  NodeStatus,
+  Problem,
+  UpstreamStateAnswer,
+  upstreamStatePath,
+  type WantedState,
+} from '../api/contract.ts'
 import { CommandError, EXIT_CODES } from './exit-code.ts'
 
 const ANSWER_TIMEOUT_MS = 5_000
@@ -23,15 +31,44 @@ export async function fetchStatus(admin: URL): Promise<NodeStatus> {
   throw new CommandError(`What answers at ${url.href} is not Tidegate, or a version that this command does not know.`)
 }
 
-async function fetchText(url: URL): Promise<string> {
+/** Throws CommandError with what the daemon says is wrong; unknown names are wrong usage. */
+export async function setUpstreamState(
+  admin: URL,
+  service: string,
+  upstream: string,
+  state: WantedState,
+): Promise<UpstreamStateAnswer> {
+  const url = new URL(upstreamStatePath(service, upstream), admin)
+  const body = await fetchText(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ state }),
+  })
+  const parsed = UpstreamStateAnswer.safeParse(parseJson(body))
+  if (parsed.success) return parsed.data
+  throw new CommandError(`What answers at ${url.href} is not Tidegate, or a version that this command does not know.`)
+}
+
+async function fetchText(url: URL, request: RequestInit = {}): Promise<string> {
   try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS), redirect: 'error' })
-    if (response.ok) return await response.text()
-    throw new CommandError(`${url.href} answered ${response.status}; is it Tidegate?`)
+    const signal = AbortSignal.timeout(ANSWER_TIMEOUT_MS)
+    const response = await fetch(url, { signal, redirect: 'error', ...request })
+    const text = await response.text()
+    if (response.ok) return text
+    throw refusal(url, response.status, text)
   } catch (error) {
     if (error instanceof CommandError) throw error
     throw new CommandError(unreachable(url, error as Error))
   }
+}
+
+/** What was asked for is not there, or is written wrong: the daemon's sentence says how it is right. */
+const USAGE_STATUSES: ReadonlySet<number> = new Set([400, 404])
+
+function refusal(url: URL, status: number, text: string): CommandError {
+  const problem = Problem.safeParse(parseJson(text))
+  if (!problem.success) return new CommandError(`${url.href} answered ${status}; is it Tidegate?`)
+  return new CommandError(problem.data.detail, USAGE_STATUSES.has(status) ? EXIT_CODES.usage : EXIT_CODES.failed)
 }
 
 function unreachable(url: URL, error: Error): string {

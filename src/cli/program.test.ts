@@ -70,7 +70,14 @@ describe('the command line', { concurrency: 4 }, () => {
   })
 
   test('wrong usage is exit code 2, with the message on stderr', async () => {
-    for (const args of [['nonsense'], ['run', '--bogus'], ['check', '-c'], ['status', 'extra'], []]) {
+    for (const args of [
+      ['nonsense'],
+      ['run', '--bogus'],
+      ['check', '-c'],
+      ['status', 'extra'],
+      ['upstreams', 'drain', 'web'],
+      [],
+    ]) {
       const { code, stdout, stderr } = await tidegate(...args)
       assert.equal(code, 2, args.join(' '))
       assert.equal(stdout, '')

@@ -10,6 +10,7 @@ import { CommandError, EXIT_CODES, type ExitCode } from './exit-code.ts'
 import { packageVersion } from './package-version.ts'
 import { addRunCommand } from './run.ts'
 import { addStatusCommand } from './status.ts'
+import { addUpstreamsCommand } from './upstreams.ts'
 
 /** Adds one command with its options, help and action. An action throws CommandError to end with 1 or 2. */
 export type AddCommand = (program: Command) => void
@@ -20,6 +21,7 @@ const COMMANDS: readonly AddCommand[] = [
   addDemoCommand,
   addDoctorCommand,
   addStatusCommand,
+  addUpstreamsCommand,
 ]
 
 export function makeProgram(): Command {

@@ -1,6 +1,8 @@
 /** The text of `tidegate status`. Pure: two looks at the node give rates, one gives totals only. */
 import type { NodeStatus, ServiceStatus, UpstreamStatus } from '../api/contract.ts'
 import type { Painter } from './painter.ts'
+import { count, shown, tableLines } from './table.ts'
+import { addressesText, styleOf, upstreamState } from './upstreams-table.ts'
 
 export interface StatusLook {
   readonly atMs: number
@@ -55,31 +57,23 @@ function reasonLine(word: string, counts: Readonly<Record<string, number>>): str
 const UPSTREAM_COLUMNS = ['upstream', 'state', 'open', 'connects', 'failed', 'mean connect', 'addresses'] as const
 
 function upstreamTable(upstreams: readonly UpstreamStatus[], paint: Painter): string[] {
-  const rows = upstreams.map((upstream) => [
-    shown(upstream.name),
-    upstream.up ? 'up' : 'failing',
-    count(upstream.connectionsOpen),
-    count(upstream.connects),
-    count(upstream.connectFailures),
-    upstream.connectMsMean === null ? '-' : `${decimal(upstream.connectMsMean)} ms`,
-    upstream.addresses.map(({ address, failedRecently }) => shown(address) + (failedRecently ? '!' : '')).join(' '),
-  ])
-  const widths = UPSTREAM_COLUMNS.map((column, i) => Math.max(column.length, ...rows.map((row) => row[i].length)))
-  const line = (cells: readonly string[]): string =>
-    `  ${cells.map((cell, i) => cell.padEnd(widths[i])).join('  ')}`.trimEnd()
-  // Painted after padding: colour codes have no width.
-  return [
-    paint('dim', line(UPSTREAM_COLUMNS)),
-    ...rows.map((row, i) => (upstreams[i].up ? line(row) : paint('red', line(row)))),
-  ]
+  const rows = upstreams.map((upstream) => ({
+    cells: [
+      shown(upstream.name),
+      upstreamState(upstream),
+      count(upstream.connectionsOpen),
+      count(upstream.connects),
+      count(upstream.connectFailures),
+      upstream.connectMsMean === null ? '-' : `${decimal(upstream.connectMsMean)} ms`,
+      addressesText(upstream),
+    ],
+    ...styleOf(upstream),
+  }))
+  return tableLines(UPSTREAM_COLUMNS, rows, paint)
 }
 
 function perSecond(rate: number | undefined, format: (value: number) => string): string {
   return rate === undefined ? '' : ` (${format(rate)}/s)`
-}
-
-function count(value: number): string {
-  return Math.round(value).toLocaleString('en-US')
 }
 
 function decimal(value: number): string {
@@ -113,9 +107,4 @@ export function duration(ms: number): string {
     .slice(first, first + 2)
     .map(([value, unit]) => `${value}${unit}`)
     .join(' ')
-}
-
-/** Text from the other side, without what could move a terminal's cursor. */
-function shown(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}]/gu, '?')
 }

@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto'
 import { totalmem } from 'node:os'
 import { raiseFileLimit } from '../kernel/limits.ts'
 import type { EngineName } from '../traffic/events.ts'
-import type { Tables } from '../traffic/tables.ts'
+import type { Service, Tables, Upstream } from '../traffic/tables.ts'
 import type { Config } from './config/config.ts'
 import { addressCapacityFor, makeTables } from './config/make-tables.ts'
 import { StableSlots } from './config/stable-slots.ts'
@@ -25,6 +25,7 @@ import { chooseEngine, chooseWorkerCount } from './workers/choose-engine.ts'
 import { checkPortsAreFree } from './workers/free-ports.ts'
 import { SharedMemory } from './workers/shared-memory.ts'
 import { StartError } from './workers/start-error.ts'
+import type { OperatorStates } from './operator/operator-states.ts'
 import { WorkerReportLog } from './workers/worker-report-log.ts'
 import { Workers } from './workers/workers.ts'
 
@@ -40,6 +41,8 @@ export interface RunningNodeOptions {
   readonly version: string
   /** What the version before has given us. */
   readonly inheritance?: Inheritance | undefined
+  /** What an operator wants of upstreams. */
+  readonly operatorStates?: OperatorStates
   /** Another worker than our own, for tests. */
   readonly workerEntry?: URL
   readonly onLostWorker: (error: Error | undefined) => void
@@ -65,6 +68,7 @@ export class RunningNode implements NodeView {
   readonly #workers: Workers
   readonly #connectionLog: ConnectionLog
   readonly #inheritance: Inheritance | undefined
+  readonly #operatorStates: OperatorStates | undefined
   #state: NodeState = 'starting'
 
   /** Throws StartError where this machine can't run what is asked for. */
@@ -81,6 +85,8 @@ export class RunningNode implements NodeView {
     this.limits = limits
     const counterShape = { services: this.#slots.services.size, upstreams: this.#slots.upstreams.size }
     this.memory = new SharedMemory(workers, counterShape, this.#slots.addresses.capacity)
+    this.#operatorStates = options.operatorStates
+    this.#operatorStates?.applyTo(tables, this.memory.states)
     this.busy = new BusyRatios(this.memory.workers)
     const bootId = randomBytes(BOOT_ID_BYTES).toString('hex')
     const reportLog = new WorkerReportLog(log)
@@ -175,13 +181,20 @@ export class RunningNode implements NodeView {
 
   /** Swaps the tables for ones with new upstream addresses; open connections keep theirs. */
   useAddresses(addresses: ResolvedAddresses): void {
-    this.#workers.swapTables(this.#makeTables(addresses, this.tables().version + 1))
+    const tables = this.#makeTables(addresses, this.tables().version + 1)
+    this.#operatorStates?.applyTo(tables, this.memory.states)
+    this.#workers.swapTables(tables)
     // Once more, with the ports that listeners got.
     this.#names.learn(this.tables())
   }
 
   listeningSockets(): ListeningSockets[] {
     return this.#workers.listeningSockets()
+  }
+
+  /** To be called after its verdict is in `memory.states`; ends its connections where the service wants that. */
+  upstreamWentDown(service: Service, upstream: Upstream): void {
+    if (service.onDown === 'close') this.#workers.closeUpstream(upstream.index)
   }
 
   /** Stops listening; resolves when the last connection is gone. */

@@ -92,6 +92,11 @@ export function socketAddress(text: string, port: number): SocketAddress | undef
   return { family: bytes.length === 4 ? 4 : 6, address: formatIp(bytes), port }
 }
 
+/** Reached from this machine only. */
+export function isLoopback({ family, address }: SocketAddress): boolean {
+  return family === 4 ? address.startsWith('127.') : address === '::1'
+}
+
 /** A prefix such as 192.0.2.0/24; `bytes` has the host bits cleared. */
 export interface Network {
   readonly family: IpFamily

@@ -40,6 +40,11 @@ export const METRICS = {
     help: '0 while every address of the upstream has failed within retryFailedAfter, else 1.',
     labels: ['service', 'upstream'],
   },
+  tidegate_upstream_wanted: {
+    type: 'gauge',
+    help: '1 for what an operator wants of the upstream, up, drain or down; 0 for the other two.',
+    labels: ['service', 'upstream', 'state'],
+  },
   tidegate_upstream_connections_open: {
     type: 'gauge',
     help: 'Connections to the upstream that are open now.',

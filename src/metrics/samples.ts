@@ -3,6 +3,7 @@ import { clientsForgotten } from '../traffic/affinity.ts'
 import { CLOSE_REASON_NAMES, type CloseReason } from '../traffic/close-reason.ts'
 import { CONNECT_MS_BUCKETS, SERVICE, UPSTREAM, WORKER } from '../traffic/counters.ts'
 import type { Service, Upstream } from '../traffic/tables.ts'
+import { WANTED, WANTED_NAMES } from '../traffic/upstream-states.ts'
 import { isUpstreamUp, type NodeView } from '../control/node-view.ts'
 import { fileLimit } from '../kernel/limits.ts'
 import type { MetricName } from './metric-names.ts'
@@ -34,6 +35,7 @@ export const SAMPLES: Readonly<Record<MetricName, (node: NodeView) => Sample[]>>
       ]),
   tidegate_upstream_up: (node) =>
     perUpstream(node, (service, upstream) => (isUpstreamUp(node.memory, service, upstream) ? 1 : 0)),
+  tidegate_upstream_wanted: upstreamWanted,
   tidegate_upstream_connections_open: (node) =>
     perUpstream(node, (_, upstream) => node.memory.upstreamSum(upstream.index, UPSTREAM.open)),
   tidegate_upstream_connect_seconds: connectSeconds,
@@ -94,6 +96,15 @@ function perUpstream(node: NodeView, valueOf: (service: Service, upstream: Upstr
       labels: { service: service.name, upstream: upstream.name },
       value: valueOf(service, upstream),
     })),
+  )
+}
+
+/** All three states are there from the start, so that an alert on `drain` finds its series. */
+function upstreamWanted(node: NodeView): Sample[] {
+  return WANTED_NAMES.flatMap((state) =>
+    perUpstream(node, (_, { index }) => (node.memory.states.wanted(index) === WANTED[state] ? 1 : 0)).map(
+      ({ labels, value }) => ({ labels: { ...labels, state }, value }),
+    ),
   )
 }
 

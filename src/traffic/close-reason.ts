@@ -11,6 +11,8 @@ export const CLOSE_REASONS = {
   'client-left': 'The client left before an upstream was connected.',
   'upstream-unreachable': 'No upstream accepted the connection; the attempts and their errors are in the log line.',
   'upstreams-full': 'Every upstream that could be used had its maxConnections.',
+  'upstream-down':
+    'The upstream went down, by an operator or by its checks, and onDown is close; both sides got a reset.',
   'no-source-port': 'No local port was free to connect to an upstream; see `tidegate doctor` and sourceAddresses.',
   'proxy-header-invalid': 'A PROXY header was required and what came is not a valid one.',
   'proxy-header-timeout': 'A PROXY header was required and was not complete in time.',

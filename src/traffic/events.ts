@@ -43,6 +43,8 @@ export interface WorkerLimits {
 /** Control to worker. */
 export type WorkerCommand =
   | { readonly kind: 'tables'; readonly tables: Tables }
+  /** End every connection to this upstream with the reason `upstream-down`; those that are still dialling it try the next. */
+  | { readonly kind: 'close-upstream'; readonly upstreamIndex: number }
   /** Stop listening; say `drained` when the last connection is gone. */
   | { readonly kind: 'drain' }
   /** Reset every connection that is left, with the reason `drained`, then end. */

@@ -33,6 +33,7 @@ export function serviceForTest(
     affinity: null,
     maxConnections: 0,
     whenAllDown: 'try-all',
+    onDown: 'keep',
     onFailure: 'reset',
     connectTimeoutMs: 5000,
     idleTimeoutMs: 60_000,

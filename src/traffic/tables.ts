@@ -40,6 +40,8 @@ export interface Service {
   readonly maxConnections: number
   /** What happens when checks and failures leave no upstream: try those that are down, or refuse. */
   readonly whenAllDown: 'try-all' | 'refuse'
+  /** What becomes of the connections of an upstream that goes down; control sees to it. */
+  readonly onDown: 'keep' | 'close'
   readonly onFailure: 'reset' | 'close'
   readonly connectTimeoutMs: number
   /** 0 is off. */

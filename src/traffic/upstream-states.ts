@@ -8,9 +8,11 @@ import type { MonotonicMs } from './node-wide.ts'
 /** What a person wants of an upstream at run time; it outranks what checks found. */
 export const WANTED = { up: 0, drain: 1, down: 2 } as const
 export type Wanted = keyof typeof WANTED
+export const WANTED_NAMES = Object.keys(WANTED) as readonly Wanted[]
 /** What active checks found; unknown counts as up. */
 export const FOUND = { unknown: 0, up: 1, down: 2 } as const
 export type Found = keyof typeof FOUND
+export const FOUND_NAMES = Object.keys(FOUND) as readonly Found[]
 
 /** Int32 places of an upstream. */
 const UPSTREAM_INT = { connections: 0, wanted: 1, found: 2, failuresInRow: 3 } as const

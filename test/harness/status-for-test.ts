@@ -28,6 +28,11 @@ export function statusForTest(): NodeStatus {
           {
             name: 'main',
             up: true,
+            wanted: 'up',
+            found: 'unknown',
+            ejected: false,
+            weight: 1,
+            backup: false,
             addresses: [
               { address: '203.0.113.10:443', failedRecently: false },
               { address: '203.0.113.11:443', failedRecently: true },
@@ -40,6 +45,11 @@ export function statusForTest(): NodeStatus {
           {
             name: 'spare',
             up: false,
+            wanted: 'up',
+            found: 'unknown',
+            ejected: false,
+            weight: 1,
+            backup: true,
             addresses: [{ address: '203.0.113.20:443', failedRecently: true }],
             connectionsOpen: 0,
             connects: 0,

@@ -17,6 +17,8 @@ export interface Config {
 
 export interface AdminConfig {
   readonly listen: SocketAddress | 'off'
+  /** An absolute path; the folder may not be there yet. */
+  readonly stateDir: string
 }
 
 export interface TrafficConfig {
@@ -49,6 +51,7 @@ export interface ServiceConfig {
   /** 0 is no limit. */
   readonly maxConnections: number
   readonly whenAllDown: 'try-all' | 'refuse'
+  readonly onDown: 'keep' | 'close'
   readonly onFailure: 'reset' | 'close'
   readonly connectTimeoutMs: number
   /** 0 is off. */

@@ -2,7 +2,6 @@
 
 /** By the place of the mapping, with list positions left out. */
 export const LATER_KEYS: Readonly<Record<string, readonly string[]>> = {
-  admin: ['stateDir'],
   'services[]': ['queue', 'check', 'protect'],
 }
 

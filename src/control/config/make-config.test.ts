@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { resolve } from 'node:path'
 import { test } from 'node:test'
 import { parseConfig } from './load.ts'
 import type { ServiceConfig } from './config.ts'
@@ -13,7 +14,7 @@ test('a minimal file gets every default', () => {
   const sides = { keepAliveMs: 60_000, userTimeoutMs: 30_000 }
   const text = `services:\n  - { name: web, mode: raw, listen: ['*:8443'], upstreams: ['192.0.2.10:443'] }\n`
   assert.deepEqual(parseConfig(text, 'tidegate.yaml', {}), {
-    admin: { listen: { family: 4, address: '127.0.0.1', port: 9900 } },
+    admin: { listen: { family: 4, address: '127.0.0.1', port: 9900 }, stateDir: resolve('.tidegate') },
     traffic: {
       workers: 'auto',
       engine: 'auto',
@@ -53,6 +54,7 @@ test('a minimal file gets every default', () => {
         affinity: null,
         maxConnections: 0,
         whenAllDown: 'try-all',
+        onDown: 'keep',
         onFailure: 'reset',
         connectTimeoutMs: 5_000,
         idleTimeoutMs: 3_600_000,
@@ -171,4 +173,16 @@ test('networks and source addresses come out as bytes and canonical text', () =>
 test('a name that looks like a number is the name that was written', () => {
   const yaml = 'services: [{ name: 007, mode: raw, listen: ["*:443"], upstreams: [203.0.113.1:443] }]'
   assert.equal(parseConfig(yaml, 't', {}).services[0].name, '007')
+})
+
+test('stateDir goes from the folder of the file, wherever the program is started', () => {
+  const stateDirOf = (stateDir: string): string =>
+    parseConfig(
+      `admin: { stateDir: ${stateDir} }\nservices: [{ name: a, listen: ["*:443"], upstreams: [203.0.113.1:443] }]`,
+      '/etc/tidegate/tidegate.yaml',
+      {},
+    ).admin.stateDir
+  assert.equal(stateDirOf('./.tidegate'), '/etc/tidegate/.tidegate')
+  assert.equal(stateDirOf('../state'), '/etc/state')
+  assert.equal(stateDirOf('/var/lib/tidegate'), '/var/lib/tidegate')
 })

@@ -1,4 +1,5 @@
 /** Gives parsed values the names and the shape that the rest of the program works with, and their places in the file. */
+import { dirname, resolve } from 'node:path'
 import type { SocketOptions } from '../../traffic/tables.ts'
 import type { Config, ServiceConfig } from './config.ts'
 import type { ConfigSource } from './config-tree.ts'
@@ -8,7 +9,7 @@ import type { SocketSide } from './socket-schema.ts'
 export function makeConfig(parsed: ParsedConfig, source: ConfigSource): Config {
   const { workers, engine, ioUring, maxConnections, drainTimeout, upgradeDrainTimeout } = parsed.traffic
   return {
-    admin: parsed.admin,
+    admin: { listen: parsed.admin.listen, stateDir: resolve(dirname(source.file), parsed.admin.stateDir) },
     traffic: {
       workers,
       engine,
@@ -45,6 +46,7 @@ function makeService(service: ParsedService, index: number, source: ConfigSource
     affinity: service.affinity && { ttlMs: service.affinity.ttl, clientsMax: service.affinity.max },
     maxConnections: service.maxConnections === 'off' ? 0 : service.maxConnections,
     whenAllDown: service.whenAllDown,
+    onDown: service.onDown,
     onFailure: service.onFailure,
     connectTimeoutMs: service.connectTimeout,
     idleTimeoutMs: service.idleTimeout,

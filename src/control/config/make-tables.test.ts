@@ -70,6 +70,7 @@ test('a service comes out whole, and survives structured clone', () => {
     affinity: null,
     maxConnections: 0,
     whenAllDown: 'try-all',
+    onDown: 'keep',
     onFailure: 'reset',
     connectTimeoutMs: 5_000,
     idleTimeoutMs: 600_000,

@@ -53,6 +53,7 @@ function makeService(
     affinity: makeAffinity(service, slots),
     maxConnections: service.maxConnections,
     whenAllDown: service.whenAllDown,
+    onDown: service.onDown,
     onFailure: service.onFailure,
     connectTimeoutMs: service.connectTimeoutMs,
     idleTimeoutMs: service.idleTimeoutMs,

@@ -11,6 +11,7 @@ import {
   readUpstreamAddress,
 } from './read-address.ts'
 import { affinitySchema } from './affinity-schema.ts'
+import { readFolder } from './read-folder.ts'
 import { socketSchema } from './socket-schema.ts'
 
 /** A worker's index has two hex digits in a connection's id. */
@@ -80,6 +81,10 @@ const service = z.strictObject({
     ['try-all', 'refuse'],
     'When checks and failures leave no upstream: try those that are down, or refuse.',
   ).prefault('try-all'),
+  onDown: choice(
+    ['keep', 'close'],
+    'What becomes of the connections of an upstream that goes down: they stay, or are reset.',
+  ).prefault('keep'),
   onFailure: choice(
     ['reset', 'close'],
     'What the client sees when no upstream could be connected to: a reset, or an ordinary close.',
@@ -137,6 +142,11 @@ const admin = z.strictObject({
     type: 'string',
     description: 'Where `/metrics`, `/healthz` and `/readyz` answer: `IP:PORT`, or `off`. Port 0 is any free port.',
   }).prefault('127.0.0.1:9900'),
+  stateDir: leaf(readFolder, {
+    type: 'string',
+    description:
+      "Folder for what an operator sets at run time; relative to this file's folder. Made when it is needed.",
+  }).prefault('./.tidegate'),
 })
 
 const traffic = z.strictObject({

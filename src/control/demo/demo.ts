@@ -1,5 +1,8 @@
 /** `tidegate demo`: toy upstreams on loopback, and the configuration of a real daemon in front of them. */
+import { mkdtempSync, rmSync } from 'node:fs'
 import type { Server } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { Config } from '../config/config.ts'
 import { parseConfig } from '../config/load.ts'
 import { freePort, listenAnywhere, LOOPBACK } from './open-port.ts'
@@ -37,11 +40,13 @@ export async function startDemo(): Promise<Demo> {
   }
   const ports = await listenPorts()
   const dead = await freePort(1 + Math.max(...Object.values(toyPorts)))
+  // Of its own: an upstream that was taken down in one demo is there again in the next.
+  const stateDir = mkdtempSync(join(tmpdir(), 'tidegate-demo-'))
   const at = (port: number): string => `${LOOPBACK}:${port}`
 
   const config = parseConfig(
     JSON.stringify({
-      admin: { listen: at(ports.admin) },
+      admin: { listen: at(ports.admin), stateDir },
       traffic: { drainTimeout: '1s' },
       log: { level: 'warn', format: 'text', connections: 'all' },
       services: [
@@ -75,7 +80,10 @@ export async function startDemo(): Promise<Demo> {
     config,
     services: describeServices(ports),
     admin: at(ports.admin),
-    close: () => Object.values(toys).forEach(closeToy),
+    close: () => {
+      Object.values(toys).forEach(closeToy)
+      rmSync(stateDir, { recursive: true, force: true })
+    },
   }
 }
 

@@ -18,6 +18,11 @@ export function sayAdminListening(log: Log, address: string): void {
   log.say('admin-listening', { address }, `The admin API listens on http://${address}.`)
 }
 
+export function sayAdminExposed(log: Log, address: string): void {
+  const sentence = `The admin API has no password, and whoever reaches ${address} can take upstreams away. Keep it on 127.0.0.1, or behind a firewall.`
+  log.say('admin-exposed', { address }, sentence)
+}
+
 export function sayDraining(log: Log, by: string, connections: number, drainTimeoutMs: number): void {
   const sentence = `Stopping (${by}): no new clients; ${connections} connections may end within ${drainTimeoutMs} ms.`
   log.say('draining', { by, connections, drainTimeoutMs }, sentence)

@@ -24,6 +24,26 @@ export const LOG_EVENTS = {
     meaning: 'A hostname did not resolve; `hostname`, `reason`, and `kept`, the addresses that stay in use.',
   },
   'lookup-recovered': { level: 'info', meaning: 'A hostname resolves again; `hostname`.' },
+  'upstream-state-set': {
+    level: 'info',
+    meaning: 'An operator set an upstream, or it was read at the start; `service`, `upstream`, `from`, `to`, `by`.',
+  },
+  'last-upstream-taken': {
+    level: 'warn',
+    meaning: 'An operator took the last usable upstream of a service; `service`, `upstream`.',
+  },
+  'upstream-states-not-read': {
+    level: 'warn',
+    meaning: 'What operators had set is lost, as the file is damaged; `file`, `reason`, `movedTo`.',
+  },
+  'upstream-states-not-stored': {
+    level: 'warn',
+    meaning: 'What an operator set holds until the next start only; `file`, `reason`.',
+  },
+  'admin-exposed': {
+    level: 'warn',
+    meaning: 'The admin API, which has no password, can be reached from other machines; `address`.',
+  },
   'accept-paused': {
     level: 'warn',
     meaning: 'A worker was out of files or memory and let new clients wait; `worker`, `code`, `ms`, `repeated`.',

@@ -188,6 +188,11 @@ export class Workers {
     this.#post({ kind: 'tables', tables: this.#tables })
   }
 
+  /** Ends all connections to the upstream; returns before they have ended. */
+  closeUpstream(upstreamIndex: number): void {
+    this.#post({ kind: 'close-upstream', upstreamIndex })
+  }
+
   #post(command: WorkerCommand): void {
     for (const thread of this.#threads) thread.post(command)
   }

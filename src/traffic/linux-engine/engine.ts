@@ -10,6 +10,7 @@ import type { WorkerCommand, WorkerStart } from '../events.ts'
 import type { Tables } from '../tables.ts'
 import { acceptBatch, acceptQueued, resumeAccepting } from './accept.ts'
 import type { Batch } from './batch.ts'
+import { closeUpstreams } from './close-upstream.ts'
 import { FLAG, STAGE } from './connection.ts'
 import type { Connection, Half } from './connection.ts'
 import { onDeadline } from './deadlines.ts'
@@ -117,6 +118,7 @@ function turn(loop: Loop, wakeFd: number, due: (connection: Connection) => void)
   // With events still untold, or a stop just behind us, a connection that has bytes waiting would look idle.
   loop.fullTurns = loop.epoll.isFull(events) || hasOverslept ? loop.fullTurns + 1 : 0
   if (loop.fullTurns % FULL_TURNS_MAX === 0) loop.wheel.advance(loop.nowMs, due)
+  if (loop.upstreamClosings.length > 0) closeUpstreams(loop)
   resumeAccepting(loop)
   loop.pool.recycle()
   if (loop.draining) sayDrained(loop)
@@ -133,7 +135,7 @@ function countTurn(loop: Loop): void {
 }
 
 function waitMs(loop: Loop): number {
-  if (loop.hasUnfinished) return 0
+  if (loop.hasUnfinished || loop.upstreamClosings.length > 0) return 0
   const untilNextMs = loop.wheel.untilNextMs(loop.nowMs)
   if (loop.pausedUntilMs === 0) return untilNextMs
   const untilResumeMs = Math.max(1, Math.ceil(loop.pausedUntilMs - loop.nowMs))
@@ -194,6 +196,10 @@ function takeCommands(loop: Loop, wakeFd: number): void {
 
 function obey(loop: Loop, command: WorkerCommand): void {
   if (command.kind === 'tables') return adopt(loop, command.tables)
+  if (command.kind === 'close-upstream') {
+    loop.upstreamClosings.push({ upstreamIndex: command.upstreamIndex, nextSlot: 0 })
+    return
+  }
   loop.draining = true
   if (command.kind === 'drain') {
     for (const open of loop.listeners) acceptQueued(loop, open)

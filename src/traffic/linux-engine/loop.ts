@@ -19,6 +19,7 @@ import { NodeWide } from '../node-wide.ts'
 import type { LogConnections } from '../tables.ts'
 import { UpstreamStates } from '../upstream-states.ts'
 import { Batch } from './batch.ts'
+import type { UpstreamClosing } from './close-upstream.ts'
 import { ConnectionPool, FLAG } from './connection.ts'
 import type { Connection, Half } from './connection.ts'
 import type { OpenListener } from './open-listener.ts'
@@ -54,6 +55,8 @@ export class Loop {
   /** Halves that are gone on with in the next turn: edge-triggered epoll does not name them again. Two lists in turn, so that none is made anew. */
   #unfinished: Half[] = []
   #unfinishedBefore: Half[] = []
+  /** Upstreams whose connections are being ended, oldest command first. */
+  readonly upstreamClosings: UpstreamClosing[] = []
   listeners: OpenListener[] = []
   logConnections: LogConnections
   /** Read once per turn. */

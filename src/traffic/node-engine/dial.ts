@@ -170,6 +170,13 @@ export class Dial extends Station {
     this.#attempt = undefined
   }
 
+  /** No attempt that failed: it says nothing about the address, and nothing of the client has gone there. */
+  override dialAnother(): void {
+    this.leave()
+    this.#connection.giveUpstreamPlaceBack()
+    this.#dialNext()
+  }
+
   override take(_side: 'client', bytes: Buffer): void {
     this.#early.push(bytes)
     this.#earlyBytes += bytes.length

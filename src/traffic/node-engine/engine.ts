@@ -9,6 +9,7 @@ import type { WorkerCommand, WorkerStart } from '../events.ts'
 import type { MonotonicMs } from '../node-wide.ts'
 import { admitClient } from './admit.ts'
 import { AcceptPause } from './accept-pause.ts'
+import { closeUpstream } from './close-upstream.ts'
 import { openListeners, type OpenListener } from './listen.ts'
 import { warnOfIgnoredOptions } from './socket-options.ts'
 import { TrafficWorker } from './traffic-worker.ts'
@@ -69,6 +70,8 @@ class NodeEngine {
     switch (command.kind) {
       case 'tables':
         return this.#worker.swapTables(command.tables)
+      case 'close-upstream':
+        return closeUpstream(this.#worker, command.upstreamIndex)
       case 'drain':
         return this.#drain()
       case 'end':

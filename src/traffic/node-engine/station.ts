@@ -18,6 +18,9 @@ export abstract class Station {
   /** Called when the connection ends here; closes what only the station knows. */
   leave(): void {}
 
+  /** The upstream that is being connected to is not wanted any more. */
+  dialAnother(): void {}
+
   take(_side: Side, _bytes: Buffer): void {}
   /** The socket's write queue is empty again. */
   takeDrain(_side: Side): void {}

@@ -1,0 +1,16 @@
+/** Reads the path of a folder; whether it is there, and may be written to, shows when it is used. */
+import { read, unread } from './reading.ts'
+import type { Reading } from './reading.ts'
+
+/** PATH_MAX of Linux, with its final NUL. */
+const PATH_BYTES_MAX = 4095
+
+export function readFolder(text: string): Reading<string> {
+  if (text === '') return unread('E_CONFIG_VALUE', 'is empty; expected the path of a folder')
+  if (/\p{Cc}/u.test(text)) return unread('E_CONFIG_VALUE', 'has a control character; expected the path of a folder')
+  if (text.startsWith('~')) {
+    return unread('E_CONFIG_VALUE', 'begins with ~, which only a shell knows; write the whole path, or ${HOME}')
+  }
+  if (Buffer.byteLength(text) > PATH_BYTES_MAX) return unread('E_CONFIG_VALUE', 'is longer than a path can be')
+  return read(text)
+}
