@@ -52,16 +52,17 @@ function reasonLine(word: string, counts: Readonly<Record<string, number>>): str
   return [`  ${word}: ${entries.map(([reason, clients]) => `${shown(reason)} ${count(clients)}`).join(', ')}`]
 }
 
-const UPSTREAM_COLUMNS = ['upstream', 'state', 'open', 'connects', 'failed', 'mean connect', 'addresses'] as const
+const UPSTREAM_COLUMNS = ['upstream', 'state', 'open', 'connects', 'failed', 'mean connect', 'check', 'addresses'] as const
 
 function upstreamTable(upstreams: readonly UpstreamStatus[], paint: Painter): string[] {
   const rows = upstreams.map((upstream) => [
     shown(upstream.name),
-    upstream.up ? 'up' : 'failing',
+    stateOf(upstream),
     count(upstream.connectionsOpen),
     count(upstream.connects),
     count(upstream.connectFailures),
     upstream.connectMsMean === null ? '-' : `${decimal(upstream.connectMsMean)} ms`,
+    upstream.check === null ? '-' : `${upstream.check.result}, ${decimal(upstream.check.ms)} ms`,
     upstream.addresses.map(({ address, failedRecently }) => shown(address) + (failedRecently ? '!' : '')).join(' '),
   ])
   const widths = UPSTREAM_COLUMNS.map((column, i) => Math.max(column.length, ...rows.map((row) => row[i].length)))
@@ -71,7 +72,15 @@ function upstreamTable(upstreams: readonly UpstreamStatus[], paint: Painter): st
   return [
     paint('dim', line(UPSTREAM_COLUMNS)),
     ...rows.map((row, i) => (upstreams[i].up ? line(row) : paint('red', line(row)))),
+    ...upstreams.flatMap(({ name, check }) =>
+      check?.result === 'down' ? [paint('red', `  ${shown(name)} is down: ${shown(check.reason)}`)] : [],
+    ),
   ]
+}
+
+function stateOf({ up, check }: UpstreamStatus): string {
+  if (check?.result === 'down') return 'down'
+  return up ? 'up' : 'failing'
 }
 
 function perSecond(rate: number | undefined, format: (value: number) => string): string {

@@ -37,7 +37,7 @@ export const METRICS = {
   },
   tidegate_upstream_up: {
     type: 'gauge',
-    help: '0 while every address of the upstream has failed within retryFailedAfter, else 1.',
+    help: '0 while checks or failures say that the upstream is down, or each of its addresses has failed within retryFailedAfter, else 1.',
     labels: ['service', 'upstream'],
   },
   tidegate_upstream_connections_open: {
@@ -53,6 +53,21 @@ export const METRICS = {
   tidegate_upstream_connect_failures_total: {
     type: 'counter',
     help: 'Connects that were refused, unreachable, or not made within connectTimeout.',
+    labels: ['service', 'upstream'],
+  },
+  tidegate_all_upstreams_down: {
+    type: 'gauge',
+    help: '1 while no upstream of the service is left; whenAllDown says what clients get.',
+    labels: ['service'],
+  },
+  tidegate_check_total: {
+    type: 'counter',
+    help: 'Active checks of the upstream that have ended; result is up or down.',
+    labels: ['service', 'upstream', 'result'],
+  },
+  tidegate_check_seconds: {
+    type: 'gauge',
+    help: 'How long the last active check of the upstream took, all its attempts together.',
     labels: ['service', 'upstream'],
   },
   tidegate_worker_loop_busy_ratio: {

@@ -2,6 +2,7 @@
 import { CLOSE_REASON_NAMES, type CloseReason } from '../traffic/close-reason.ts'
 import { CONNECT_MS_BUCKETS, SERVICE, UPSTREAM, WORKER } from '../traffic/counters.ts'
 import type { Service, Upstream } from '../traffic/tables.ts'
+import type { CheckView } from '../control/check/active-checks.ts'
 import { isUpstreamUp, type NodeView } from '../control/node-view.ts'
 import { fileLimit } from '../kernel/limits.ts'
 import type { MetricName } from './metric-names.ts'
@@ -38,6 +39,18 @@ export const SAMPLES: Readonly<Record<MetricName, (node: NodeView) => Sample[]>>
   tidegate_upstream_connect_seconds: connectSeconds,
   tidegate_upstream_connect_failures_total: (node) =>
     perUpstream(node, (_, upstream) => node.memory.upstreamSum(upstream.index, UPSTREAM.connectFailures)),
+  tidegate_all_upstreams_down: (node) =>
+    node.tables().services.map(({ name, index }) => ({
+      labels: { service: name },
+      value: node.checks.isAllDown(index) ? 1 : 0,
+    })),
+  tidegate_check_total: (node) =>
+    perChecked(node, (labels, { checksUp, checksDown }) => [
+      { labels: { ...labels, result: 'up' }, value: checksUp },
+      { labels: { ...labels, result: 'down' }, value: checksDown },
+    ]),
+  tidegate_check_seconds: (node) =>
+    perChecked(node, (labels, { last }) => (last === undefined ? [] : [{ labels, value: last.ms / 1000 }])),
   tidegate_worker_loop_busy_ratio: (node) =>
     node.busy.ratios().map((value, i) => ({ labels: { worker: String(i) }, value })),
   tidegate_worker_pipes_open: (node) => perWorker(node, WORKER.pipesOpen),
@@ -89,6 +102,15 @@ function perUpstream(node: NodeView, valueOf: (service: Service, upstream: Upstr
       labels: { service: service.name, upstream: upstream.name },
       value: valueOf(service, upstream),
     })),
+  )
+}
+
+function perChecked(node: NodeView, samplesOf: (labels: Sample['labels'], view: CheckView) => Sample[]): Sample[] {
+  return node.tables().services.flatMap((service) =>
+    service.upstreams.flatMap(({ name, index }) => {
+      const view = node.checks.viewOf(index)
+      return view === undefined ? [] : samplesOf({ service: service.name, upstream: name }, view)
+    }),
   )
 }
 

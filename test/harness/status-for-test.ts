@@ -36,6 +36,7 @@ export function statusForTest(): NodeStatus {
             connects: 10,
             connectFailures: 1,
             connectMsMean: 1.25,
+            check: null,
           },
           {
             name: 'spare',
@@ -45,6 +46,7 @@ export function statusForTest(): NodeStatus {
             connects: 0,
             connectFailures: 3,
             connectMsMean: null,
+            check: null,
           },
         ],
       },

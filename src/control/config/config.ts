@@ -1,6 +1,7 @@
 /** The configuration after reading: checked, complete with defaults, in plain numbers. `load.ts` makes it. */
 import type { Network, SocketAddress } from '../../lib/ip.ts'
 import type { BalanceMethodName, LogConnections, Mode, SocketOptions } from '../../traffic/tables.ts'
+import type { ActiveCheckConfig, CheckUrl } from './active-check.ts'
 
 export interface Config {
   readonly admin: AdminConfig
@@ -53,6 +54,8 @@ export interface ServiceConfig {
   readonly acceptProxyFrom: readonly Network[]
   readonly clientSocket: SocketOptions
   readonly upstreamSocket: SocketOptions
+  /** Undefined: its upstreams are not checked. */
+  readonly check: ActiveCheckConfig | undefined
   readonly at: ConfigPlace
 }
 
@@ -79,6 +82,8 @@ export interface UpstreamConfig {
   readonly backup: boolean
   /** 0 is no limit. */
   readonly maxConnections: number
+  /** Where its health is asked; undefined: as `check` of its service says. */
+  readonly checkUrl: CheckUrl | undefined
   readonly at: ConfigPlace
 }
 
