@@ -48,7 +48,7 @@ class Scene {
       tables: () => this.#tables!,
       log: this.log.log,
       random: () => 0.5,
-      attempt: async (plan, addresses, _lookup, stop) => this.#attempt(plan, addresses.length, stop),
+      attempt: async (plan, addresses, _network, stop) => this.#attempt(plan, addresses.length, stop),
     })
   }
 

@@ -7,17 +7,13 @@ import type { Tables } from '../../traffic/tables.ts'
 import { FOUND, type UpstreamStates } from '../../traffic/upstream-states.ts'
 import type { Config } from '../config/config.ts'
 import type { Log } from '../log/log.ts'
-import { Semaphore } from '../resolve/semaphore.ts'
 import { AllDownWatch } from './all-down-watch.ts'
 import { attemptCheck, type AttemptResult } from './attempt.ts'
 import { newsOf } from './attempt-count.ts'
+import { makeCheckNetwork } from './check-network.ts'
 import { addressesIn, type CheckPlan, checkPlan } from './check-target.ts'
 import { CheckedUpstream, type CheckResult } from './checked-upstream.ts'
 import { sayUpstreamDown, sayUpstreamUp } from './check-lines.ts'
-import { SharedLookup } from './shared-lookup.ts'
-
-/** Attempts under way at once, over all services. With more upstreams than that checks wait for each other, and intervals stretch. */
-export const ATTEMPTS_AT_ONCE_MAX = 128
 
 export interface ActiveChecksOptions {
   readonly states: UpstreamStates
@@ -48,8 +44,7 @@ interface Entry {
 export class ActiveChecks {
   readonly #options: ActiveChecksOptions
   readonly #entryByUpstream = new Map<number, Entry>()
-  readonly #semaphore = new Semaphore(ATTEMPTS_AT_ONCE_MAX)
-  readonly #lookup = new SharedLookup()
+  readonly #network = makeCheckNetwork()
   readonly #allDown: AllDownWatch
   #running = false
 
@@ -132,12 +127,10 @@ export class ActiveChecks {
 
   #attempt(plan: CheckPlan, upstreamIndex: number, stop: AbortSignal): Promise<AttemptResult> {
     const attempt = this.#options.attempt ?? attemptCheck
-    return this.#semaphore.run(() => {
-      // Asked for each attempt: a hostname may have other addresses by now.
-      const service = this.#options.tables().services.find(({ name }) => name === plan.service)
-      const addresses = service === undefined ? [] : addressesIn(service, upstreamIndex)
-      return attempt(plan, addresses, this.#lookup.lookup, stop)
-    })
+    // Asked for each attempt: a hostname may have other addresses by now.
+    const service = this.#options.tables().services.find(({ name }) => name === plan.service)
+    const addresses = service === undefined ? [] : addressesIn(service, upstreamIndex)
+    return attempt(plan, addresses, this.#network, stop)
   }
 
   #take(upstreamIndex: number, plan: CheckPlan, result: CheckResult): void {

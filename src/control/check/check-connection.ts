@@ -7,7 +7,7 @@ import { certificateNameOf, type CheckPlan, type Destination } from './check-tar
 
 /** What an attempt is waiting for, for who has to say why it took too long. */
 export interface Progress {
-  waitsFor: 'connection' | 'TLS handshake' | 'answer' | 'end of the body'
+  waitsFor: 'connection' | 'TLS handshake' | 'answer' | 'end of the body' | 'close'
 }
 
 /** Rejects when `signal` aborts, and destroys what was opened. */
@@ -21,6 +21,7 @@ export async function openCheckConnection(
   const socket = openSocket(destination, lookup)
   destroyOnAbort(socket, signal)
   await settled(socket, 'connect')
+  if (hasMetItself(socket)) throw Object.assign(new Error('nobody listens'), { code: 'ECONNREFUSED' })
   const header = proxyHeader(plan, socket)
   if (header !== undefined) socket.write(header)
   if (plan.check.type === 'tcp' || !plan.url.isHttps) return socket
@@ -57,6 +58,11 @@ function settled(socket: Socket, event: 'connect' | 'secureConnect'): Promise<vo
     socket.once('error', reject)
     socket.once('close', () => reject(Object.assign(new Error('closed'), { code: 'ECONNRESET' })))
   })
+}
+
+/** On our own machine a connect may be given the port it goes to as its own, and end in itself [RFC 9293 3.5]. */
+function hasMetItself({ localAddress, localPort, remoteAddress, remotePort }: Socket): boolean {
+  return localPort === remotePort && localAddress === remoteAddress
 }
 
 /** v2 says LOCAL: the connection is ours, not a client's. v1 has no such word, so it says what is true of this one. */

@@ -3,7 +3,7 @@
  * the interval. The next check begins when the last has ended, so checks of one upstream can't pile up.
  */
 import { setTimeout as delay } from 'node:timers/promises'
-import type { AttemptResult } from './attempt.ts'
+import { type AttemptResult, msSince } from './attempt.ts'
 import { countAttempt, intervalWithJitter, NO_ATTEMPTS } from './attempt-count.ts'
 import type { CheckPlan } from './check-target.ts'
 
@@ -83,7 +83,7 @@ export class CheckedUpstream {
       return {
         decision: step.decision === 'up' ? 'up' : 'down',
         said,
-        ms: Math.round((performance.now() - startMs) * 10) / 10,
+        ms: msSince(startMs),
         goodAttempts: count.good,
         badAttempts: count.bad,
         endedAtMs: Date.now(),

@@ -3,11 +3,9 @@ import type { Config } from '../config/config.ts'
 import { makeTables, addressCapacityFor } from '../config/make-tables.ts'
 import { StableSlots } from '../config/stable-slots.ts'
 import type { ResolvedAddresses } from '../config/upstream-ips.ts'
-import { Semaphore } from '../resolve/semaphore.ts'
-import { ATTEMPTS_AT_ONCE_MAX } from './active-checks.ts'
 import { attemptCheck } from './attempt.ts'
+import { makeCheckNetwork } from './check-network.ts'
 import { addressesIn, checkPlan } from './check-target.ts'
-import { SharedLookup } from './shared-lookup.ts'
 
 export interface TriedCheck {
   readonly service: string
@@ -21,8 +19,7 @@ export interface TriedCheck {
 /** In the order of the configuration. */
 export async function tryChecks(config: Config, addresses: ResolvedAddresses): Promise<TriedCheck[]> {
   const tables = makeTables(config, addresses, new StableSlots(addressCapacityFor(config)), 1)
-  const semaphore = new Semaphore(ATTEMPTS_AT_ONCE_MAX)
-  const { lookup } = new SharedLookup()
+  const network = makeCheckNetwork()
   const never = new AbortController().signal
   return Promise.all(
     config.services.flatMap((service, i) =>
@@ -30,10 +27,8 @@ export async function tryChecks(config: Config, addresses: ResolvedAddresses): P
         const plan = checkPlan(service, upstream)
         if (plan === undefined) return []
         const own = addressesIn(tables.services[i], tables.services[i].upstreams[place].index)
-        return semaphore.run(async () => {
-          const { isGood, said, ms } = await attemptCheck(plan, own, lookup, never)
-          return { service: service.name, upstream: upstream.name, isGood, said, ms }
-        })
+        const names = { service: service.name, upstream: upstream.name }
+        return attemptCheck(plan, own, network, never).then((result) => ({ ...names, ...result }))
       }),
     ),
   )
