@@ -52,7 +52,16 @@ function reasonLine(word: string, counts: Readonly<Record<string, number>>): str
   return [`  ${word}: ${entries.map(([reason, clients]) => `${shown(reason)} ${count(clients)}`).join(', ')}`]
 }
 
-const UPSTREAM_COLUMNS = ['upstream', 'state', 'open', 'connects', 'failed', 'mean connect', 'check', 'addresses'] as const
+const UPSTREAM_COLUMNS = [
+  'upstream',
+  'state',
+  'open',
+  'connects',
+  'failed',
+  'mean connect',
+  'check',
+  'addresses',
+] as const
 
 function upstreamTable(upstreams: readonly UpstreamStatus[], paint: Painter): string[] {
   const rows = upstreams.map((upstream) => [

@@ -285,4 +285,3 @@ forEachEngine((engine) => {
     })
   })
 })
-

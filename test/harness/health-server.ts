@@ -36,8 +36,7 @@ export class HealthServer {
     options: { tls?: { cert: string; key: string }; host?: string; port?: number } = {},
   ): Promise<HealthServer> {
     const sockets = new Set<Socket>()
-    let own: HealthServer | undefined
-    const listener: RequestListener = (request, response) => own?.take(request, response)
+    const listener: RequestListener = (request, response) => own.take(request, response)
     const server = options.tls === undefined ? createServer(listener) : createSecureServer(options.tls, listener)
     server.on('connection', (socket: Socket) => {
       sockets.add(socket)
@@ -48,7 +47,7 @@ export class HealthServer {
     server.listen(options.port ?? 0, options.host ?? '127.0.0.1')
     await once(server, 'listening')
     const { address: host, port } = server.address() as AddressInfo
-    own = new HealthServer(server, address(host, port), answer, sockets)
+    const own = new HealthServer(server, address(host, port), answer, sockets)
     return own
   }
 

@@ -19,7 +19,7 @@ enterOwnNetwork()
 const engine = ENGINES[0]
 const SOON = { interval: '50ms', jitter: '0%' }
 
-interface TestUpstream {
+interface TestUpstream extends Record<string, unknown> {
   readonly name: string
   readonly address: string
   readonly check?: { readonly url: string }
@@ -32,7 +32,7 @@ async function verdicts(
 ): Promise<Record<string, string>> {
   const daemon = await Daemon.start({
     engine,
-    services: [{ upstreams: upstreams.map((upstream) => ({ ...upstream })), check: { ...SOON, ...check } }],
+    services: [{ upstreams: [...upstreams], check: { ...SOON, ...check } }],
   })
   try {
     const found = await waitFor('a check of each', async () => {
@@ -43,7 +43,10 @@ async function verdicts(
       return shown.every((upstream) => upstream.check !== null) ? shown : undefined
     })
     return Object.fromEntries(
-      found.map(({ name, check }) => [name, check?.result === 'up' ? 'up' : `${check?.reason.replace(/^.*?\/\S*: /, '')}`]),
+      found.map(({ name, check }) => [
+        name,
+        check?.result === 'up' ? 'up' : `${check?.reason.replace(/^.*?\/\S*: /, '')}`,
+      ]),
     )
   } finally {
     await daemon.stop()
@@ -97,9 +100,12 @@ describe('checks of nginx', { skip: missingTool('nginx') }, () => {
   })
 
   it('sendProxy v2 says LOCAL, and nginx takes it', async () => {
-    assert.deepEqual(await verdicts({ sendProxy: 'v2', expectBody: 'from ' }, [{ name: 'nginx', address: proxied.text }]), {
-      nginx: 'up',
-    })
+    assert.deepEqual(
+      await verdicts({ sendProxy: 'v2', expectBody: 'from ' }, [{ name: 'nginx', address: proxied.text }]),
+      {
+        nginx: 'up',
+      },
+    )
   })
 
   it('without sendProxy a server that demands it is down', async () => {
@@ -218,10 +224,15 @@ describe('checks by HTTPS', { skip: missingTool('openssl') }, () => {
       await upstream('bad', makeCertificate(folder, 'bad-2', { names })),
     ]
     const check = { url: 'https://{address}/health', tls: { ca: authority.file } }
-    const file = writeConfig(temporaryFolder(), { services: [{ upstreams: upstreams.map((one) => ({ ...one })), check }] })
+    const file = writeConfig(temporaryFolder(), {
+      services: [{ upstreams: [...upstreams], check }],
+    })
     const text = await runTidegate(['check', '-c', file, '--online'])
     assert.equal(text.code, 0)
-    assert.match(text.output, /^web: upstream good would be up \([\d.]+ ms\): GET https:\/\/127\.0\.0\.1:\d+\/health: HTTP 200$/m)
+    assert.match(
+      text.output,
+      /^web: upstream good would be up \([\d.]+ ms\): GET https:\/\/127\.0\.0\.1:\d+\/health: HTTP 200$/m,
+    )
     assert.match(text.output, /^warning: web: upstream bad would be down .*its certificate is self-signed/m)
     const json = await runTidegate(['check', '-c', file, '--online', '--json'])
     assert.equal(json.code, 0)
@@ -244,6 +255,9 @@ describe('checks by HTTPS', { skip: missingTool('openssl') }, () => {
     const file = writeConfig(temporaryFolder(), { services: [{ upstreams: ['127.0.0.1:1'], check }] })
     const { code, output } = await runTidegate(['check', '-c', file, '--online'])
     assert.equal(code, 2)
-    assert.match(output, /check\.tls\.ca: ".*empty\.pem" has no certificate in it; expected PEM \[E_CONFIG_CERTIFICATE\]/)
+    assert.match(
+      output,
+      /check\.tls\.ca: ".*empty\.pem" has no certificate in it; expected PEM \[E_CONFIG_CERTIFICATE\]/,
+    )
   })
 })

@@ -46,30 +46,55 @@ describe('one attempt', () => {
   }
 
   async function saidOf(check: string, ...addresses: SocketAddress[]): Promise<string> {
-    const result = await attemptCheck(planFor(check), addresses, makeCheckNetwork(), NEVER)
+    return shown(await attemptCheck(planFor(check), addresses, makeCheckNetwork(), NEVER))
+  }
+
+  function shown(result: AttemptResult): string {
     return `${result.isGood ? 'up' : 'down'}: ${result.said.replace(/^.*?\/: /, '')}`
   }
 
   for (const [name, check, answer, said] of [
-    ['nothing comes', '{ timeout: 200ms }', '', 'down: no answer within 200ms'],
-    ['half a head comes', '{ timeout: 200ms }', 'HTTP/1.1 200 OK\r\nA', 'down: no answer within 200ms'],
+    ['nothing comes', '{ timeout: 1h }', '', 'down: no answer within 1h'],
+    ['half a head comes', '{ timeout: 1h }', 'HTTP/1.1 200 OK\r\nA', 'down: no answer within 1h'],
     ['the head is enough', '{}', 'HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n', 'up: HTTP 200'],
-    ['an interim answer is none', '{ timeout: 200ms }', 'HTTP/1.1 103 Early Hints\r\n\r\n', 'down: no answer within 200ms'],
-    ['an interim answer before the answer', '{}', 'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No\r\n\r\n', 'up: HTTP 204'],
-    ['switching protocols is an answer', '{}', 'HTTP/1.1 101 Switching\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n', 'up: HTTP 101'],
+    ['an interim answer is none', '{ timeout: 1h }', 'HTTP/1.1 103 Early Hints\r\n\r\n', 'down: no answer within 1h'],
+    [
+      'an interim answer before the answer',
+      '{}',
+      'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No\r\n\r\n',
+      'up: HTTP 204',
+    ],
+    [
+      'switching protocols is an answer',
+      '{}',
+      'HTTP/1.1 101 Switching\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n',
+      'up: HTTP 101',
+    ],
     [
       'the body stays away',
-      '{ timeout: 200ms, expectBody: ok }',
+      '{ timeout: 1s, expectBody: ok }',
       'HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok',
-      'down: no end of the body within 200ms',
+      'down: no end of the body within 1s',
     ],
-    ['no TLS', '{ timeout: 200ms, url: "https://{address}" }', '', 'down: no TLS handshake within 200ms'],
+    ['no TLS', '{ timeout: 1h, url: "https://{address}" }', '', 'down: no TLS handshake within 1h'],
     ['it is no HTTP', '{}', 'SSH-2.0-OpenSSH\r\n', 'down: its answer is not HTTP (HPE_INVALID_CONSTANT)'],
-    ['an endless head', '{}', `HTTP/1.1 200 OK\r\n${'A: b\r\n'.repeat(20_000)}`, 'down: the head of its answer is too large (16 KiB are taken)'],
+    [
+      'an endless head',
+      '{}',
+      `HTTP/1.1 200 OK\r\n${'A: b\r\n'.repeat(20_000)}`,
+      'down: the head of its answer is too large (16 KiB are taken)',
+    ],
   ] as const) {
     it(`${name}: ${said}`, async () => {
-      const { at, sockets } = await serve(answer)
-      assert.equal(await saidOf(check, at), said)
+      const { at, sockets, received } = await serve(answer)
+      const stop = new AbortController()
+      const attempt = attemptCheck(planFor(check), [at], makeCheckNetwork(), stop.signal)
+      if (said.endsWith(' 1h')) {
+        // Its hour is over as soon as the request is there.
+        await waitFor('the request', () => received.length > 0)
+        stop.abort()
+      }
+      assert.equal(shown(await attempt), said)
       await waitFor('the end of its connection', () => sockets.every((socket) => socket.destroyed))
     })
   }

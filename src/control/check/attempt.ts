@@ -111,7 +111,9 @@ async function askOne(
     return { isGood: problem === undefined, said: problem ?? `HTTP ${status}` }
   } catch (error) {
     const isLate = own.signal.aborted
-    const said = isLate ? `no ${progress.waitsFor} within ${formatDuration(timeoutMs)}` : whyFailed(error, certificateNameOf(plan))
+    const said = isLate
+      ? `no ${progress.waitsFor} within ${formatDuration(timeoutMs)}`
+      : whyFailed(error, certificateNameOf(plan))
     return { isGood: false, said }
   } finally {
     clearTimeout(timer)

@@ -2,7 +2,14 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { socketAddress } from '../../lib/ip.ts'
 import { parseConfig } from '../config/load.ts'
-import { actionText, certificateNameOf, checkPlan, type CheckPlan, destinationsOf, hostHeaderOf } from './check-target.ts'
+import {
+  actionText,
+  certificateNameOf,
+  checkPlan,
+  type CheckPlan,
+  destinationsOf,
+  hostHeaderOf,
+} from './check-target.ts'
 
 function planFor(check: string, upstream = '203.0.113.10:443', more = ''): CheckPlan {
   const text = `services: [ { name: web, listen: [ "127.0.0.1:0" ], upstreams: [ "${upstream}" ], check: ${check} ${more} } ]`

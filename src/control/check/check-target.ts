@@ -55,7 +55,9 @@ export function destinationsOf(plan: CheckPlan, addresses: readonly SocketAddres
 
 /** The addresses of an upstream that traffic may dial now. */
 export function addressesIn(service: Service, upstreamIndex: number): SocketAddress[] {
-  return service.candidates.filter((candidate) => candidate.upstreamIndex === upstreamIndex).map(({ address }) => address)
+  return service.candidates
+    .filter((candidate) => candidate.upstreamIndex === upstreamIndex)
+    .map(({ address }) => address)
 }
 
 /** The Host header where the configuration gives none, without the scheme's own port [RFC 9110 7.2]. */

@@ -16,7 +16,13 @@ test('by default any 5xx is an error, and nothing else', () => {
 })
 
 test('codes and ranges say which statuses are good', () => {
-  const expectation = { expectStatus: [{ first: 200, last: 204 }, { first: 401, last: 401 }], expectBody: undefined }
+  const expectation = {
+    expectStatus: [
+      { first: 200, last: 204 },
+      { first: 401, last: 401 },
+    ],
+    expectBody: undefined,
+  }
   assert.deepEqual(
     [199, 200, 204, 205, 401, 402].map((status) => statusProblem(status, expectation) === undefined),
     [false, true, true, false, true, false],
@@ -30,7 +36,10 @@ test('a body has the text in it, or matches the expression', () => {
   const text = { kind: 'text', text: 'a.b' } as const
   const matching = { kind: 'pattern', pattern: pattern.value } as const
   assert.equal(bodyProblem(200, Buffer.from('xa.by'), text), undefined)
-  assert.equal(bodyProblem(200, Buffer.from('xaxby'), text), 'HTTP 200, but its body (5 bytes) has no match for expectBody')
+  assert.equal(
+    bodyProblem(200, Buffer.from('xaxby'), text),
+    'HTTP 200, but its body (5 bytes) has no match for expectBody',
+  )
   assert.equal(bodyProblem(200, Buffer.from('OK then'), matching), undefined)
   assert.match(String(bodyProblem(200, Buffer.from('not ok'), matching)), /no match/)
 })

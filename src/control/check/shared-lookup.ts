@@ -13,22 +13,23 @@ export class SharedLookup {
 
   /** For `net.connect`. */
   readonly lookup: LookupFunction = (hostname, options, callback) => {
-    this.#ask(hostname).then(
-      (answer) => {
-        const addresses = answer.kind === 'found' ? [...answer.ipv4.addresses, ...answer.ipv6.addresses] : []
-        if (addresses.length === 0) {
-          const reason = answer.kind === 'failed' ? answer.reason : 'no usable address'
-          callback(Object.assign(new Error(reason), { code: LOOKUP_FAILED }), '')
-          return
-        }
-        const found = addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 }))
-        if (options.all === true) callback(null, found)
-        else callback(null, found[0].address, found[0].family)
-      },
-      (error: unknown) => callback(error as NodeJS.ErrnoException, ''),
-    )
+    void this.#answer(hostname, options.all === true, callback)
   }
 
+  async #answer(hostname: string, wantsAll: boolean, callback: Parameters<LookupFunction>[2]): Promise<void> {
+    const answer = await this.#ask(hostname)
+    const addresses = answer.kind === 'found' ? [...answer.ipv4.addresses, ...answer.ipv6.addresses] : []
+    if (addresses.length === 0) {
+      const reason = answer.kind === 'failed' ? answer.reason : 'no usable address'
+      callback(Object.assign(new Error(reason), { code: LOOKUP_FAILED }), '')
+      return
+    }
+    const found = addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 }))
+    if (wantsAll) callback(null, found)
+    else callback(null, found[0].address, found[0].family)
+  }
+
+  /** `lookUpHost` turns every failure into an answer. */
   #ask(hostname: string): Promise<HostAnswer> {
     const known = this.#underWay.get(hostname)
     if (known !== undefined) return known

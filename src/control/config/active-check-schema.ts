@@ -23,9 +23,9 @@ const attempts = z.strictObject({
 })
 
 const tls = z.strictObject({
-  verify: boolean('Whether the certificate must be valid now, for this name, and signed by a known authority.').prefault(
-    true,
-  ),
+  verify: boolean(
+    'Whether the certificate must be valid now, for this name, and signed by a known authority.',
+  ).prefault(true),
   ca: leaf((text) => read(text), {
     type: 'string',
     description: 'A file with the certificates (PEM) of the authorities to trust, instead of the public ones.',
@@ -37,10 +37,7 @@ const tls = z.strictObject({
 })
 
 export const activeCheckSchema = z.strictObject({
-  type: choice(
-    ['http', 'tcp'],
-    'What an attempt is: an HTTP or HTTPS request, or only a connect.',
-  ).prefault('http'),
+  type: choice(['http', 'tcp'], 'What an attempt is: an HTTP or HTTPS request, or only a connect.').prefault('http'),
   url: url.prefault('/'),
   method: choice(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'], 'The HTTP method.').prefault('GET'),
   headers: z

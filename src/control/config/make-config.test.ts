@@ -38,6 +38,7 @@ test('a minimal file gets every default', () => {
             weight: 1,
             backup: false,
             maxConnections: 0,
+            checkUrl: undefined,
             at: place(61, 'services[0].upstreams[0]'),
           },
         ],
@@ -55,6 +56,7 @@ test('a minimal file gets every default', () => {
         acceptProxyFrom: [],
         clientSocket: sides,
         upstreamSocket: sides,
+        check: undefined,
         at: place(5, 'services[0]'),
       },
     ],
@@ -155,4 +157,22 @@ test('networks and source addresses come out as bytes and canonical text', () =>
 test('a name that looks like a number is the name that was written', () => {
   const yaml = 'services: [{ name: 007, mode: raw, listen: ["*:443"], upstreams: [203.0.113.1:443] }]'
   assert.equal(parseConfig(yaml, 't', {}).services[0].name, '007')
+})
+
+test('`check: {}` gets every default of a check', () => {
+  assert.deepEqual(serviceWith(', check: {}').check, {
+    type: 'http',
+    url: { text: '/', isHttps: false, target: { kind: 'upstream', port: undefined }, path: '/' },
+    method: 'GET',
+    headers: {},
+    body: undefined,
+    timeoutMs: 5_000,
+    expectStatus: [{ first: 100, last: 499 }],
+    expectBody: undefined,
+    tls: { verify: true, caFile: undefined, ca: undefined, serverName: undefined },
+    sendProxy: 'off',
+    attempts: { successes: 1, failures: 1, delayMs: 0 },
+    intervalMs: 15_000,
+    jitterPart: 0.1,
+  })
 })

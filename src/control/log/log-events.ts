@@ -35,7 +35,8 @@ export const LOG_EVENTS = {
   },
   'all-upstreams-down': {
     level: 'error',
-    meaning: 'No upstream of a service is left; `service`, `upstreams`, and `whenAllDown`, which says what clients get.',
+    meaning:
+      'No upstream of a service is left; `service`, `upstreams`, and `whenAllDown`, which says what clients get.',
   },
   'upstreams-back': {
     level: 'info',

@@ -47,7 +47,7 @@ export class LinearRegex {
     let now = new StepSet(this.#steps.length)
     let next = new StepSet(this.#steps.length)
     let before = NONE
-    for (let at = 0; ; ) {
+    for (let at = 0; ;) {
       const code = at < text.length ? text.codePointAt(at)! : NONE
       // A match may begin at every character.
       if (this.#follow(0, now, before, code)) return true
@@ -85,10 +85,8 @@ export class LinearRegex {
         return before === NONE || (this.#multiline && isLineEnd(before))
       case 'end':
         return after === NONE || (this.#multiline && isLineEnd(after))
-      case 'word-boundary':
-        return isWord(before) !== isWord(after)
-      case 'no-word-boundary':
-        return isWord(before) === isWord(after)
+      default:
+        return (isWord(before) !== isWord(after)) === (what === 'word-boundary')
     }
   }
 }
@@ -126,58 +124,73 @@ class StepSet {
 
 /** Undefined when it gets too large. */
 function compile(pattern: Pattern): Step[] | undefined {
-  const steps: Step[] = []
-  // Repeating nothing adds no step, so rounds are counted too.
-  let roundsLeft = STEPS_MAX * 4
-  const write = (part: Pattern): boolean => {
-    if (roundsLeft-- <= 0 || steps.length >= STEPS_MAX) return false
+  const writer = new StepWriter()
+  if (!writer.write(pattern) || writer.steps.length >= STEPS_MAX) return undefined
+  writer.steps.push({ kind: 'match' })
+  return writer.steps
+}
+
+/** Writes a tree as steps, each of which goes on to the next unless it says otherwise. */
+class StepWriter {
+  readonly steps: Step[] = []
+  /** Repeating nothing adds no step, so rounds are counted too. */
+  #roundsLeft = STEPS_MAX * 4
+
+  /** False when it gets too large. */
+  write(part: Pattern): boolean {
+    if (this.#roundsLeft-- <= 0 || this.steps.length >= STEPS_MAX) return false
     switch (part.kind) {
-      case 'set':
-      case 'assert':
-        steps.push(part)
-        return true
       case 'sequence':
-        return part.items.every(write)
+        return part.items.every((item) => this.write(item))
       case 'either':
-        return writeEither(part.items)
+        return this.#writeEither(part.items)
       case 'repeat':
-        return writeRepeat(part)
+        return this.#writeRepeat(part)
+      default:
+        this.steps.push(part)
+        return true
     }
   }
-  const fork = (...targets: number[]): number[] => {
-    steps.push({ kind: 'either', targets })
-    return targets
-  }
-  const writeEither = (items: readonly Pattern[]): boolean => {
-    const starts = fork()
+
+  #writeEither(items: readonly Pattern[]): boolean {
+    const starts = this.#fork()
     const ends: number[][] = []
     for (const item of items) {
-      starts.push(steps.length)
-      if (!write(item)) return false
-      ends.push(fork())
+      starts.push(this.steps.length)
+      if (!this.write(item)) return false
+      ends.push(this.#fork())
     }
-    for (const end of ends) end.push(steps.length)
+    for (const end of ends) end.push(this.steps.length)
     return true
   }
-  const writeRepeat = ({ item, min, max }: Pattern & { kind: 'repeat' }): boolean => {
-    for (let i = 0; i < min; i++) if (!write(item)) return false
-    if (max === Infinity) {
-      const top = steps.length
-      const enter = fork(top + 1)
-      if (!write(item)) return false
-      fork(top)
-      enter.push(steps.length)
-      return true
-    }
+
+  #writeRepeat({ item, min, max }: Pattern & { kind: 'repeat' }): boolean {
+    for (let i = 0; i < min; i++) if (!this.write(item)) return false
+    return max === Infinity ? this.#writeLoop(item) : this.#writeOptional(item, max - min)
+  }
+
+  #writeLoop(item: Pattern): boolean {
+    const top = this.steps.length
+    const enter = this.#fork(top + 1)
+    if (!this.write(item)) return false
+    this.#fork(top)
+    enter.push(this.steps.length)
+    return true
+  }
+
+  #writeOptional(item: Pattern, times: number): boolean {
     const skips: number[][] = []
-    for (let i = min; i < max; i++) {
-      skips.push(fork(steps.length + 1))
-      if (!write(item)) return false
+    for (let i = 0; i < times; i++) {
+      skips.push(this.#fork(this.steps.length + 1))
+      if (!this.write(item)) return false
     }
-    for (const skip of skips) skip.push(steps.length)
+    for (const skip of skips) skip.push(this.steps.length)
     return true
   }
-  if (!write(pattern) || steps.length >= STEPS_MAX) return undefined
-  steps.push({ kind: 'match' })
-  return steps
+
+  /** A step with these ways on, and those that are added to the answer later. */
+  #fork(...targets: number[]): number[] {
+    this.steps.push({ kind: 'either', targets })
+    return targets
+  }
 }

@@ -120,7 +120,8 @@ class PatternReader {
       const rest = this.#text.slice(this.#at)
       const name = /^<[A-Za-z_$][\w$]*>/.exec(rest)?.[0]
       if (name !== undefined) this.#at += name.length
-      else if (/^<?[=!]/.test(rest)) throw new PatternProblem('looks ahead or behind, which cannot be matched in one pass')
+      else if (/^<?[=!]/.test(rest))
+        throw new PatternProblem('looks ahead or behind, which cannot be matched in one pass')
       else if (!this.#take(':')) throw new PatternProblem('has a kind of group that is not supported; write (?:…)')
     }
     const inner = this.#either()
@@ -162,7 +163,8 @@ class PatternReader {
     const ranges: number[] = []
     while (!this.#take(']')) {
       const low = this.#classMember()
-      const isRange = this.#text[this.#at] === '-' && this.#text[this.#at + 1] !== ']' && this.#at + 1 < this.#text.length
+      const isRange =
+        this.#text[this.#at] === '-' && this.#text[this.#at + 1] !== ']' && this.#at + 1 < this.#text.length
       if (!isRange) {
         ranges.push(...positive(low))
         continue
