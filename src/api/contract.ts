@@ -50,6 +50,16 @@ export const UpstreamStatus = z.object({
   connectFailures: Count,
   /** Mean of all successful connects; null before the first. */
   connectMsMean: z.number().nullable(),
+  /** The last active check; null where there are none, or none has ended yet. */
+  check: z
+    .object({
+      result: z.enum(['up', 'down']),
+      /** What was tried and what came back. */
+      reason: z.string(),
+      ms: z.number(),
+      at: z.iso.datetime(),
+    })
+    .nullable(),
 })
 
 export const ServiceStatus = z.object({

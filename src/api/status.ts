@@ -65,5 +65,12 @@ export function upstreamStatus(node: NodeView, service: Service, upstream: Upstr
     connects,
     connectFailures: sum(UPSTREAM.connectFailures),
     connectMsMean: connects === 0 ? null : sum(UPSTREAM.connectMsSum) / connects,
+    check: lastCheck(node, upstream),
   }
+}
+
+function lastCheck(node: NodeView, { index }: Upstream): UpstreamStatus['check'] {
+  const last = node.checks.viewOf(index)?.last
+  if (last === undefined) return null
+  return { result: last.decision, reason: last.said, ms: last.ms, at: new Date(last.endedAtMs).toISOString() }
 }

@@ -14,9 +14,9 @@ test('one look shows totals', () => {
       'web  raw  *:443',
       '  open 2  total 10  to upstream 0 B  to client 1.0 KiB',
       '  closed: client-closed 8',
-      '  upstream  state    open  connects  failed  mean connect  addresses',
-      '  main      up       2     10        1       1.3 ms        203.0.113.10:443 203.0.113.11:443!',
-      '  spare     failing  0     0         3       -             203.0.113.20:443!',
+      '  upstream  state    open  connects  failed  mean connect  check  addresses',
+      '  main      up       2     10        1       1.3 ms        -      203.0.113.10:443 203.0.113.11:443!',
+      '  spare     failing  0     0         3       -             -      203.0.113.20:443!',
       '',
     ].join('\n'),
   )
@@ -40,6 +40,17 @@ test('dropped log lines and refused clients are shown when there are any', () =>
   const text = statusText({ atMs: 0, status }, undefined, PLAIN)
   assert.match(text, /^log lines dropped: 5$/m)
   assert.match(text, /^ {2}refused: refused-ceiling 1,234$/m)
+})
+
+test('an upstream that a check found down says why', () => {
+  const status = statusForTest()
+  const at = '2026-11-21T00:00:00.000Z'
+  status.services[0].upstreams[0].check = { result: 'up', reason: 'GET http://203.0.113.10/: HTTP 200', ms: 1.25, at }
+  status.services[0].upstreams[1].check = { result: 'down', reason: 'connect to x: re\u001bfused', ms: 120, at }
+  const text = statusText({ atMs: 0, status }, undefined, PLAIN)
+  assert.match(text, /^ {2}main +up .* up, 1\.3 ms +203/m)
+  assert.match(text, /^ {2}spare +down .* down, 120 ms +203/m)
+  assert.match(text, /^ {2}spare is down: connect to x: re\?fused$/m)
 })
 
 test('names from the other side cannot move the cursor', () => {

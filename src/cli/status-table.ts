@@ -54,7 +54,16 @@ function reasonLine(word: string, counts: Readonly<Record<string, number>>): str
   return [`  ${word}: ${entries.map(([reason, clients]) => `${shown(reason)} ${count(clients)}`).join(', ')}`]
 }
 
-const UPSTREAM_COLUMNS = ['upstream', 'state', 'open', 'connects', 'failed', 'mean connect', 'addresses'] as const
+const UPSTREAM_COLUMNS = [
+  'upstream',
+  'state',
+  'open',
+  'connects',
+  'failed',
+  'mean connect',
+  'check',
+  'addresses',
+] as const
 
 function upstreamTable(upstreams: readonly UpstreamStatus[], paint: Painter): string[] {
   const rows = upstreams.map((upstream) => ({
@@ -65,11 +74,17 @@ function upstreamTable(upstreams: readonly UpstreamStatus[], paint: Painter): st
       count(upstream.connects),
       count(upstream.connectFailures),
       upstream.connectMsMean === null ? '-' : `${decimal(upstream.connectMsMean)} ms`,
+      upstream.check === null ? '-' : `${upstream.check.result}, ${decimal(upstream.check.ms)} ms`,
       addressesText(upstream),
     ],
     ...styleOf(upstream),
   }))
-  return tableLines(UPSTREAM_COLUMNS, rows, paint)
+  return [
+    ...tableLines(UPSTREAM_COLUMNS, rows, paint),
+    ...upstreams.flatMap(({ name, check }) =>
+      check?.result === 'down' ? [paint('red', `  ${shown(name)} is down: ${shown(check.reason)}`)] : [],
+    ),
+  ]
 }
 
 function perSecond(rate: number | undefined, format: (value: number) => string): string {

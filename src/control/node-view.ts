@@ -7,6 +7,7 @@ import { CLOSE_REASON_NAMES, type CloseReason } from '../traffic/close-reason.ts
 import { SERVICE } from '../traffic/counters.ts'
 import type { EngineName } from '../traffic/events.ts'
 import type { Service, Tables, Upstream } from '../traffic/tables.ts'
+import type { ActiveChecks } from './check/active-checks.ts'
 import type { NodeLimits } from './limits/node-limits.ts'
 import type { BusyRatios } from './workers/busy-ratios.ts'
 import type { SharedMemory } from './workers/shared-memory.ts'
@@ -21,6 +22,7 @@ export interface NodeView {
   readonly limits: NodeLimits
   readonly memory: SharedMemory
   readonly busy: BusyRatios
+  readonly checks: Pick<ActiveChecks, 'viewOf' | 'isAllDown'>
   readonly state: () => NodeState
   readonly tables: () => Tables
   /** Lines that never reached stdout; records that never reached control are in the workers' counters. */
@@ -47,9 +49,10 @@ function countsFrom(memory: SharedMemory, service: Service, place: number): Coun
   return counts
 }
 
-/** False while every address of the upstream has failed within retryFailedAfter, or it has none. */
+/** False while checks or failures say it is down, while every address has failed within retryFailedAfter, or without any. */
 export function isUpstreamUp(memory: SharedMemory, service: Service, upstream: Upstream): boolean {
   const nowMs = monotonicMs()
+  if (memory.states.isDown(upstream.index, nowMs)) return false
   return service.candidates.some(
     ({ upstreamIndex, addressIndex }) =>
       upstreamIndex === upstream.index && memory.nodeWide.failedUntilMs(addressIndex) <= nowMs,

@@ -7,6 +7,7 @@ import { totalmem } from 'node:os'
 import { raiseFileLimit } from '../kernel/limits.ts'
 import type { EngineName } from '../traffic/events.ts'
 import type { Service, Tables, Upstream } from '../traffic/tables.ts'
+import { ActiveChecks } from './check/active-checks.ts'
 import type { Config } from './config/config.ts'
 import { addressCapacityFor, makeTables } from './config/make-tables.ts'
 import { StableSlots } from './config/stable-slots.ts'
@@ -61,6 +62,7 @@ export class RunningNode implements NodeView {
   readonly limits: NodeLimits
   readonly memory: SharedMemory
   readonly busy: BusyRatios
+  readonly checks: ActiveChecks
   readonly #config: Config
   readonly #log: Log
   readonly #slots: StableSlots
@@ -88,6 +90,7 @@ export class RunningNode implements NodeView {
     this.#operatorStates = options.operatorStates
     this.#operatorStates?.applyTo(tables, this.memory.states)
     this.busy = new BusyRatios(this.memory.workers)
+    this.checks = new ActiveChecks({ states: this.memory.states, tables: () => this.tables(), log })
     const bootId = randomBytes(BOOT_ID_BYTES).toString('hex')
     const reportLog = new WorkerReportLog(log)
     this.#workers = new Workers({
@@ -177,6 +180,7 @@ export class RunningNode implements NodeView {
     for (const service of this.tables().services) {
       for (const listener of service.listeners) sayListening(this.#log, service.name, listenerText(listener))
     }
+    this.checks.start(this.#config)
   }
 
   /** Swaps the tables for ones with new upstream addresses; open connections keep theirs. */
@@ -200,6 +204,7 @@ export class RunningNode implements NodeView {
   /** Stops listening; resolves when the last connection is gone. */
   async drain(): Promise<void> {
     this.#state = 'draining'
+    this.checks.stop()
     await this.#workers.drain()
   }
 
@@ -211,6 +216,7 @@ export class RunningNode implements NodeView {
       this.#log.say('worker-stuck', { workers }, 'A worker did not end in time and was cut off.')
     }
     this.#connectionLog.close()
+    this.checks.stop()
     this.busy.close()
     return { connectionsReset, isStuck: workers === 'stuck' }
   }

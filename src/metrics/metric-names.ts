@@ -37,7 +37,7 @@ export const METRICS = {
   },
   tidegate_upstream_up: {
     type: 'gauge',
-    help: '0 while every address of the upstream has failed within retryFailedAfter, else 1.',
+    help: '0 while checks or failures say that the upstream is down, or each of its addresses has failed within retryFailedAfter, else 1.',
     labels: ['service', 'upstream'],
   },
   tidegate_upstream_wanted: {
@@ -64,6 +64,21 @@ export const METRICS = {
     type: 'counter',
     help: 'Clients that were forgotten before their ttl because affinity.max was too small.',
     labels: ['service'],
+  },
+  tidegate_all_upstreams_down: {
+    type: 'gauge',
+    help: '1 while no upstream of the service is left; whenAllDown says what clients get.',
+    labels: ['service'],
+  },
+  tidegate_check_total: {
+    type: 'counter',
+    help: 'Active checks of the upstream that have ended; result is up or down.',
+    labels: ['service', 'upstream', 'result'],
+  },
+  tidegate_check_seconds: {
+    type: 'gauge',
+    help: 'How long the last active check of the upstream took, all its attempts together.',
+    labels: ['service', 'upstream'],
   },
   tidegate_worker_loop_busy_ratio: {
     type: 'gauge',

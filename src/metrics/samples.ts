@@ -4,6 +4,7 @@ import { CLOSE_REASON_NAMES, type CloseReason } from '../traffic/close-reason.ts
 import { CONNECT_MS_BUCKETS, SERVICE, UPSTREAM, WORKER } from '../traffic/counters.ts'
 import type { Service, Upstream } from '../traffic/tables.ts'
 import { WANTED, WANTED_NAMES } from '../traffic/upstream-states.ts'
+import type { CheckView } from '../control/check/active-checks.ts'
 import { isUpstreamUp, type NodeView } from '../control/node-view.ts'
 import { fileLimit } from '../kernel/limits.ts'
 import type { MetricName } from './metric-names.ts'
@@ -45,6 +46,18 @@ export const SAMPLES: Readonly<Record<MetricName, (node: NodeView) => Sample[]>>
     node.tables().services.flatMap(({ name, affinity }) => {
       return affinity === null ? [] : [{ labels: { service: name }, value: clientsForgotten(affinity.memory) }]
     }),
+  tidegate_all_upstreams_down: (node) =>
+    node.tables().services.map(({ name, index }) => ({
+      labels: { service: name },
+      value: node.checks.isAllDown(index) ? 1 : 0,
+    })),
+  tidegate_check_total: (node) =>
+    perChecked(node, (labels, { checksUp, checksDown }) => [
+      { labels: { ...labels, result: 'up' }, value: checksUp },
+      { labels: { ...labels, result: 'down' }, value: checksDown },
+    ]),
+  tidegate_check_seconds: (node) =>
+    perChecked(node, (labels, { last }) => (last === undefined ? [] : [{ labels, value: last.ms / 1000 }])),
   tidegate_worker_loop_busy_ratio: (node) =>
     node.busy.ratios().map((value, i) => ({ labels: { worker: String(i) }, value })),
   tidegate_worker_pipes_open: (node) => perWorker(node, WORKER.pipesOpen),
@@ -105,6 +118,15 @@ function upstreamWanted(node: NodeView): Sample[] {
     perUpstream(node, (_, { index }) => (node.memory.states.wanted(index) === WANTED[state] ? 1 : 0)).map(
       ({ labels, value }) => ({ labels: { ...labels, state }, value }),
     ),
+  )
+}
+
+function perChecked(node: NodeView, samplesOf: (labels: Sample['labels'], view: CheckView) => Sample[]): Sample[] {
+  return node.tables().services.flatMap((service) =>
+    service.upstreams.flatMap(({ name, index }) => {
+      const view = node.checks.viewOf(index)
+      return view === undefined ? [] : samplesOf({ service: service.name, upstream: name }, view)
+    }),
   )
 }
 

@@ -20,6 +20,7 @@ export function nodeForTest(): NodeForTest {
     limits: { connectionsMax: 1000, pipesMax: 8, spillBytesMax: 1024, boundBy: 'file limit', warnings: [] },
     memory,
     busy,
+    checks: { viewOf: () => undefined, isAllDown: () => false },
     state: () => state,
     tables: () => TABLES,
     logLinesDropped: () => 4,

@@ -41,6 +41,7 @@ export function statusForTest(): NodeStatus {
             connects: 10,
             connectFailures: 1,
             connectMsMean: 1.25,
+            check: null,
           },
           {
             name: 'spare',
@@ -55,6 +56,7 @@ export function statusForTest(): NodeStatus {
             connects: 0,
             connectFailures: 3,
             connectMsMean: null,
+            check: null,
           },
         ],
       },

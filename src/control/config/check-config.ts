@@ -1,4 +1,5 @@
 /** The checks between values: what each value alone cannot show. */
+import { checkActiveChecks } from './check-active-checks.ts'
 import { checkListeners } from './check-listeners.ts'
 import { checkLoops } from './check-loops.ts'
 import { checkNames } from './check-names.ts'
@@ -16,5 +17,6 @@ export function checkConfig(config: Config, source: ConfigSource, isWhole: boole
     // A source address with a typo must not be missed a second time.
     ...(isWhole ? checkSourceFamilies(config, NO_ADDRESSES) : []),
     ...checkLoops(config, NO_ADDRESSES),
+    ...checkActiveChecks(config, source),
   ]
 }

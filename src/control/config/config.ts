@@ -7,6 +7,7 @@ import type {
   ProxyHeaderOptions,
   SocketOptions,
 } from '../../traffic/tables.ts'
+import type { ActiveCheckConfig, CheckUrl } from './active-check.ts'
 
 export interface Config {
   readonly admin: AdminConfig
@@ -67,6 +68,8 @@ export interface ServiceConfig {
   readonly acceptProxyFrom: readonly Network[]
   readonly clientSocket: SocketOptions
   readonly upstreamSocket: SocketOptions
+  /** Undefined: its upstreams are not checked. */
+  readonly check: ActiveCheckConfig | undefined
   readonly at: ConfigPlace
 }
 
@@ -99,6 +102,8 @@ export interface UpstreamConfig {
   readonly backup: boolean
   /** 0 is no limit. */
   readonly maxConnections: number
+  /** Where its health is asked; undefined: as `check` of its service says. */
+  readonly checkUrl: CheckUrl | undefined
   readonly at: ConfigPlace
 }
 

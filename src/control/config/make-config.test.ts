@@ -46,6 +46,7 @@ test('a minimal file gets every default', () => {
             weight: 1,
             backup: false,
             maxConnections: 0,
+            checkUrl: undefined,
             at: place(61, 'services[0].upstreams[0]'),
           },
         ],
@@ -66,6 +67,7 @@ test('a minimal file gets every default', () => {
         acceptProxyFrom: [],
         clientSocket: sides,
         upstreamSocket: sides,
+        check: undefined,
         at: place(5, 'services[0]'),
       },
     ],
@@ -185,4 +187,22 @@ test('stateDir goes from the folder of the file, wherever the program is started
   assert.equal(stateDirOf('./.tidegate'), '/etc/tidegate/.tidegate')
   assert.equal(stateDirOf('../state'), '/etc/state')
   assert.equal(stateDirOf('/var/lib/tidegate'), '/var/lib/tidegate')
+})
+
+test('`check: {}` gets every default of a check', () => {
+  assert.deepEqual(serviceWith(', check: {}').check, {
+    type: 'http',
+    url: { text: '/', isHttps: false, target: { kind: 'upstream', port: undefined }, path: '/' },
+    method: 'GET',
+    headers: {},
+    body: undefined,
+    timeoutMs: 5_000,
+    expectStatus: [{ first: 100, last: 499 }],
+    expectBody: undefined,
+    tls: { verify: true, caFile: undefined, ca: undefined, serverName: undefined },
+    sendProxy: 'off',
+    attempts: { successes: 1, failures: 1, delayMs: 0 },
+    intervalMs: 15_000,
+    jitterPart: 0.1,
+  })
 })

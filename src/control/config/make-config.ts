@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path'
 import type { SocketOptions } from '../../traffic/tables.ts'
 import type { Config, ServiceConfig } from './config.ts'
 import type { ConfigSource } from './config-tree.ts'
+import { makeActiveCheck } from './make-active-check.ts'
 import type { ParsedConfig, ParsedService } from './schema.ts'
 import type { SocketSide } from './socket-schema.ts'
 
@@ -30,7 +31,7 @@ function makeService(service: ParsedService, index: number, source: ConfigSource
     name: service.name,
     listen: service.listen.map((listen, i) => ({ ...listen, at: source.place([...path, 'listen', i]) })),
     mode: service.mode,
-    upstreams: service.upstreams.map(({ address, name, weight, backup, maxConnections }, i) => ({
+    upstreams: service.upstreams.map(({ address, name, weight, backup, maxConnections, check }, i) => ({
       name: name ?? address.text,
       text: address.text,
       host: address.host,
@@ -39,6 +40,7 @@ function makeService(service: ParsedService, index: number, source: ConfigSource
       weight,
       backup,
       maxConnections: maxConnections === 'off' ? 0 : maxConnections,
+      checkUrl: check?.url,
       at: source.place([...path, 'upstreams', i, 'address']),
     })),
     balance: service.balance,
@@ -58,6 +60,7 @@ function makeService(service: ParsedService, index: number, source: ConfigSource
     acceptProxyFrom: service.acceptProxyFrom,
     clientSocket: socketOptions(both, client),
     upstreamSocket: socketOptions(both, upstream),
+    check: service.check === undefined ? undefined : makeActiveCheck(service.check, source.file),
     at: source.place(path),
   }
 }

@@ -1,6 +1,7 @@
 /** The shape of tidegate.yaml: every key, its type, default and meaning. The JSON Schema and docs/config.md are held to it. */
 import { z } from 'zod'
 import { BALANCE_METHOD_NAMES, CANDIDATES_MAX } from '../../traffic/tables.ts'
+import { activeCheckSchema, upstreamCheckSchema } from './active-check-schema.ts'
 import { LATER_MODES } from './later-words.ts'
 import { boolean, choice, count, countOr, duration, leaf, name } from './leaf.ts'
 import {
@@ -45,6 +46,7 @@ const upstream = z
         CONNECTIONS_MAX,
         'Connections at once, over all workers, those being connected included.',
       ).prefault('off'),
+      check: upstreamCheckSchema.optional().meta({ description: 'What differs in the check of this upstream.' }),
     }),
   )
   .meta({ shortForm: { type: 'string', description: '`IP:PORT`, `[IPv6]:PORT` or `HOSTNAME:PORT`.' } })
@@ -134,6 +136,9 @@ const service = z.strictObject({
   socket: socketSchema
     .prefault({})
     .meta({ description: "Socket options for both sides; `auto` leaves the kernel's default." }),
+  check: activeCheckSchema
+    .optional()
+    .meta({ description: 'Active checks of every upstream. Without the key there are none.' }),
 })
 export type ParsedService = z.output<typeof service>
 

@@ -44,6 +44,24 @@ export const LOG_EVENTS = {
     level: 'warn',
     meaning: 'The admin API, which has no password, can be reached from other machines; `address`.',
   },
+  'upstream-down': {
+    level: 'warn',
+    meaning:
+      'A check found an upstream down, it gets no new clients; `service`, `upstream`, `reason`, `ms`, `goodAttempts`, `badAttempts`.',
+  },
+  'upstream-up': {
+    level: 'info',
+    meaning: 'A check found an upstream well again; the same fields, and `downForMs`.',
+  },
+  'all-upstreams-down': {
+    level: 'error',
+    meaning:
+      'No upstream of a service is left; `service`, `upstreams`, and `whenAllDown`, which says what clients get.',
+  },
+  'upstreams-back': {
+    level: 'info',
+    meaning: 'A service has an upstream again; `service`, `upstream`, `downForMs`.',
+  },
   'accept-paused': {
     level: 'warn',
     meaning: 'A worker was out of files or memory and let new clients wait; `worker`, `code`, `ms`, `repeated`.',

@@ -1,0 +1,114 @@
+/** HTTP and HTTPS servers as targets of checks: what they answer can be changed, what they were asked is kept. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
+import { createServer as createSecureServer } from 'node:https'
+import type { AddressInfo, Server, Socket } from 'node:net'
+import { address, type Address } from './address.ts'
+import { StringDecoder } from 'node:string_decoder'
+
+export interface Asked {
+  readonly method: string
+  readonly path: string
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  body: string
+  readonly socket: Socket
+}
+
+export type Answer = (response: ServerResponse, asked: Asked) => void
+
+export class HealthServer {
+  readonly asked: Asked[] = []
+  answer: Answer
+  readonly address: Address
+  readonly #server: Server
+  readonly #sockets: Set<Socket>
+
+  private constructor(server: Server, at: Address, answer: Answer, sockets: Set<Socket>) {
+    this.#server = server
+    this.address = at
+    this.answer = answer
+    this.#sockets = sockets
+  }
+
+  static async listen(
+    answer: Answer = status(200),
+    options: { tls?: { cert: string; key: string }; host?: string; port?: number } = {},
+  ): Promise<HealthServer> {
+    const sockets = new Set<Socket>()
+    const listener: RequestListener = (request, response) => own.take(request, response)
+    const server = options.tls === undefined ? createServer(listener) : createSecureServer(options.tls, listener)
+    server.on('connection', (socket: Socket) => {
+      sockets.add(socket)
+      socket.on('error', () => {})
+      socket.on('close', () => sockets.delete(socket))
+    })
+    server.on('tlsClientError', () => {})
+    server.listen(options.port ?? 0, options.host ?? '127.0.0.1')
+    await once(server, 'listening')
+    const { address: host, port } = server.address() as AddressInfo
+    const own = new HealthServer(server, address(host, port), answer, sockets)
+    return own
+  }
+
+  take(request: IncomingMessage, response: ServerResponse): void {
+    const { method = '', url = '', headers, socket } = request
+    const asked: Asked = { method, path: url, headers, body: '', socket }
+    const decoder = new StringDecoder('utf8')
+    request.on('data', (chunk: Buffer) => (asked.body += decoder.write(chunk)))
+    request.on('error', () => {})
+    request.on('end', () => {
+      this.asked.push(asked)
+      this.answer(response, asked)
+    })
+  }
+
+  get openConnections(): number {
+    return this.#sockets.size
+  }
+
+  close(): void {
+    this.#server.close()
+    for (const socket of this.#sockets) socket.destroy()
+  }
+}
+
+export function status(code: number, body = 'ok\n'): Answer {
+  return (response) => {
+    response.statusCode = code
+    response.end(body)
+  }
+}
+
+/** A server in a process of its own, that can be frozen. */
+export class FreezableServer {
+  readonly address: Address
+  readonly #child: ChildProcess
+
+  private constructor(child: ChildProcess, at: Address) {
+    this.#child = child
+    this.address = at
+  }
+
+  static async start(): Promise<FreezableServer> {
+    const script = `
+      const server = require('node:http').createServer((request, response) => response.end('ok'))
+      server.listen(0, '127.0.0.1', () => console.log(server.address().port))`
+    const child = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] })
+    process.once('exit', () => child.kill('SIGKILL'))
+    const [line] = (await once(child.stdout, 'data')) as [Buffer]
+    return new FreezableServer(child, address('127.0.0.1', Number(line.toString())))
+  }
+
+  freeze(): void {
+    this.#child.kill('SIGSTOP')
+  }
+
+  thaw(): void {
+    this.#child.kill('SIGCONT')
+  }
+
+  stop(): void {
+    this.#child.kill('SIGKILL')
+  }
+}
