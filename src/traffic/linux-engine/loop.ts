@@ -20,7 +20,7 @@ import { UpstreamStates } from '../upstream-states.ts'
 import { Batch } from './batch.ts'
 import { ConnectionPool, FLAG } from './connection.ts'
 import type { Connection, Half } from './connection.ts'
-import type { OpenListener } from './open-listener.ts'
+import { Listeners } from './listeners.ts'
 import { SPILL_BYTES_MAX, SpillPool } from './spill-pool.ts'
 
 /** Slots beyond connectionsMax: those freed in a turn are not used again before its end. */
@@ -52,7 +52,7 @@ export class Loop {
   /** Halves that are gone on with in the next turn: edge-triggered epoll does not name them again. Two lists in turn, so that none is made anew. */
   #unfinished: Half[] = []
   #unfinishedBefore: Half[] = []
-  listeners: OpenListener[] = []
+  readonly listeners = new Listeners()
   logConnections: LogConnections
   /** Read once per turn. */
   nowMs = monotonicMs()

@@ -124,6 +124,35 @@ export function applyOptions(fd: number, options: readonly PlannedOption[]): num
   return failed
 }
 
+/** What the kernel has where nothing was ever set; it takes these as "your default" again. */
+const UNDO: ReadonlyMap<SocketOption, number> = new Map<SocketOption, number>([
+  // As wide as a window can be. 0 is refused while listening.
+  [OPTION.windowClamp, 2 ** 30],
+  [OPTION.maxSegment, 0],
+  [OPTION.notSentLowWater, 0],
+  [OPTION.keepAlive, 0],
+  [OPTION.userTimeoutMs, 0],
+])
+
+/** Takes options back that were set before and are not wanted any more, on a listener that stays open. */
+export function undoOptions(fd: number, before: readonly PlannedOption[], wanted: readonly PlannedOption[]): void {
+  for (const { option } of before) {
+    if (wanted.some((kept) => kept.option === option)) continue
+    if (option === OPTION.congestion) setText(fd, option, defaultCongestionControl())
+    // The size stays for this listener, but it grows with the window again [Linux 5.15].
+    else if (option === OPTION.receiveBuffer || option === OPTION.sendBuffer) setInteger(fd, OPTION.bufferLock, 0)
+    else if (UNDO.has(option)) setInteger(fd, option, UNDO.get(option)!)
+  }
+}
+
+function defaultCongestionControl(): string {
+  try {
+    return readFileSync('/proc/sys/net/ipv4/tcp_congestion_control', 'latin1').trim()
+  } catch {
+    return 'cubic'
+  }
+}
+
 function applyOption(fd: number, { option, value }: PlannedOption): number {
   return typeof value === 'string' ? setText(fd, option, value) : setInteger(fd, option, value)
 }

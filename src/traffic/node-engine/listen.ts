@@ -12,12 +12,18 @@ const BACKLOG = 65535
 
 export interface OpenListener extends ListeningAddress {
   readonly server: Server
+  readonly place: ListenerPlace
 }
 
 /** Where a client came in. */
 export interface ListenerPlace {
-  readonly serviceIndex: number
+  /** Changes when new tables give the listener to another service. */
+  serviceIndex: number
   readonly listenerIndex: number
+  /** False until its tables are in force. */
+  serves: boolean
+  /** Clients so far. */
+  accepted: number
 }
 
 export interface ListenFailure {
@@ -34,32 +40,44 @@ export interface ListenOutcome {
 
 export type TakeClient = (client: Socket, place: ListenerPlace) => void
 
-/** Tries all listeners, so that every address that can't be had is told at once. */
-export async function openListeners(start: WorkerStart, takeClient: TakeClient): Promise<ListenOutcome> {
-  const attempts = start.tables.services.flatMap((service) =>
-    service.listeners.map((listener) => {
-      const place = { serviceIndex: service.index, listenerIndex: listener.index }
-      return openListener(start, listener, (client) => takeClient(client, place))
-    }),
-  )
-  const outcomes = await Promise.all(attempts)
+/** A listener of the tables to open. */
+export interface WantedListener {
+  readonly listener: Listener
+  readonly serviceIndex: number
+  /** Another socket of ours may have the port; else whoever has it is a stranger. */
+  readonly mayBeOurs: boolean
+}
+
+/** Tries all of them, so that every address that can't be had is told at once. */
+export async function openListeners(
+  start: WorkerStart,
+  wanted: readonly WantedListener[],
+  takeClient: TakeClient,
+): Promise<ListenOutcome> {
+  const outcomes = await Promise.all(wanted.map((one) => openListener(start, one, takeClient)))
   return {
     open: outcomes.filter((outcome) => 'server' in outcome),
     failures: outcomes.filter((outcome) => 'code' in outcome),
   }
 }
 
+/** Always, where the system has it: `0.0.0.0:443` can then take the place of `*:443` without a moment in between. */
+function canSharePorts(start: WorkerStart): boolean {
+  return start.workers > 1 || process.platform === 'linux'
+}
+
 async function openListener(
   start: WorkerStart,
-  listener: Listener,
-  takeClient: (client: Socket) => void,
+  { listener, serviceIndex, mayBeOurs }: WantedListener,
+  takeClient: TakeClient,
 ): Promise<OpenListener | ListenFailure> {
-  const isShared = start.workers > 1
+  const isShared = canSharePorts(start)
+  const place: ListenerPlace = { serviceIndex, listenerIndex: listener.index, serves: false, accepted: 0 }
   try {
-    if (isShared && start.workerIndex === 0 && listener.address.port !== 0) await requireFree(listener)
-    const server = createServer({ ...STREAM_OPTIONS, pauseOnConnect: true }, takeClient)
+    if (isShared && !mayBeOurs && listener.address.port !== 0) await requireFree(listener)
+    const server = createServer({ ...STREAM_OPTIONS, pauseOnConnect: true }, (client) => takeClient(client, place))
     await listen(server, listener, isShared)
-    return { listenerIndex: listener.index, address: listeningAddress(server, listener), server }
+    return { listenerIndex: listener.index, address: listeningAddress(server, listener), server, place }
   } catch (error) {
     const { code = 'UNKNOWN', message } = error as NodeJS.ErrnoException
     return { address: listener.address, code, message }
