@@ -15,6 +15,9 @@ import {
 } from './control/log/daemon-lines.ts'
 import { type Log, openLog } from './control/log/log.ts'
 import { openStdout } from './control/log/stdout-stream.ts'
+import { ConfigWatch } from './control/reload/config-watch.ts'
+import { Hangup } from './control/reload/hangup.ts'
+import { Reload } from './control/reload/reload.ts'
 import { UpstreamAddresses } from './control/resolve/upstream-addresses.ts'
 import { RunningNode } from './control/running-node.ts'
 import { type StopRequest, StopSignals } from './control/stop-signals.ts'
@@ -31,6 +34,8 @@ const LOG_FLUSH_TIMEOUT_MS = 1_000
 
 export interface DaemonOptions {
   readonly config: Config
+  /** The file that `config` came from, to read it again; without one there are no reloads. */
+  readonly configPath?: string
   readonly version: string
   /** Another worker than our own, for tests. */
   readonly workerEntry?: URL
@@ -42,26 +47,35 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   const log = openLog({ ...config.log, stream: openStdout() })
   const upstreams = await UpstreamAddresses.resolve(config)
   const stop = new StopSignals((error) => sayUncaught(log, error))
+  const hangup = new Hangup()
   const node = new RunningNode({
     ...options,
     addresses: upstreams.current,
     log,
     onLostWorker: () => stop.request({ by: 'lost-worker' }),
   })
-  const admin = await startAdmin(config, node, log)
+  const watch = new ConfigWatch(options.configPath, () => void reload.run('watchConfig'))
+  const follow = (names: UpstreamAddresses): void => {
+    names.start(
+      (addresses) => node.useAddresses(addresses),
+      (event) => sayHostnameEvent(log, event),
+    )
+    watch.set(node.config.admin.watchConfig)
+  }
+  const reload = new Reload({ path: options.configPath, env: process.env, node, log, upstreams, follow })
+  const admin = await startAdmin(config, node, log, reload)
   await node.start().catch(async (error: unknown) => {
     await admin?.close()
     throw error
   })
-  upstreams.start(
-    (addresses) => node.useAddresses(addresses),
-    (event) => sayHostnameEvent(log, event),
-  )
+  follow(upstreams)
   sayReady(log, node)
+  hangup.use(() => void reload.run('SIGHUP'))
 
   const request = await stop.first
-  upstreams.stop()
-  const timeoutMs = drainMs(request, config)
+  watch.set(false)
+  reload.upstreams.stop()
+  const timeoutMs = drainMs(request, node.config)
   sayDraining(log, request.by, node.memory.nodeWide.openConnections, timeoutMs)
   await drain(node, timeoutMs, stop.second)
   const { connectionsReset, isStuck } = await node.end()
@@ -74,9 +88,16 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   return exitCode
 }
 
-async function startAdmin(config: Config, node: RunningNode, log: Log): Promise<AdminServer | undefined> {
+async function startAdmin(
+  config: Config,
+  node: RunningNode,
+  log: Log,
+  reload: Reload,
+): Promise<AdminServer | undefined> {
   if (config.admin.listen === 'off') return undefined
-  const admin = await AdminServer.listen(config.admin.listen, node)
+  const admin = await AdminServer.listen(config.admin.listen, node, {
+    reload: { run: () => reload.run('admin'), check: () => reload.check() },
+  })
   sayAdminListening(log, formatSocketAddress(admin.address))
   return admin
 }

@@ -4,9 +4,10 @@ import { connect } from 'node:net'
 import { once } from 'node:events'
 import { after, before, describe, test } from 'node:test'
 import { type NodeForTest, nodeForTest } from '../../test/harness/node-for-test.ts'
+import type { ReloadOutcome } from '../control/reload/reload.ts'
 import { StartError } from '../control/workers/start-error.ts'
 import { ADMIN_PATHS, NodeStatus, Problem } from './contract.ts'
-import { ADMIN_CONNECTIONS_MAX, AdminServer } from './server.ts'
+import { ADMIN_CONNECTIONS_MAX, type AdminActions, AdminServer } from './server.ts'
 
 interface Answer {
   readonly status: number
@@ -15,12 +16,17 @@ interface Answer {
   readonly body: string
 }
 
+const CHECKED: ReloadOutcome = { kind: 'failed', code: 'E_TEST', text: 'checked' }
+const ACTIONS: AdminActions = {
+  reload: { run: async () => ({ ...CHECKED, text: 'run' }), check: async () => CHECKED },
+}
+
 describe('the admin API', () => {
   let node: NodeForTest
   let server: AdminServer
   before(async () => {
     node = nodeForTest()
-    server = await AdminServer.listen({ family: 4, address: '127.0.0.1', port: 0 }, node)
+    server = await AdminServer.listen({ family: 4, address: '127.0.0.1', port: 0 }, node, ACTIONS)
   })
   after(() => server.close())
 
@@ -147,7 +153,7 @@ describe('the admin API', () => {
   })
 
   test('an address that is taken is a StartError that names admin.listen', async () => {
-    const again = AdminServer.listen(server.address, node)
+    const again = AdminServer.listen(server.address, node, ACTIONS)
     await assert.rejects(again, (error: unknown) => {
       assert.ok(error instanceof StartError)
       assert.equal(error.code, 'E_ADMIN_LISTEN')

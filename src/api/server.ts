@@ -1,6 +1,6 @@
 /**
- * The admin API on `admin.listen`. It only answers questions, and expects that an attacker may reach it:
- * few connections, short deadlines, small headers, no bodies.
+ * The admin API on `admin.listen`. It expects that an attacker may reach it: few connections, short deadlines, small
+ * headers and bodies, and nothing for web pages (guard.ts). There is no password: who reaches it is an operator.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -8,7 +8,10 @@ import type { NodeView } from '../control/node-view.ts'
 import { listenError } from '../control/workers/start-error.ts'
 import { socketAddress, type SocketAddress } from '../lib/ip.ts'
 import { makeMetricsPage, type MetricsPage } from '../metrics/metrics-page.ts'
-import { ADMIN_PATHS, type Problem } from './contract.ts'
+import { json, methodNotAllowed, problem, text, type Answer } from './answer.ts'
+import { ADMIN_PATHS, RELOAD_PATH } from './contract.ts'
+import { refuseWebPage } from './guard.ts'
+import { reload, type ReloadActions } from './reload.ts'
 import { nodeStatus } from './status.ts'
 
 /** Well below the fds that control keeps for itself (CONTROL_FD_RESERVE). */
@@ -22,10 +25,9 @@ const KEEP_ALIVE_TIMEOUT_MS = 5_000
 const SOCKET_TIMEOUT_MS = 10_000
 const REQUESTS_PER_CONNECTION_MAX = 1_000
 
-interface Answer {
-  readonly status: number
-  readonly contentType: string
-  readonly body: string
+/** What can be done to the node from here. */
+export interface AdminActions {
+  readonly reload: ReloadActions
 }
 
 type Route = (node: NodeView, metrics: MetricsPage) => Answer | Promise<Answer>
@@ -43,7 +45,7 @@ const ROUTES: Readonly<Record<string, Route>> = {
     if (state === 'ready') return text(200, 'ready')
     return problem(503, 'Not ready', state === 'starting' ? 'Not all listeners are open yet.' : 'The node is draining.')
   },
-  [ADMIN_PATHS.status]: (node) => json(200, 'application/json', nodeStatus(node)),
+  [ADMIN_PATHS.status]: (node) => json(200, nodeStatus(node)),
 }
 
 export class AdminServer {
@@ -56,8 +58,8 @@ export class AdminServer {
   }
 
   /** Throws StartError when the address can't be had. */
-  static async listen(address: SocketAddress, node: NodeView): Promise<AdminServer> {
-    const server = makeServer(node, makeMetricsPage(node))
+  static async listen(address: SocketAddress, node: NodeView, actions: AdminActions): Promise<AdminServer> {
+    const server = makeServer(node, makeMetricsPage(node), actions)
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     server.once('error', (error: NodeJS.ErrnoException) => {
       reject(listenError(address, error.code ?? 'error', error.message, 'admin.listen'))
@@ -77,7 +79,7 @@ export class AdminServer {
   }
 }
 
-function makeServer(node: NodeView, metrics: MetricsPage): Server {
+function makeServer(node: NodeView, metrics: MetricsPage, actions: AdminActions): Server {
   const server = createServer(
     {
       maxHeaderSize: HEADER_BYTES_MAX,
@@ -87,7 +89,7 @@ function makeServer(node: NodeView, metrics: MetricsPage): Server {
       connectionsCheckingInterval: 1_000,
     },
     (request, response) => {
-      answer(request, node, metrics)
+      answer(request, node, metrics, actions)
         .then((result) => send(response, request, result))
         // Nobody's request may reach the daemon as an error that nobody caught.
         .catch(() => response.destroy())
@@ -100,45 +102,50 @@ function makeServer(node: NodeView, metrics: MetricsPage): Server {
   return server
 }
 
-async function answer(request: IncomingMessage, node: NodeView, metrics: MetricsPage): Promise<Answer> {
-  const path = (request.url ?? '/').split('?', 1)[0]
-  if (!Object.hasOwn(ROUTES, path)) {
-    return problem(404, 'Not found', `There is ${Object.values(ADMIN_PATHS).join(', ')}.`)
-  }
-  if (request.method !== 'GET' && request.method !== 'HEAD') {
-    return problem(405, 'Method not allowed', `${path} takes GET and HEAD.`)
-  }
+async function answer(
+  request: IncomingMessage,
+  node: NodeView,
+  metrics: MetricsPage,
+  actions: AdminActions,
+): Promise<Answer> {
   try {
-    return await ROUTES[path](node, metrics)
+    return refuseWebPage(request) ?? (await act(request, actions)) ?? (await look(request, node, metrics))
   } catch (error) {
     return problem(500, 'Internal error', (error as Error).message)
   }
 }
 
-function send(response: ServerResponse, request: IncomingMessage, { status, contentType, body }: Answer): void {
+/** The paths that change something; undefined for all others. */
+async function act(request: IncomingMessage, actions: AdminActions): Promise<Answer | undefined> {
+  const path = pathOf(request)
+  if (path !== RELOAD_PATH) return undefined
+  if (request.method !== 'POST') return methodNotAllowed(path, ['POST'])
+  return reload(request, actions.reload)
+}
+
+async function look(request: IncomingMessage, node: NodeView, metrics: MetricsPage): Promise<Answer> {
+  const path = pathOf(request)
+  if (!Object.hasOwn(ROUTES, path)) {
+    return problem(404, 'Not found', `There is ${[...Object.values(ADMIN_PATHS), RELOAD_PATH].join(', ')}.`)
+  }
+  if (request.method !== 'GET' && request.method !== 'HEAD') return methodNotAllowed(path, ['GET', 'HEAD'])
+  return ROUTES[path](node, metrics)
+}
+
+function pathOf({ url = '/' }: IncomingMessage): string {
+  return url.split('?', 1)[0]
+}
+
+function send(response: ServerResponse, request: IncomingMessage, answer: Answer): void {
+  const { status, contentType, body, allow } = answer
   response.writeHead(status, {
     'content-type': contentType,
     'content-length': Buffer.byteLength(body),
     'cache-control': 'no-store',
     'x-content-type-options': 'nosniff',
-    ...(status === 405 ? { allow: 'GET, HEAD' } : {}),
-    // Nothing here takes a body; one that comes anyway ends with the connection.
-    ...(request.headers['content-length'] !== undefined || request.headers['transfer-encoding'] !== undefined
-      ? { connection: 'close' }
-      : {}),
+    ...(allow === undefined ? {} : { allow }),
+    // A body that nobody has read ends with the connection.
+    ...(request.complete ? {} : { connection: 'close' }),
   })
   response.end(request.method === 'HEAD' ? '' : body)
-}
-
-function text(status: number, body: string): Answer {
-  return { status, contentType: 'text/plain; charset=utf-8', body: `${body}\n` }
-}
-
-function json(status: number, contentType: string, value: unknown): Answer {
-  return { status, contentType, body: `${JSON.stringify(value)}\n` }
-}
-
-function problem(status: number, title: string, detail: string): Answer {
-  const body: Problem = { type: 'about:blank', title, status, detail }
-  return json(status, 'application/problem+json', body)
 }

@@ -1,5 +1,6 @@
 /** Asks a running daemon through its admin API. */
-import { ADMIN_ADDRESS_DEFAULT, ADMIN_PATHS, NodeStatus } from '../api/contract.ts'
+import type { ZodType } from 'zod'
+import { ADMIN_ADDRESS_DEFAULT, ADMIN_PATHS, NodeStatus, Problem } from '../api/contract.ts'
 import { CommandError, EXIT_CODES } from './exit-code.ts'
 
 const ANSWER_TIMEOUT_MS = 5_000
@@ -23,6 +24,31 @@ export async function fetchStatus(admin: URL): Promise<NodeStatus> {
   throw new CommandError(`What answers at ${url.href} is not Tidegate, or a version that this command does not know.`)
 }
 
+/**
+ * The answer to a request that changes something; its status is part of it. Throws CommandError when nothing, or
+ * something else, answers there, and with the reason when Tidegate refuses to listen.
+ */
+export async function askAdmin<Answer>(
+  url: URL,
+  shape: ZodType<Answer>,
+  request: RequestInit,
+  timeoutMs: number,
+): Promise<Answer> {
+  let body: unknown
+  try {
+    const signal = AbortSignal.timeout(timeoutMs)
+    const response = await fetch(url, { ...request, signal, redirect: 'error' })
+    body = parseJson(await response.text())
+  } catch (error) {
+    throw new CommandError(unreachable(url, error as Error, timeoutMs))
+  }
+  const answer = shape.safeParse(body)
+  if (answer.success) return answer.data
+  const problem = Problem.safeParse(body)
+  if (problem.success) throw new CommandError(`${url.host} says: ${problem.data.detail}`)
+  throw new CommandError(`What answers at ${url.href} is not Tidegate, or a version that this command does not know.`)
+}
+
 async function fetchText(url: URL): Promise<string> {
   try {
     const response = await fetch(url, { signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS), redirect: 'error' })
@@ -34,10 +60,10 @@ async function fetchText(url: URL): Promise<string> {
   }
 }
 
-function unreachable(url: URL, error: Error): string {
+function unreachable(url: URL, error: Error, timeoutMs = ANSWER_TIMEOUT_MS): string {
   const cause = (error.cause ?? error) as NodeJS.ErrnoException
   const why =
-    error.name === 'TimeoutError' ? `no answer within ${ANSWER_TIMEOUT_MS / 1000} s` : (cause.code ?? cause.message)
+    error.name === 'TimeoutError' ? `no answer within ${timeoutMs / 1000} s` : (cause.code ?? cause.message)
   return `Cannot reach Tidegate at ${url.host}: ${why}. Is it running? The address is admin.listen in its configuration; give it with --admin HOST:PORT.`
 }
 

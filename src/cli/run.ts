@@ -11,7 +11,7 @@ const EXIT_TIMEOUT_MS = 1_000
 export function addRunCommand(program: Command): void {
   const command = program
     .command('run')
-    .description('Run the proxy in the foreground. SIGTERM or SIGINT drains it, a second one stops it at once.')
+    .description('Run the proxy in the foreground. SIGTERM or SIGINT drains it, a second one stops it at once; SIGHUP reloads.')
     .addOption(configOption())
     .action(async ({ config }: { config: string }) => run(config))
   addExamples(command, [
@@ -25,7 +25,7 @@ async function run(configPath: string): Promise<void> {
   const { ConfigError, loadConfig, runDaemon, StartError } = await import('../main.ts')
   try {
     const config = await loadConfig(configPath, process.env)
-    process.exitCode = await runDaemon({ config, version: packageVersion() })
+    process.exitCode = await runDaemon({ config, configPath, version: packageVersion() })
   } catch (error) {
     if (error instanceof ConfigError) throw new CommandError(error.format(), EXIT_CODES.usage)
     if (error instanceof StartError) throw new CommandError(error.message, EXIT_CODES.failed)

@@ -60,6 +60,8 @@ export class Daemon {
   /** What was written that is not JSON, and all of stderr. */
   otherOutput = ''
   readonly exited: Promise<Exit>
+  /** The file it was started with. */
+  configFile = ''
   #child: ChildProcessByStdio<null, Readable, Readable>
   #exit: Exit | undefined
   #taken = new Set<LogLine>()
@@ -96,7 +98,9 @@ export class Daemon {
     const folder = temporaryFolder()
     const traffic = { engine: options.engine, ...options.traffic }
     const file = writeConfig(folder, { ...options, traffic })
-    return Daemon.launchWith(['run', '-c', file], options)
+    const daemon = Daemon.launchWith(['run', '-c', file], options)
+    daemon.configFile = file
+    return daemon
   }
 
   static launchWith(args: readonly string[], options: Pick<DaemonOptions, 'prefix' | 'env'> = {}): Daemon {
@@ -150,9 +154,8 @@ export class Daemon {
   }
 
   listenerTexts(service = 'web'): string[] {
-    return this.lines
-      .filter((line) => line.event === 'listening' && line['service'] === service)
-      .map((line) => String(line['address']))
+    const listening = this.lines.filter((line) => line.event === 'listening' && line['service'] === service)
+    return listening.map((line) => String(line['address']))
   }
 
   get adminAddress(): Address {
@@ -188,6 +191,24 @@ export class Daemon {
       `an answer to GET ${path}`,
       new Promise((resolve, reject) => {
         const call = request({ host, port, path, agent: false }, (response) => {
+          let body = ''
+          response.setEncoding('utf8').on('data', (text: string) => (body += text))
+          response.on('end', () => resolve({ status: response.statusCode ?? 0, body }))
+          response.on('error', reject)
+        })
+        call.on('error', reject)
+        call.end()
+      }),
+    )
+  }
+
+  /** POST without a body; headers are added to those that node sends. */
+  async post(path: string, headers: Record<string, string> = {}): Promise<{ status: number; body: string }> {
+    const { host, port } = this.adminAddress
+    return within(
+      `an answer to POST ${path}`,
+      new Promise((resolve, reject) => {
+        const call = request({ host, port, path, method: 'POST', headers, agent: false }, (response) => {
           let body = ''
           response.setEncoding('utf8').on('data', (text: string) => (body += text))
           response.on('end', () => resolve({ status: response.statusCode ?? 0, body }))

@@ -11,6 +11,8 @@ export interface Config {
 
 export interface AdminConfig {
   readonly listen: SocketAddress | 'off'
+  /** Reload when the file changes. */
+  readonly watchConfig: boolean
 }
 
 export interface TrafficConfig {

@@ -132,6 +132,9 @@ const admin = z.strictObject({
     type: 'string',
     description: 'Where `/metrics`, `/healthz` and `/readyz` answer: `IP:PORT`, or `off`. Port 0 is any free port.',
   }).prefault('127.0.0.1:9900'),
+  watchConfig: boolean('Reload when the configuration file changes, as SIGHUP and `tidegate reload` do.').prefault(
+    false,
+  ),
 })
 
 const traffic = z.strictObject({
