@@ -62,8 +62,7 @@ async function fetchText(url: URL): Promise<string> {
 
 function unreachable(url: URL, error: Error, timeoutMs = ANSWER_TIMEOUT_MS): string {
   const cause = (error.cause ?? error) as NodeJS.ErrnoException
-  const why =
-    error.name === 'TimeoutError' ? `no answer within ${timeoutMs / 1000} s` : (cause.code ?? cause.message)
+  const why = error.name === 'TimeoutError' ? `no answer within ${timeoutMs / 1000} s` : (cause.code ?? cause.message)
   return `Cannot reach Tidegate at ${url.host}: ${why}. Is it running? The address is admin.listen in its configuration; give it with --admin HOST:PORT.`
 }
 

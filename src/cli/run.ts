@@ -11,7 +11,9 @@ const EXIT_TIMEOUT_MS = 1_000
 export function addRunCommand(program: Command): void {
   const command = program
     .command('run')
-    .description('Run the proxy in the foreground. SIGTERM or SIGINT drains it, a second one stops it at once; SIGHUP reloads.')
+    .description(
+      'Run the proxy in the foreground. SIGTERM or SIGINT drains it, a second one stops it at once; SIGHUP reloads.',
+    )
     .addOption(configOption())
     .action(async ({ config }: { config: string }) => run(config))
   addExamples(command, [

@@ -15,7 +15,8 @@ export const LOG_EVENTS = {
   'start-warning': { level: 'warn', meaning: 'Something asked for is not possible here, and what is done instead.' },
   reloaded: {
     level: 'info',
-    meaning: 'Another configuration is in force; `by` (signal, admin or watchConfig), `tablesVersion`, what is different.',
+    meaning:
+      'Another configuration is in force; `by` (signal, admin or watchConfig), `tablesVersion`, what is different.',
   },
   'reload-failed': {
     level: 'error',

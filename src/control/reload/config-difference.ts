@@ -67,10 +67,7 @@ function serviceDifference(
     upstreamsAdded: without(newNames, oldNames),
     upstreamsRemoved: without(oldNames, newNames),
     upstreamsChanged: changedUpstreams(before.upstreams, after.upstreams),
-    keys: [
-      ...changedKeys(textsOf(before, compared), textsOf(after, compared)),
-      ...changedOrder(oldNames, newNames),
-    ],
+    keys: [...changedKeys(textsOf(before, compared), textsOf(after, compared)), ...changedOrder(oldNames, newNames)],
   }
   const { name: _, ...lists } = difference
   return Object.values(lists).some((list) => list.length > 0) ? difference : undefined

@@ -123,7 +123,11 @@ export class Reload {
       log.say('reloaded', { by, tablesVersion, ...difference }, `Reloaded (${by}): ${short}.`)
     } else if (outcome.kind === 'wrong-config') {
       const { kind, problems, text } = outcome
-      log.say('reload-failed', { by, why: kind, problems: problems.slice(0, LOGGED_PROBLEMS_MAX) }, `Not reloaded (${by}), nothing has changed:\n${text}`)
+      log.say(
+        'reload-failed',
+        { by, why: kind, problems: problems.slice(0, LOGGED_PROBLEMS_MAX) },
+        `Not reloaded (${by}), nothing has changed:\n${text}`,
+      )
     } else {
       const code = outcome.kind === 'failed' ? outcome.code : undefined
       const sentence = `Not reloaded (${by}), nothing has changed: ${outcome.text}`

@@ -57,7 +57,11 @@ export class UpstreamAddresses {
     const resolveFirst = async (hostname: string): Promise<Hostname> => {
       const answer = await semaphore.run(() => lookUpInTime(hostname, dependencies))
       if (answer.kind === 'failed') reasonByHostname.set(hostname, answer.reason)
-      const { state, delayMs } = stepHostname(hostname, { kind: 'fresh', addresses: before.get(hostname) ?? [] }, answer)
+      const { state, delayMs } = stepHostname(
+        hostname,
+        { kind: 'fresh', addresses: before.get(hostname) ?? [] },
+        answer,
+      )
       return { hostname, state, delayMs, cancelTimer: () => {} }
     }
     const hostnames = await Promise.all(hostnamesOf(config).map(resolveFirst))
