@@ -15,7 +15,7 @@ import {
 } from './control/log/daemon-lines.ts'
 import { type Log, openLog } from './control/log/log.ts'
 import { openStdout } from './control/log/stdout-stream.ts'
-import { ConfigWatch } from './control/reload/config-watch.ts'
+import { type ConfigFile, ConfigWatch } from './control/reload/config-watch.ts'
 import { Hangup } from './control/reload/hangup.ts'
 import { Reload } from './control/reload/reload.ts'
 import { UpstreamAddresses } from './control/resolve/upstream-addresses.ts'
@@ -25,6 +25,7 @@ import { formatSocketAddress } from './lib/ip.ts'
 
 export { checkConfigFile } from './control/config-summary.ts'
 export { ConfigError, loadConfig } from './control/config/load.ts'
+export { noteConfigFile } from './control/reload/config-watch.ts'
 export { StartError } from './control/workers/start-error.ts'
 
 /** The dead worker's sockets stay open in the kernel and take clients that nobody serves: short exchanges may finish, no more. */
@@ -35,7 +36,7 @@ const LOG_FLUSH_TIMEOUT_MS = 1_000
 export interface DaemonOptions {
   readonly config: Config
   /** The file that `config` came from, to read it again; without one there are no reloads. */
-  readonly configPath?: string
+  readonly configFile?: ConfigFile
   readonly version: string
   /** Another worker than our own, for tests. */
   readonly workerEntry?: URL
@@ -54,7 +55,7 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
     log,
     onLostWorker: () => stop.request({ by: 'lost-worker' }),
   })
-  const watch = new ConfigWatch(options.configPath, () => void reload.run('watchConfig'))
+  const watch = new ConfigWatch(options.configFile, () => void reload.run('watchConfig'))
   const follow = (names: UpstreamAddresses): void => {
     names.start(
       (addresses) => node.useAddresses(addresses),
@@ -62,7 +63,15 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
     )
     watch.set(node.config.admin.watchConfig)
   }
-  const reload = new Reload({ path: options.configPath, env: process.env, node, log, upstreams, follow })
+  const reload = new Reload({
+    path: options.configFile?.path,
+    env: process.env,
+    node,
+    log,
+    upstreams,
+    watch,
+    follow,
+  })
   const admin = await startAdmin(config, node, log, reload)
   await node.start().catch(async (error: unknown) => {
     await admin?.close()

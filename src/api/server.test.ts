@@ -6,7 +6,7 @@ import { after, before, describe, test } from 'node:test'
 import { type NodeForTest, nodeForTest } from '../../test/harness/node-for-test.ts'
 import type { ReloadOutcome } from '../control/reload/reload.ts'
 import { StartError } from '../control/workers/start-error.ts'
-import { ADMIN_PATHS, NodeStatus, Problem } from './contract.ts'
+import { ADMIN_PATHS, DRY_RUN_PARAMETER, NodeStatus, Problem, RELOAD_PATH, ReloadAnswer } from './contract.ts'
 import { ADMIN_CONNECTIONS_MAX, type AdminActions, AdminServer } from './server.ts'
 
 interface Answer {
@@ -122,17 +122,29 @@ describe('the admin API', () => {
   })
 
   test('a request with a body is answered and its connection closed', async () => {
-    const answer = await say('POST /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\nabc')
+    const answer = await say('POST /metrics HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\nabc')
     assert.match(answer, /^HTTP\/1\.1 405 /)
   })
 
+  test('a reload is a POST; with dryRun it is only looked at, and its outcome sets the status', async () => {
+    const checked = await ask(`${RELOAD_PATH}?${DRY_RUN_PARAMETER}=true`, 'POST')
+    assert.deepEqual([checked.status, ReloadAnswer.parse(JSON.parse(checked.body)).text], [503, 'checked'])
+    const run = await ask(RELOAD_PATH, 'POST')
+    assert.deepEqual([run.status, ReloadAnswer.parse(JSON.parse(run.body)).text], [503, 'run'])
+    const looked = await ask(RELOAD_PATH)
+    assert.deepEqual([looked.status, looked.allow], [405, 'POST'])
+  })
+
   test('too many headers, or what is no HTTP, ends in an error and a closed connection', async () => {
-    assert.match(await say(`GET /healthz HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`), /^HTTP\/1\.1 431 /)
+    assert.match(
+      await say(`GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`),
+      /^HTTP\/1\.1 431 /,
+    )
     assert.match(await say('\u0016\u0003\u0001 hello\r\n\r\n'), /^HTTP\/1\.1 400 /)
   })
 
   test('who sends no request is cut off', { timeout: 20_000 }, async () => {
-    assert.match(await say('GET /healthz HTTP/1.1\r\nHost: x\r\n'), /^HTTP\/1\.1 408 /)
+    assert.match(await say('GET /healthz HTTP/1.1\r\nHost: localhost\r\n'), /^HTTP\/1\.1 408 /)
   })
 
   test('more than ADMIN_CONNECTIONS_MAX connections are dropped', async () => {

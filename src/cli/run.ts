@@ -24,10 +24,11 @@ export function addRunCommand(program: Command): void {
 }
 
 async function run(configPath: string): Promise<void> {
-  const { ConfigError, loadConfig, runDaemon, StartError } = await import('../main.ts')
+  const { ConfigError, loadConfig, noteConfigFile, runDaemon, StartError } = await import('../main.ts')
   try {
+    const configFile = await noteConfigFile(configPath)
     const config = await loadConfig(configPath, process.env)
-    process.exitCode = await runDaemon({ config, configPath, version: packageVersion() })
+    process.exitCode = await runDaemon({ config, configFile, version: packageVersion() })
   } catch (error) {
     if (error instanceof ConfigError) throw new CommandError(error.format(), EXIT_CODES.usage)
     if (error instanceof StartError) throw new CommandError(error.message, EXIT_CODES.failed)

@@ -13,7 +13,7 @@ test('a minimal file gets every default', () => {
   const sides = { keepAliveMs: 60_000, userTimeoutMs: 30_000 }
   const text = `services:\n  - { name: web, mode: raw, listen: ['*:8443'], upstreams: ['192.0.2.10:443'] }\n`
   assert.deepEqual(parseConfig(text, 'tidegate.yaml', {}), {
-    admin: { listen: { family: 4, address: '127.0.0.1', port: 9900 } },
+    admin: { listen: { family: 4, address: '127.0.0.1', port: 9900 }, watchConfig: false },
     traffic: { workers: 'auto', engine: 'auto', ioUring: 'auto', maxConnections: 'auto', drainTimeoutMs: 30_000 },
     log: { level: 'info', format: 'json', connections: 'all' },
     services: [

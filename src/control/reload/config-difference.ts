@@ -82,7 +82,7 @@ function changedUpstreams(
     // The address as written says the same as these.
     const compared = ['name', 'host', 'port', 'hostIsIp']
     const keys = old === undefined ? [] : changedKeys(textsOf(old, compared), textsOf(upstream, compared))
-    const named = keys.map((change) => ({ ...change, key: change.key === 'text' ? 'address' : change.key }))
+    const named = keys.map(({ key, before, after }) => ({ key: key === 'text' ? 'address' : key, before, after }))
     return named.length === 0 ? [] : [{ name: upstream.name, keys: named }]
   })
 }

@@ -6,59 +6,59 @@ import { stat } from 'node:fs/promises'
 
 const LOOK_EVERY_MS = 500
 
+/** A file as it was right before it was read: a change while it was read shows at the next look. */
+export interface ConfigFile {
+  readonly path: string
+  /** Changes with every write and with every file put in its place. */
+  readonly fingerprint: string
+}
+
+export async function noteConfigFile(path: string): Promise<ConfigFile> {
+  try {
+    const { dev, ino, size, mtimeNs, ctimeNs } = await stat(path, { bigint: true })
+    return { path, fingerprint: [dev, ino, size, mtimeNs, ctimeNs].join(' ') }
+  } catch (error) {
+    return { path, fingerprint: (error as NodeJS.ErrnoException).code ?? 'unreadable' }
+  }
+}
+
 export class ConfigWatch {
-  readonly #path: string | undefined
   readonly #onChange: () => void
   readonly #lookEveryMs: number
-  #timer: NodeJS.Timeout | undefined
-  /** The file that was taken note of last: loaded, or found to be wrong and said so. */
-  #known: string | undefined
+  /** What was taken note of last: loaded, or found to be wrong and said so. Undefined: there is no file. */
+  #known: ConfigFile | undefined
   #lastLook: string | undefined
+  #timer: NodeJS.Timeout | undefined
   #looking = false
 
-  /** `onChange` is called when the file has changed and stands still again. */
-  constructor(path: string | undefined, onChange: () => void, lookEveryMs = LOOK_EVERY_MS) {
-    this.#path = path
+  /** `onChange` is called when the file is another one than the known, and stands still. */
+  constructor(file: ConfigFile | undefined, onChange: () => void, lookEveryMs = LOOK_EVERY_MS) {
+    this.#known = file
     this.#onChange = onChange
     this.#lookEveryMs = lookEveryMs
   }
 
-  /** What the first look finds is what is loaded. */
+  /** Somebody reads the file, so that `onChange` need not be called for it. */
+  know(file: ConfigFile): void {
+    this.#known = file
+  }
+
   set(isOn: boolean): void {
-    const path = this.#path
-    if (isOn === (this.#timer !== undefined) || path === undefined) return
-    if (!isOn) {
-      clearInterval(this.#timer)
-      this.#timer = undefined
-      return
-    }
-    this.#known = undefined
-    this.#timer = setInterval(() => void this.#look(path), this.#lookEveryMs)
-    this.#timer.unref()
-    void this.#look(path)
+    if (isOn === (this.#timer !== undefined)) return
+    clearInterval(this.#timer)
+    this.#timer = isOn ? setInterval(() => void this.#look(), this.#lookEveryMs).unref() : undefined
   }
 
   /** A file that differs from one look to the next is still being written: it waits until two looks see the same. */
-  async #look(path: string): Promise<void> {
-    if (this.#looking) return
+  async #look(): Promise<void> {
+    if (this.#looking || this.#known === undefined) return
     this.#looking = true
-    const seen = await fingerprint(path)
+    const seen = await noteConfigFile(this.#known.path)
     this.#looking = false
-    const isStill = seen === this.#lastLook
-    this.#lastLook = seen
-    this.#known ??= seen
-    if (this.#timer === undefined || seen === this.#known || !isStill) return
+    const isStill = seen.fingerprint === this.#lastLook
+    this.#lastLook = seen.fingerprint
+    if (this.#timer === undefined || seen.fingerprint === this.#known.fingerprint || !isStill) return
     this.#known = seen
     this.#onChange()
-  }
-}
-
-/** Changes with every write and with every file put in its place. */
-async function fingerprint(path: string): Promise<string> {
-  try {
-    const { dev, ino, size, mtimeNs, ctimeNs } = await stat(path, { bigint: true })
-    return [dev, ino, size, mtimeNs, ctimeNs].join(' ')
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code ?? 'unreadable'
   }
 }

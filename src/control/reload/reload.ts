@@ -10,6 +10,7 @@ import { UpstreamAddresses } from '../resolve/upstream-addresses.ts'
 import type { RunningNode } from '../running-node.ts'
 import { StartError } from '../workers/start-error.ts'
 import { type ChangedKey, type ConfigDifference, configDifference } from './config-difference.ts'
+import { type ConfigWatch, noteConfigFile } from './config-watch.ts'
 import { differenceInShort, differenceText } from './difference-text.ts'
 import { restartChanges } from './live-keys.ts'
 
@@ -34,6 +35,8 @@ export type ReloadOutcome =
 export interface ReloadOptions {
   /** The file the daemon was started with; without one there is nothing to read again. */
   readonly path: string | undefined
+  /** Is told of each file that is taken note of. */
+  readonly watch: ConfigWatch
   readonly env: NodeJS.ProcessEnv
   readonly node: RunningNode
   readonly log: Log
@@ -93,9 +96,10 @@ export class Reload {
   }
 
   async #load(isDry: boolean): Promise<ReloadOutcome> {
-    const { path, env, node } = this.#options
+    const { path, env, node, watch } = this.#options
     if (path === undefined) return failed('E_NO_FILE', 'This daemon was not started from a file.')
     requireReady(node)
+    if (!isDry) watch.know(await noteConfigFile(path))
     const config = await loadConfig(path, env)
     const upstreams = await UpstreamAddresses.resolve(config, undefined, this.#upstreams.current)
     const difference = configDifference(node.config, config)
