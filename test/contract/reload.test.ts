@@ -8,9 +8,22 @@ import { temporaryFolder, writeConfig, type TestConfig, type TestService } from 
 import { Daemon, runTidegate, type LogLine } from '../harness/daemon.ts'
 import { waitFor } from '../harness/deadline.ts'
 import { forEachEngine } from '../harness/engines.ts'
+import {
+  foreignSocketOption,
+  IPPROTO_TCP,
+  SO_RCVBUF,
+  SOL_SOCKET,
+  TCP_CONGESTION,
+  TCP_KEEPIDLE,
+  TCP_NOTSENT_LOWAT,
+  TCP_USER_TIMEOUT,
+  TCP_WINDOW_CLAMP,
+} from '../harness/kernel.ts'
 import { Peer } from '../harness/peer.ts'
+import { socketBetween } from '../harness/socket-state.ts'
 import { wholeStream } from '../harness/test-stream.ts'
 import { closedAddress, echo, greetThenEcho, Upstream } from '../harness/upstream.ts'
+import { differs } from './differences.ts'
 
 const RELOAD = '/api/v1/reload'
 
@@ -168,6 +181,57 @@ forEachEngine((engine) => {
   async function closedText(): Promise<string> {
     return (await closedAddress()).text
   }
+
+  it(
+    'a listener that stays takes on socket options that come and lets go of those that go',
+    { skip: differs('socket-options', engine) },
+    async () => {
+      const upstream = await upstreamThat(echo)
+      const web = { upstreams: [upstream.address.text] }
+      const tuned = {
+        ...web,
+        socket: {
+          client: {
+            receiveBuffer: '64KiB',
+            notSentLowWater: '16KiB',
+            congestionControl: 'reno',
+            windowClamp: '32KiB',
+            keepAlive: '77s',
+            userTimeout: '12s',
+          },
+        },
+      }
+      const daemon = await start({ services: [web] })
+      const read = async (): Promise<Record<string, number | string>> => {
+        const client = await Peer.connect(daemon.addressOf())
+        await client.write('hello')
+        await client.receiveText('hello')
+        const here = socketBetween(client.remotePort, client.localPort)
+        const option = (level: number, name: number): Buffer =>
+          foreignSocketOption(here?.pid ?? -1, here?.fd ?? -1, level, name)
+        return {
+          receiveBuffer: option(SOL_SOCKET, SO_RCVBUF).readInt32LE(0),
+          lowWater: option(IPPROTO_TCP, TCP_NOTSENT_LOWAT).readInt32LE(0),
+          congestion: option(IPPROTO_TCP, TCP_CONGESTION).toString('latin1').replace(/\0.*/s, ''),
+          clamped: option(IPPROTO_TCP, TCP_WINDOW_CLAMP).readInt32LE(0) <= 32 * 1024 ? 'yes' : 'no',
+          keepIdle: option(IPPROTO_TCP, TCP_KEEPIDLE).readInt32LE(0),
+          userTimeout: option(IPPROTO_TCP, TCP_USER_TIMEOUT).readInt32LE(0),
+        }
+      }
+      const plain = await read()
+      await reload(daemon, [tuned])
+      assert.deepEqual(await read(), {
+        receiveBuffer: 2 * 64 * 1024,
+        lowWater: 16 * 1024,
+        congestion: 'reno',
+        clamped: 'yes',
+        keepIdle: 77,
+        userTimeout: 12_000,
+      })
+      await reload(daemon, [web])
+      assert.deepEqual({ ...(await read()), receiveBuffer: plain['receiveBuffer'] }, plain)
+    },
+  )
 
   it('a wrong file changes nothing and says everything that is wrong, with its places', async () => {
     const upstream = await upstreamThat(greetThenEcho('a'))

@@ -116,7 +116,8 @@ export class Reload {
     await this.#options.node.reload(config, upstreams.current)
     this.#upstreams.stop()
     this.#upstreams = upstreams
-    this.#options.follow(upstreams)
+    // A stop that came meanwhile has nothing to follow any more.
+    if (this.#options.node.state() === 'ready') this.#options.follow(upstreams)
   }
 
   #say(by: ReloadCause, outcome: ReloadOutcome): void {
