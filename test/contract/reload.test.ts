@@ -372,6 +372,39 @@ forEachEngine((engine) => {
     assert.equal(await greetingAt(daemon.addressOf('other')), 'a')
   })
 
+  it('a stop in the middle of a reload wins, and the daemon ends in order', async () => {
+    const upstream = await upstreamThat(echo)
+    const web = { upstreams: [upstream.address.text] }
+    const daemon = await start({ services: [web], traffic: { drainTimeout: '1h' } })
+    const client = await Peer.connect(daemon.addressOf())
+    const others = Array.from({ length: 20 }, (_, i) => ({ ...web, name: `other-${i}` }))
+    rewrite(daemon, [web, ...others], { traffic: { drainTimeout: '1h' } })
+    await daemon.frozen(async () => {
+      daemon.signal('SIGHUP')
+      daemon.signal('SIGTERM')
+    })
+    await daemon.waitForLine('the drain', ({ event }) => event === 'draining')
+    await daemon.waitForLine('the end of the reload', ({ event }) => /^reload/.test(event ?? ''))
+    for (const text of daemon.lines.filter(({ event }) => event === 'listening').map(({ address: at }) => String(at))) {
+      const [host, port] = text.split(':')
+      await waitFor('no listener to be left', () => refuses(address(host, Number(port))))
+    }
+    client.socket.end('hello')
+    assert.equal((await client.receiveAll()).bytes.toString(), 'hello')
+    assert.deepEqual(await daemon.exit(), { code: 0, signal: null })
+  })
+
+  it('who asks while a reload runs gets the answer of one that began after the question', async () => {
+    const web = { upstreams: ['127.0.0.1:9'] }
+    const daemon = await start({ services: [web] })
+    rewrite(daemon, [web, { ...web, name: 'other' }])
+    const answers = await Promise.all(Array.from({ length: 12 }, () => daemon.post(RELOAD)))
+    assert.deepEqual([...new Set(answers.map(({ status }) => status))], [200])
+    assert.equal(daemon.listenerTexts('other').length, 1)
+    const first = daemon.lines.find(({ event }) => event === 'reloaded')
+    assert.deepEqual(first?.['servicesAdded'], ['other'])
+  })
+
   it('tidegate reload: the difference, the answer as JSON, and an exit code for each end', async () => {
     const web = { upstreams: ['127.0.0.1:9'] }
     const daemon = await start({ services: [web] })

@@ -14,18 +14,20 @@ export const CHANGE_TIMEOUT_MS = 10_000
 type ListenFailed = WorkerEvent & { readonly kind: 'listen-failed' }
 export type ChangeAnswer = ListenFailed | (WorkerEvent & { readonly kind: 'prepared' | 'settled' })
 
+export type ChangingThread = Pick<WorkerThread, 'index' | 'hasEnded' | 'post'>
+
 interface Waiting {
   readonly toBeSettled: boolean
   readonly answer: PromiseWithResolvers<ChangeAnswer>
 }
 
 export class TablesChange {
-  readonly #threads: readonly WorkerThread[]
+  readonly #threads: readonly ChangingThread[]
   readonly #timeoutMs: number
   readonly #waiting = new Map<number, Waiting>()
   #tables: Tables
 
-  constructor(threads: readonly WorkerThread[], tables: Tables, timeoutMs = CHANGE_TIMEOUT_MS) {
+  constructor(threads: readonly ChangingThread[], tables: Tables, timeoutMs = CHANGE_TIMEOUT_MS) {
     this.#threads = threads
     this.#tables = tables
     this.#timeoutMs = timeoutMs
@@ -63,7 +65,7 @@ export class TablesChange {
     await this.#settle('commit')
   }
 
-  async #prepareIn(thread: WorkerThread): Promise<readonly ListeningAddress[]> {
+  async #prepareIn(thread: ChangingThread): Promise<readonly ListeningAddress[]> {
     const answered = this.#answerOf(thread, false)
     thread.post({ kind: 'prepare', tables: this.#tables })
     const answer = await answered
@@ -78,7 +80,7 @@ export class TablesChange {
   }
 
   /** Bounded in time; rejects with StartError. */
-  #answerOf(thread: WorkerThread, toBeSettled: boolean): Promise<ChangeAnswer> {
+  #answerOf(thread: ChangingThread, toBeSettled: boolean): Promise<ChangeAnswer> {
     const answer = Promise.withResolvers<ChangeAnswer>()
     this.#waiting.set(thread.index, { toBeSettled, answer })
     if (thread.hasEnded) this.takeEnd(thread.index)

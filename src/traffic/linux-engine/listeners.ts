@@ -11,7 +11,7 @@ import { guardedAccept } from './guard.ts'
 import type { Loop } from './loop.ts'
 import { ListenError, openListener, startAccepting } from './open-listener.ts'
 import type { OpenListener } from './open-listener.ts'
-import { applyOptions, optionComplaints, planService, undoOptions } from './service-plan.ts'
+import { applyOptions, optionComplaints, planServices, undoOptions } from './service-plan.ts'
 import type { ServicePlan } from './service-plan.ts'
 
 /** Keys of listeners go down from here; -1 is the eventfd, connections go up from 0. */
@@ -57,10 +57,11 @@ export function prepareListeners(loop: Loop, tables: Tables): ListeningAddress[]
   cancelListeners(loop)
   const fresh: OpenListener[] = []
   const kept = new Map<OpenListener, ServicePlan>()
+  const openByIndex = new Map(loop.listeners.open.map((open) => [open.listener.index, open]))
   try {
-    for (const plan of tables.services.map(planService)) {
+    for (const plan of planServices(tables.services)) {
       for (const listener of plan.service.listeners) {
-        const known = loop.listeners.open.find((open) => open.listener.index === listener.index)
+        const known = openByIndex.get(listener.index)
         if (known === undefined) fresh.push(openSilently(loop, listener, plan))
         else kept.set(known, plan)
       }
@@ -132,7 +133,7 @@ export function closeListeners(loop: Loop): void {
 /** New connections go by the new tables; open ones keep theirs. The listeners are the same. */
 export function adopt(loop: Loop, tables: Tables): void {
   loop.logConnections = tables.logConnections
-  const plans = new Map(tables.services.map((service) => [service.index, planService(service)]))
+  const plans = new Map(planServices(tables.services).map((plan) => [plan.service.index, plan]))
   for (const open of loop.listeners.open) open.plan = plans.get(open.plan.service.index) ?? open.plan
 }
 

@@ -37,8 +37,13 @@ export interface PlannedOption {
 const KEEPALIVE_INTERVAL_SECONDS_MAX = 15
 const KEEPALIVE_PROBES = 4
 
-export function planService(service: Service): ServicePlan {
+/** The machine is asked once for all of them: listing the interfaces takes 64 µs, and the worker stands still meanwhile. */
+export function planServices(services: readonly Service[]): ServicePlan[] {
   const local = localClientPorts()
+  return services.map((service) => planService(service, local))
+}
+
+export function planService(service: Service, local = localClientPorts()): ServicePlan {
   return {
     service,
     countersAt: service.index * SERVICE_STRIDE,
@@ -69,7 +74,6 @@ interface LocalClientPorts {
   readonly lowestPort: number
 }
 
-/** Asked once for a plan: listing the interfaces takes 64 µs, and the worker stands still meanwhile. */
 function localClientPorts(): LocalClientPorts {
   const addresses = Object.values(networkInterfaces()).flatMap((own) => own?.map((ip) => ip.address) ?? [])
   return { addresses: new Set(addresses), lowestPort: lowestClientPort() }

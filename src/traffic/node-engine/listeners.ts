@@ -60,9 +60,10 @@ export class Listeners {
    */
   async prepare(tables: Tables): Promise<ListenOutcome> {
     this.cancel()
+    const known = new Set(this.#open.map(({ listenerIndex }) => listenerIndex))
     const wanted: WantedListener[] = tables.services.flatMap((service) =>
       service.listeners
-        .filter(({ index }) => !this.#open.some(({ listenerIndex }) => listenerIndex === index))
+        .filter(({ index }) => !known.has(index))
         .map((listener) => ({
           listener,
           serviceIndex: service.index,
