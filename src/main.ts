@@ -17,17 +17,21 @@ import {
 import { type Log, openLog } from './control/log/log.ts'
 import { openStdout } from './control/log/stdout-stream.ts'
 import { OperatorStates } from './control/operator/operator-states.ts'
+import { type ConfigFile, ConfigWatch } from './control/reload/config-watch.ts'
+import { Hangup } from './control/reload/hangup.ts'
+import { Reload } from './control/reload/reload.ts'
 import { UpstreamAddresses } from './control/resolve/upstream-addresses.ts'
 import { RunningNode } from './control/running-node.ts'
 import { type StopRequest, StopSignals } from './control/stop-signals.ts'
 import type { Inheritance } from './control/upgrade/handover.ts'
-import { tellServiceManager } from './control/upgrade/service-manager.ts'
+import { sayToServiceManager } from './control/upgrade/service-manager.ts'
 import { Upgrades } from './control/upgrade/upgrades.ts'
 import { formatSocketAddress, isLoopback } from './lib/ip.ts'
 
 export { checkConfigFile } from './control/config-summary.ts'
 export { ConfigError, loadConfig } from './control/config/load.ts'
 export { Inheritance } from './control/upgrade/handover.ts'
+export { noteConfigFile } from './control/reload/config-watch.ts'
 export { StartError } from './control/workers/start-error.ts'
 
 /** The dead worker's sockets stay open in the kernel and take clients that nobody serves: short exchanges may finish, no more. */
@@ -37,6 +41,8 @@ const LOG_FLUSH_TIMEOUT_MS = 1_000
 
 export interface DaemonOptions {
   readonly config: Config
+  /** The file that `config` came from, to read it again; without one there are no reloads. */
+  readonly configFile?: ConfigFile
   readonly version: string
   /** What the version before has given us; `Inheritance.take`. */
   readonly inheritance?: Inheritance | undefined
@@ -52,8 +58,9 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   const stop = new StopSignals((error) => sayUncaught(log, error))
   const upgrades = new Upgrades(log, () => stop.request({ by: 'upgrade' }))
   const { inheritance } = options
-  if (inheritance !== undefined) await keepFromChildren(inheritance)
+  await inheritance?.keepFromChildren()
   const operatorStates = await OperatorStates.read(config.admin.stateDir, log)
+  const hangup = new Hangup()
   const node = new RunningNode({
     ...options,
     operatorStates,
@@ -61,26 +68,43 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
     log,
     onLostWorker: () => stop.request({ by: 'lost-worker' }),
   })
-  const admin = await startAdmin(config, node, log, operatorStates, inheritance)
+  const watch = new ConfigWatch(options.configFile, () => void reload.run('watchConfig'))
+  const follow = (names: UpstreamAddresses): void => {
+    names.start(
+      (addresses) => node.useAddresses(addresses),
+      (event) => sayHostnameEvent(log, event),
+    )
+    watch.set(node.config.admin.watchConfig)
+  }
+  const reload = new Reload({
+    path: options.configFile?.path,
+    env: process.env,
+    node,
+    log,
+    upstreams,
+    watch,
+    follow,
+  })
+  const admin = await startAdmin(config, node, log, { operatorStates, reload, inheritance })
   await node.start().catch(async (error: unknown) => {
     await admin?.close()
     throw error
   })
-  upstreams.start(
-    (addresses) => node.useAddresses(addresses),
-    (event) => sayHostnameEvent(log, event),
-  )
+  follow(upstreams)
   upgrades.allow(node, admin?.listeningSocket())
   sayReady(log, node)
+  hangup.use(() => void reload.run('SIGHUP'))
   inheritance?.closeUntaken()
   inheritance?.sayReady(options.version)
   void sayToServiceManager(log, ['READY=1', `MAINPID=${process.pid}`])
+
   let request = await stop.first
   upgrades.stop()
-  upstreams.stop()
-  if (request.by === 'upgrade') request = await linger(node, admin, config, log, stop)
+  watch.set(false)
+  reload.upstreams.stop()
+  if (request.by === 'upgrade') request = await linger(node, admin, log, stop)
   else void sayToServiceManager(log, ['STOPPING=1'])
-  const timeoutMs = drainMs(request, config)
+  const timeoutMs = drainMs(request, node.config)
   sayDraining(log, request.by, node.memory.nodeWide.openConnections, timeoutMs)
   await drain(node, timeoutMs, stop.second)
   const { connectionsReset, isStuck } = await node.end()
@@ -97,13 +121,12 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
 async function linger(
   node: RunningNode,
   admin: AdminServer | undefined,
-  config: Config,
   log: Log,
   stop: StopSignals,
 ): Promise<StopRequest> {
   stop.startOver()
   await admin?.close()
-  const { upgradeDrainTimeoutMs } = config.traffic
+  const { upgradeDrainTimeoutMs } = node.config.traffic
   sayDraining(log, 'upgrade', node.memory.nodeWide.openConnections, upgradeDrainTimeoutMs)
   const asked = stop.first
   const isAsked = asked.then(() => {})
@@ -113,28 +136,25 @@ async function linger(
   return await Promise.race([asked, Promise.resolve<StopRequest>({ by: 'upgrade' })])
 }
 
-/** Before any worker starts: a child of ours that inherits a listening socket would hold clients that nobody serves. */
-async function keepFromChildren(inheritance: Inheritance): Promise<void> {
-  const { closeOnExec } = await import('./kernel/close-on-exec.ts')
-  closeOnExec(inheritance.fds)
-}
-
-async function sayToServiceManager(log: Log, assignments: readonly string[]): Promise<void> {
-  const problem = await tellServiceManager(assignments)
-  if (problem !== undefined) log.say('service-manager', { problem }, 'The service manager could not be told.')
+/** What the admin endpoint can set going. */
+interface AdminParts {
+  readonly operatorStates: OperatorStates
+  readonly reload: Reload
+  readonly inheritance: Inheritance | undefined
 }
 
 async function startAdmin(
   config: Config,
   node: RunningNode,
   log: Log,
-  operatorStates: OperatorStates,
-  inheritance: Inheritance | undefined,
+  parts: AdminParts,
 ): Promise<AdminServer | undefined> {
   if (config.admin.listen === 'off') return undefined
+  const { operatorStates, reload, inheritance } = parts
   const { listen } = config.admin
-  const actions = {
-    setUpstreamState: (...change: Parameters<AdminActions['setUpstreamState']>) => operatorStates.set(node, ...change),
+  const actions: AdminActions = {
+    setUpstreamState: (...change) => operatorStates.set(node, ...change),
+    reload: { run: () => reload.run('admin'), check: () => reload.check() },
   }
   const admin = await AdminServer.listen(listen, node, actions, inheritance?.adminFd(listen))
   sayAdminListening(log, formatSocketAddress(admin.address))

@@ -12,6 +12,9 @@ export const ADMIN_PATHS = {
 export function upstreamStatePath(service: string, upstream: string): string {
   return `/api/v1/services/${encodeURIComponent(service)}/upstreams/${encodeURIComponent(upstream)}`
 }
+/** Takes POST without a body; answers a ReloadAnswer. With `?dryRun=true` it says what would change, and changes nothing. */
+export const RELOAD_PATH = '/api/v1/reload'
+export const DRY_RUN_PARAMETER = 'dryRun'
 
 /** Where the admin API listens when the configuration says nothing. */
 export const ADMIN_ADDRESS_DEFAULT = '127.0.0.1:9900'
@@ -108,6 +111,64 @@ export const UpstreamStateAnswer = z.object({
   upstream: UpstreamStatus,
 })
 export type UpstreamStateAnswer = z.infer<typeof UpstreamStateAnswer>
+/** `before` or `after` is missing where the key had or has no value. */
+const ChangedKey = z.object({ key: z.string(), before: z.string().optional(), after: z.string().optional() })
+const Names = z.array(z.string())
+
+export const ConfigDifference = z.object({
+  settings: z.array(ChangedKey),
+  servicesAdded: Names,
+  servicesRemoved: Names,
+  servicesChanged: z.array(
+    z.object({
+      name: z.string(),
+      listenersAdded: Names,
+      listenersRemoved: Names,
+      upstreamsAdded: Names,
+      upstreamsRemoved: Names,
+      upstreamsChanged: z.array(z.object({ name: z.string(), keys: z.array(ChangedKey) })),
+      keys: z.array(ChangedKey),
+    }),
+  ),
+  listenersMoved: z.array(z.object({ address: z.string(), from: z.string(), to: z.string() })),
+})
+
+/** What is wrong with a configuration, and where; codes are those of docs/config.md. */
+const ConfigProblem = z.object({
+  code: z.string(),
+  file: z.string(),
+  line: z.number(),
+  column: z.number(),
+  key: z.string(),
+  value: z.string().optional(),
+  message: z.string(),
+})
+
+/** `text` is for people. All but `done` have changed nothing. */
+export const ReloadAnswer = z.discriminatedUnion('kind', [
+  z.object({
+    kind: z.enum(['done', 'checked']),
+    difference: ConfigDifference,
+    text: z.string(),
+    tablesVersion: z.number(),
+  }),
+  z.object({ kind: z.literal('wrong-config'), problems: z.array(ConfigProblem), text: z.string() }),
+  z.object({ kind: z.literal('needs-restart'), keys: z.array(ChangedKey), text: z.string() }),
+  z.object({ kind: z.literal('failed'), code: z.string(), text: z.string() }),
+])
+export type ReloadAnswer = z.infer<typeof ReloadAnswer>
+
+/** The status of each answer. */
+export const RELOAD_STATUSES: Readonly<Record<ReloadAnswer['kind'], number>> = {
+  done: 200,
+  checked: 200,
+  'wrong-config': 422,
+  'needs-restart': 409,
+  failed: 503,
+}
+
+/** A reload may wait for another one, name servers and the workers. */
+export const RELOAD_TIMEOUT_MS = 60_000
 
 /** An error of the API [RFC 9457]. */
 export const Problem = z.object({ type: z.string(), title: z.string(), status: z.number(), detail: z.string() })

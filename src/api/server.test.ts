@@ -4,11 +4,10 @@ import { connect } from 'node:net'
 import { once } from 'node:events'
 import { after, before, describe, test } from 'node:test'
 import { type NodeForTest, nodeForTest } from '../../test/harness/node-for-test.ts'
+import type { ReloadOutcome } from '../control/reload/reload.ts'
 import { StartError } from '../control/workers/start-error.ts'
-import { ADMIN_PATHS, NodeStatus, Problem } from './contract.ts'
+import { ADMIN_PATHS, DRY_RUN_PARAMETER, NodeStatus, Problem, RELOAD_PATH, ReloadAnswer } from './contract.ts'
 import { ADMIN_CONNECTIONS_MAX, type AdminActions, AdminServer } from './server.ts'
-
-const NO_ACTIONS: AdminActions = { setUpstreamState: () => assert.fail('nothing here changes anything') }
 
 interface Answer {
   readonly status: number
@@ -17,12 +16,18 @@ interface Answer {
   readonly body: string
 }
 
+const CHECKED: ReloadOutcome = { kind: 'failed', code: 'E_TEST', text: 'checked' }
+const ACTIONS: AdminActions = {
+  reload: { run: async () => ({ ...CHECKED, text: 'run' }), check: async () => CHECKED },
+  setUpstreamState: () => assert.fail('nothing here sets an upstream'),
+}
+
 describe('the admin API', () => {
   let node: NodeForTest
   let server: AdminServer
   before(async () => {
     node = nodeForTest()
-    server = await AdminServer.listen({ family: 4, address: '127.0.0.1', port: 0 }, node, NO_ACTIONS)
+    server = await AdminServer.listen({ family: 4, address: '127.0.0.1', port: 0 }, node, ACTIONS)
   })
   after(() => server.close())
 
@@ -122,6 +127,15 @@ describe('the admin API', () => {
     assert.match(answer, /^HTTP\/1\.1 405 /)
   })
 
+  test('a reload is a POST; with dryRun it is only looked at, and its outcome sets the status', async () => {
+    const checked = await ask(`${RELOAD_PATH}?${DRY_RUN_PARAMETER}=true`, 'POST')
+    assert.deepEqual([checked.status, ReloadAnswer.parse(JSON.parse(checked.body)).text], [503, 'checked'])
+    const run = await ask(RELOAD_PATH, 'POST')
+    assert.deepEqual([run.status, ReloadAnswer.parse(JSON.parse(run.body)).text], [503, 'run'])
+    const looked = await ask(RELOAD_PATH)
+    assert.deepEqual([looked.status, looked.allow], [405, 'POST'])
+  })
+
   test('too many headers, or what is no HTTP, ends in an error and a closed connection', async () => {
     assert.match(
       await say(`GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`),
@@ -152,7 +166,7 @@ describe('the admin API', () => {
   })
 
   test('an address that is taken is a StartError that names admin.listen', async () => {
-    const again = AdminServer.listen(server.address, node, NO_ACTIONS)
+    const again = AdminServer.listen(server.address, node, ACTIONS)
     await assert.rejects(again, (error: unknown) => {
       assert.ok(error instanceof StartError)
       assert.equal(error.code, 'E_ADMIN_LISTEN')

@@ -11,8 +11,9 @@ import { fdOf } from '../lib/server-fd.ts'
 import { socketAddress, type SocketAddress } from '../lib/ip.ts'
 import { makeMetricsPage, type MetricsPage } from '../metrics/metrics-page.ts'
 import { json, methodNotAllowed, problem, text, type Answer } from './answer.ts'
-import { ADMIN_PATHS } from './contract.ts'
+import { ADMIN_PATHS, RELOAD_PATH } from './contract.ts'
 import { refuseWebPage } from './guard.ts'
+import { reload, type ReloadActions } from './reload.ts'
 import { setUpstreamState, upstreamPath, type SetUpstreamState } from './set-upstream-state.ts'
 import { nodeStatus } from './status.ts'
 
@@ -30,6 +31,7 @@ const REQUESTS_PER_CONNECTION_MAX = 1_000
 /** What can be done to the node from here. */
 export interface AdminActions {
   readonly setUpstreamState: SetUpstreamState
+  readonly reload: ReloadActions
 }
 
 type Route = (node: NodeView, metrics: MetricsPage) => Answer | Promise<Answer>
@@ -135,15 +137,16 @@ async function answer(
 async function act(request: IncomingMessage, node: NodeView, actions: AdminActions): Promise<Answer | undefined> {
   const path = pathOf(request)
   const upstream = upstreamPath(path)
-  if (upstream === undefined) return undefined
+  if (path !== RELOAD_PATH && upstream === undefined) return undefined
   if (request.method !== 'POST') return methodNotAllowed(path, ['POST'])
+  if (upstream === undefined) return reload(request, actions.reload)
   return setUpstreamState(node, actions.setUpstreamState, upstream, request)
 }
 
 async function look(request: IncomingMessage, node: NodeView, metrics: MetricsPage): Promise<Answer> {
   const path = pathOf(request)
   if (!Object.hasOwn(ROUTES, path)) {
-    const paths = [...Object.values(ADMIN_PATHS), '/api/v1/services/SERVICE/upstreams/UPSTREAM']
+    const paths = [...Object.values(ADMIN_PATHS), RELOAD_PATH, '/api/v1/services/SERVICE/upstreams/UPSTREAM']
     return problem(404, 'Not found', `There is ${paths.join(', ')}.`)
   }
   if (request.method !== 'GET' && request.method !== 'HEAD') return methodNotAllowed(path, ['GET', 'HEAD'])

@@ -1,4 +1,5 @@
 /** Asks a running daemon through its admin API. */
+import type { ZodType } from 'zod'
 import {
   ADMIN_ADDRESS_DEFAULT,
   ADMIN_PATHS,
@@ -28,6 +29,31 @@ export async function fetchStatus(admin: URL): Promise<NodeStatus> {
   const body = await fetchText(url)
   const parsed = NodeStatus.safeParse(parseJson(body))
   if (parsed.success) return parsed.data
+  throw new CommandError(`What answers at ${url.href} is not Tidegate, or a version that this command does not know.`)
+}
+
+/**
+ * The answer to a request that changes something; its status is part of it. Throws CommandError when nothing, or
+ * something else, answers there, and with the reason when Tidegate refuses to listen.
+ */
+export async function askAdmin<Answer>(
+  url: URL,
+  shape: ZodType<Answer>,
+  request: RequestInit,
+  timeoutMs: number,
+): Promise<Answer> {
+  let body: unknown
+  try {
+    const signal = AbortSignal.timeout(timeoutMs)
+    const response = await fetch(url, { ...request, signal, redirect: 'error' })
+    body = parseJson(await response.text())
+  } catch (error) {
+    throw new CommandError(unreachable(url, error as Error, timeoutMs))
+  }
+  const answer = shape.safeParse(body)
+  if (answer.success) return answer.data
+  const problem = Problem.safeParse(body)
+  if (problem.success) throw new CommandError(`${url.host} says: ${problem.data.detail}`)
   throw new CommandError(`What answers at ${url.href} is not Tidegate, or a version that this command does not know.`)
 }
 
@@ -71,10 +97,9 @@ function refusal(url: URL, status: number, text: string): CommandError {
   return new CommandError(problem.data.detail, USAGE_STATUSES.has(status) ? EXIT_CODES.usage : EXIT_CODES.failed)
 }
 
-function unreachable(url: URL, error: Error): string {
+function unreachable(url: URL, error: Error, timeoutMs = ANSWER_TIMEOUT_MS): string {
   const cause = (error.cause ?? error) as NodeJS.ErrnoException
-  const why =
-    error.name === 'TimeoutError' ? `no answer within ${ANSWER_TIMEOUT_MS / 1000} s` : (cause.code ?? cause.message)
+  const why = error.name === 'TimeoutError' ? `no answer within ${timeoutMs / 1000} s` : (cause.code ?? cause.message)
   return `Cannot reach Tidegate at ${url.host}: ${why}. Is it running? The address is admin.listen in its configuration; give it with --admin HOST:PORT.`
 }
 

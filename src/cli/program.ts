@@ -8,6 +8,7 @@ import { addDemoCommand } from './demo.ts'
 import { addDoctorCommand } from './doctor.ts'
 import { CommandError, EXIT_CODES, type ExitCode } from './exit-code.ts'
 import { packageVersion } from './package-version.ts'
+import { addReloadCommand } from './reload.ts'
 import { addRunCommand } from './run.ts'
 import { addStatusCommand } from './status.ts'
 import { addUpstreamsCommand } from './upstreams.ts'
@@ -22,6 +23,7 @@ const COMMANDS: readonly AddCommand[] = [
   addDoctorCommand,
   addStatusCommand,
   addUpstreamsCommand,
+  addReloadCommand,
 ]
 
 export function makeProgram(): Command {

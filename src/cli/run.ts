@@ -11,7 +11,9 @@ const EXIT_TIMEOUT_MS = 1_000
 export function addRunCommand(program: Command): void {
   const command = program
     .command('run')
-    .description('Run the proxy in the foreground. SIGTERM or SIGINT drains it, a second one stops it at once.')
+    .description(
+      'Run the proxy in the foreground. SIGTERM or SIGINT drains it, a second one stops it at once; SIGHUP reloads.',
+    )
     .addOption(configOption())
     .action(async ({ config }: { config: string }) => run(config))
   addExamples(command, [
@@ -22,11 +24,12 @@ export function addRunCommand(program: Command): void {
 }
 
 async function run(configPath: string): Promise<void> {
-  const { ConfigError, Inheritance, loadConfig, runDaemon, StartError } = await import('../main.ts')
+  const { ConfigError, Inheritance, loadConfig, noteConfigFile, runDaemon, StartError } = await import('../main.ts')
   const inheritance = Inheritance.take(process.env)
   try {
+    const configFile = await noteConfigFile(configPath)
     const config = await loadConfig(configPath, process.env)
-    process.exitCode = await runDaemon({ config, version: packageVersion(), inheritance })
+    process.exitCode = await runDaemon({ config, configFile, version: packageVersion(), inheritance })
   } catch (error) {
     inheritance?.sayFailed(error instanceof ConfigError ? error.format() : (error as Error).message)
     if (error instanceof ConfigError) throw new CommandError(error.format(), EXIT_CODES.usage)

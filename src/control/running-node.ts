@@ -9,7 +9,7 @@ import type { EngineName } from '../traffic/events.ts'
 import type { Service, Tables, Upstream } from '../traffic/tables.ts'
 import { ActiveChecks } from './check/active-checks.ts'
 import type { Config } from './config/config.ts'
-import { addressCapacityFor, makeTables } from './config/make-tables.ts'
+import { type Capacity, capacityFor, makeTables } from './config/make-tables.ts'
 import { StableSlots } from './config/stable-slots.ts'
 import type { ResolvedAddresses } from './config/upstream-ips.ts'
 import { type NodeLimits, nodeLimits } from './limits/node-limits.ts'
@@ -63,9 +63,13 @@ export class RunningNode implements NodeView {
   readonly memory: SharedMemory
   readonly busy: BusyRatios
   readonly checks: ActiveChecks
-  readonly #config: Config
+  #config: Config
   readonly #log: Log
-  readonly #slots: StableSlots
+  readonly #capacity: Capacity
+  #slots: StableSlots
+  /** While tables with other listeners are on their way: names that resolved to others meanwhile wait. */
+  #isChanging = false
+  #addressesWaiting: ResolvedAddresses | undefined
   readonly #names = new KnownNames()
   readonly #workers: Workers
   readonly #connectionLog: ConnectionLog
@@ -80,13 +84,15 @@ export class RunningNode implements NodeView {
     this.#config = config
     this.#inheritance = options.inheritance
     this.#log = log
-    this.#slots = new StableSlots(addressCapacityFor(config))
-    const tables = this.#makeTables(options.addresses, 1)
+    this.#capacity = capacityFor(config)
+    this.#slots = new StableSlots(this.#capacity.addresses)
+    const tables = this.#makeTables(config, options.addresses, this.#slots, 1)
+    this.#names.learn(tables)
     const { engine, workers, limits } = this.#findPower(tables)
     this.engine = engine
     this.limits = limits
-    const counterShape = { services: this.#slots.services.size, upstreams: this.#slots.upstreams.size }
-    this.memory = new SharedMemory(workers, counterShape, this.#slots.addresses.capacity)
+    const { services, upstreams, addresses } = this.#capacity
+    this.memory = new SharedMemory(workers, { services, upstreams }, addresses)
     this.#operatorStates = options.operatorStates
     this.#operatorStates?.applyTo(tables, this.memory.states)
     this.busy = new BusyRatios(this.memory.workers)
@@ -118,12 +124,10 @@ export class RunningNode implements NodeView {
     })
   }
 
-  #makeTables(addresses: ResolvedAddresses, version: number): Tables {
-    const tables = makeTables(this.#config, addresses, this.#slots, version, (message) => {
+  #makeTables(config: Config, addresses: ResolvedAddresses, slots: StableSlots, version: number): Tables {
+    return makeTables(config, addresses, slots, version, (message) => {
       this.#log.say('addresses-left-out', {}, message)
     })
-    this.#names.learn(tables)
-    return tables
   }
 
   #findPower(tables: Tables): { engine: EngineName; workers: number; limits: NodeLimits } {
@@ -177,19 +181,72 @@ export class RunningNode implements NodeView {
     await this.#workers.start()
     this.#names.learn(this.tables())
     this.#state = 'ready'
-    for (const service of this.tables().services) {
-      for (const listener of service.listeners) sayListening(this.#log, service.name, listenerText(listener))
-    }
     this.checks.start(this.#config)
+    this.#sayListening(undefined, this.tables())
+  }
+
+  /** What this node goes by now. */
+  get config(): Config {
+    return this.#config
   }
 
   /** Swaps the tables for ones with new upstream addresses; open connections keep theirs. */
   useAddresses(addresses: ResolvedAddresses): void {
-    const tables = this.#makeTables(addresses, this.tables().version + 1)
+    if (this.#isChanging) {
+      this.#addressesWaiting = addresses
+      return
+    }
+    const tables = this.#makeTables(this.#config, addresses, this.#slots, this.tables().version + 1)
     this.#operatorStates?.applyTo(tables, this.memory.states)
     this.#workers.swapTables(tables)
-    // Once more, with the ports that listeners got.
+    // With the ports that listeners got.
     this.#names.learn(this.tables())
+  }
+
+  /**
+   * Goes over to another configuration: all of it, or StartError and nothing has changed. One at a time (Reload sees to
+   * it). Connections keep the tables they began with; those of services, listeners and upstreams that are gone go on
+   * until they end.
+   */
+  async reload(config: Config, addresses: ResolvedAddresses): Promise<void> {
+    const before = this.tables()
+    const slots = this.#slots.copy()
+    const tables = this.#makeTables(config, addresses, slots, before.version + 1)
+    requireRoom(this.#capacity, slots)
+    this.#isChanging = true
+    try {
+      await this.#workers.changeTables(tables, (withPorts) => {
+        this.#slots = slots
+        this.#config = config
+        this.#addressesWaiting = undefined
+        this.#useTables(config, before, withPorts)
+      })
+    } finally {
+      this.#isChanging = false
+      if (this.#addressesWaiting !== undefined) this.useAddresses(this.#addressesWaiting)
+      this.#addressesWaiting = undefined
+    }
+  }
+
+  /** Everything in control that goes by the configuration or the tables hears of new ones here, right before the workers do. */
+  #useTables(config: Config, before: Tables, tables: Tables): void {
+    this.#names.learn(tables)
+    this.#operatorStates?.applyTo(tables, this.memory.states)
+    this.checks.update(config)
+    this.#log.change(config.log)
+    this.#connectionLog.change(config.log.connections)
+    this.#sayListening(before, tables)
+  }
+
+  /** Each listener that was not there, or that another service had. */
+  #sayListening(before: Tables | undefined, tables: Tables): void {
+    for (const service of tables.services) {
+      const known = before?.services.find(({ index }) => index === service.index)?.listeners
+      for (const listener of service.listeners) {
+        if (known?.some(({ index }) => index === listener.index)) continue
+        sayListening(this.#log, service.name, listenerText(listener))
+      }
+    }
   }
 
   listeningSockets(): ListeningSockets[] {
@@ -219,6 +276,16 @@ export class RunningNode implements NodeView {
     this.checks.stop()
     this.busy.close()
     return { connectionsReset, isStuck: workers === 'stuck' }
+  }
+}
+
+/** Throws StartError where shared memory has no place for what the tables name. */
+function requireRoom(capacity: Capacity, slots: StableSlots): void {
+  for (const kind of ['services', 'upstreams'] as const) {
+    const wanted = slots[kind].size
+    if (wanted <= capacity[kind]) continue
+    const message = `There is no room for ${wanted} ${kind}: ${capacity[kind]} places were made at the start, and those of removed ${kind} are not used again. Restart Tidegate.`
+    throw new StartError('E_ROOM', message)
   }
 }
 

@@ -17,6 +17,7 @@ export const OPTION = {
   keepAlive: [SOL_SOCKET, 9],
   linger: [SOL_SOCKET, 13],
   reusePort: [SOL_SOCKET, 15],
+  bufferLock: [SOL_SOCKET, 72],
   bindAddressNoPort: [IPPROTO_IP, 24],
   ipv6Only: [IPPROTO_IPV6, 26],
   noDelay: [IPPROTO_TCP, 1],

@@ -40,11 +40,25 @@ export interface WorkerLimits {
   readonly spillBytesMax: number
 }
 
-/** Control to worker. */
+/**
+ * Control to worker. New tables with the same listeners come as `tables`. Tables with other listeners take two steps, so
+ * that nothing is half done when one worker can't open what another could:
+ *
+ *   control                          each worker
+ *   prepare(tables)   ──▶   opens what is new, accepts nobody there yet
+ *                     ◀──   prepared, or listen-failed (and has closed again what it opened)
+ *   commit | cancel   ──▶   goes by the tables and closes what is gone  |  closes what it opened
+ *                     ◀──   settled
+ *
+ * Control has one change under way at a time, and bounds each wait (CHANGE_TIMEOUT_MS).
+ */
 export type WorkerCommand =
   | { readonly kind: 'tables'; readonly tables: Tables }
   /** End every connection to this upstream with the reason `upstream-down`; those that are still dialling it try the next. */
   | { readonly kind: 'close-upstream'; readonly upstreamIndex: number }
+  | { readonly kind: 'prepare'; readonly tables: Tables }
+  | { readonly kind: 'commit' }
+  | { readonly kind: 'cancel' }
   /** Stop listening; say `drained` when the last connection is gone. */
   | { readonly kind: 'drain' }
   /** Reset every connection that is left, with the reason `drained`, then end. */
@@ -55,6 +69,10 @@ export type WorkerEvent =
   /** All listeners are open. `wakeFd`: write 8 bytes to it after posting a command; -1 where the worker reads its port by itself. */
   | { readonly kind: 'listening'; readonly wakeFd: number; readonly addresses: readonly ListeningAddress[] }
   | { readonly kind: 'listen-failed'; readonly address: SocketAddress; readonly code: string; readonly message: string }
+  /** Everything that `prepare` asked for is open; `addresses` are those of the new listeners. */
+  | { readonly kind: 'prepared'; readonly addresses: readonly ListeningAddress[] }
+  /** `commit` or `cancel` is done, and every listener that is gone is closed. */
+  | { readonly kind: 'settled' }
   | { readonly kind: 'accept-paused'; readonly code: string; readonly ms: number }
   | { readonly kind: 'warning'; readonly message: string }
   | { readonly kind: 'internal-error'; readonly message: string; readonly stack: string }

@@ -60,12 +60,13 @@ export class Daemon {
   /** What was written that is not JSON, and all of stderr. */
   otherOutput = ''
   readonly exited: Promise<Exit>
+  /** The file it was started with. */
+  configFile = ''
   #child: ChildProcessByStdio<null, Readable, Readable>
   #exit: Exit | undefined
   #taken = new Set<LogLine>()
   #rest = ''
   #stopping = false
-  #configFile = ''
 
   private constructor(child: ChildProcessByStdio<null, Readable, Readable>) {
     this.#child = child
@@ -98,7 +99,7 @@ export class Daemon {
     const traffic = { engine: options.engine, ...options.traffic }
     const file = writeConfig(folder, { ...options, traffic })
     const daemon = Daemon.launchWith(['run', '-c', file], options)
-    daemon.#configFile = file
+    daemon.configFile = file
     return daemon
   }
 
@@ -153,9 +154,8 @@ export class Daemon {
   }
 
   listenerTexts(service = 'web'): string[] {
-    return this.lines
-      .filter((line) => line.event === 'listening' && line['service'] === service)
-      .map((line) => String(line['address']))
+    const listening = this.lines.filter((line) => line.event === 'listening' && line['service'] === service)
+    return listening.map((line) => String(line['address']))
   }
 
   get adminAddress(): Address {
@@ -166,7 +166,7 @@ export class Daemon {
 
   /** What the next reading of the configuration finds. */
   editConfig(edit: (text: string) => string): void {
-    writeFileSync(this.#configFile, edit(readFileSync(this.#configFile, 'utf8')))
+    writeFileSync(this.configFile, edit(readFileSync(this.configFile, 'utf8')))
   }
 
   get pid(): number {
@@ -196,6 +196,24 @@ export class Daemon {
       `an answer to GET ${path}`,
       new Promise((resolve, reject) => {
         const call = request({ host, port, path, agent: false }, (response) => {
+          let body = ''
+          response.setEncoding('utf8').on('data', (text: string) => (body += text))
+          response.on('end', () => resolve({ status: response.statusCode ?? 0, body }))
+          response.on('error', reject)
+        })
+        call.on('error', reject)
+        call.end()
+      }),
+    )
+  }
+
+  /** POST without a body; headers are added to those that node sends. */
+  async post(path: string, headers: Record<string, string> = {}): Promise<{ status: number; body: string }> {
+    const { host, port } = this.adminAddress
+    return within(
+      `an answer to POST ${path}`,
+      new Promise((resolve, reject) => {
+        const call = request({ host, port, path, method: 'POST', headers, agent: false }, (response) => {
           let body = ''
           response.setEncoding('utf8').on('data', (text: string) => (body += text))
           response.on('end', () => resolve({ status: response.statusCode ?? 0, body }))

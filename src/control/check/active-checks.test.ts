@@ -7,7 +7,7 @@ import type { Tables } from '../../traffic/tables.ts'
 import { UpstreamStates } from '../../traffic/upstream-states.ts'
 import type { Config } from '../config/config.ts'
 import { parseConfig } from '../config/load.ts'
-import { addressCapacityFor, makeTables } from '../config/make-tables.ts'
+import { capacityFor, makeTables } from '../config/make-tables.ts'
 import { StableSlots } from '../config/stable-slots.ts'
 import { NO_ADDRESSES } from '../config/upstream-ips.ts'
 import { ActiveChecks } from './active-checks.ts'
@@ -66,7 +66,7 @@ class Scene {
   }
 
   use(config: Config): Config {
-    this.#slots ??= new StableSlots(addressCapacityFor(config))
+    this.#slots ??= new StableSlots(capacityFor(config).addresses)
     this.#tables = makeTables(config, NO_ADDRESSES, this.#slots, 1)
     return config
   }

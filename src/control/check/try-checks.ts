@@ -1,6 +1,6 @@
 /** `tidegate check --online`: one attempt at every upstream that has a check, and what came of each. */
 import type { Config } from '../config/config.ts'
-import { makeTables, addressCapacityFor } from '../config/make-tables.ts'
+import { capacityFor, makeTables } from '../config/make-tables.ts'
 import { StableSlots } from '../config/stable-slots.ts'
 import type { ResolvedAddresses } from '../config/upstream-ips.ts'
 import { attemptCheck } from './attempt.ts'
@@ -18,7 +18,7 @@ export interface TriedCheck {
 
 /** In the order of the configuration. */
 export async function tryChecks(config: Config, addresses: ResolvedAddresses): Promise<TriedCheck[]> {
-  const tables = makeTables(config, addresses, new StableSlots(addressCapacityFor(config)), 1)
+  const tables = makeTables(config, addresses, new StableSlots(capacityFor(config).addresses), 1)
   const network = makeCheckNetwork()
   const never = new AbortController().signal
   return Promise.all(

@@ -20,6 +20,8 @@ export interface AdminConfig {
   readonly listen: SocketAddress | 'off'
   /** An absolute path; the folder may not be there yet. */
   readonly stateDir: string
+  /** Reload when the file changes. */
+  readonly watchConfig: boolean
 }
 
 export interface TrafficConfig {

@@ -14,7 +14,11 @@ test('a minimal file gets every default', () => {
   const sides = { keepAliveMs: 60_000, userTimeoutMs: 30_000 }
   const text = `services:\n  - { name: web, mode: raw, listen: ['*:8443'], upstreams: ['192.0.2.10:443'] }\n`
   assert.deepEqual(parseConfig(text, 'tidegate.yaml', {}), {
-    admin: { listen: { family: 4, address: '127.0.0.1', port: 9900 }, stateDir: resolve('.tidegate') },
+    admin: {
+      listen: { family: 4, address: '127.0.0.1', port: 9900 },
+      stateDir: resolve('.tidegate'),
+      watchConfig: false,
+    },
     traffic: {
       workers: 'auto',
       engine: 'auto',

@@ -10,7 +10,7 @@ import type { SocketSide } from './socket-schema.ts'
 export function makeConfig(parsed: ParsedConfig, source: ConfigSource): Config {
   const { workers, engine, ioUring, maxConnections, drainTimeout, upgradeDrainTimeout } = parsed.traffic
   return {
-    admin: { listen: parsed.admin.listen, stateDir: resolve(dirname(source.file), parsed.admin.stateDir) },
+    admin: { ...parsed.admin, stateDir: resolve(dirname(source.file), parsed.admin.stateDir) },
     traffic: {
       workers,
       engine,

@@ -5,7 +5,7 @@ import { CANDIDATES_MAX } from '../../traffic/tables.ts'
 import type { Service } from '../../traffic/tables.ts'
 import type { Config } from './config.ts'
 import { parseConfig } from './load.ts'
-import { addressCapacityFor, makeTables } from './make-tables.ts'
+import { capacityFor, makeTables } from './make-tables.ts'
 import { StableSlots } from './stable-slots.ts'
 import type { ResolvedAddresses } from './upstream-ips.ts'
 
@@ -24,7 +24,7 @@ function configOf(...services: readonly ServiceText[]): Config {
 }
 
 function slotsFor(config: Config): StableSlots {
-  return new StableSlots(addressCapacityFor(config))
+  return new StableSlots(capacityFor(config).addresses)
 }
 
 function addresses(names: Readonly<Record<string, readonly string[]>> = {}): ResolvedAddresses {

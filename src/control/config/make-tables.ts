@@ -12,9 +12,26 @@ import type { ResolvedAddresses } from './upstream-ips.ts'
 /** How long a required PROXY header may take; HAProxy and go-proxyproto wait 10 s, nginx 30 s. */
 export const ACCEPT_PROXY_TIMEOUT_MS = 5_000
 
-/** Twice what can be in use at once: an address that comes back soon finds its old place. */
-export function addressCapacityFor(config: Config): number {
-  return config.services.length * CANDIDATES_MAX * 2
+/** Room for what reloads add. Memory that is never used is never touched. */
+const SERVICES_AT_LEAST = 256
+const UPSTREAMS_AT_LEAST = 1024
+
+/** Places in shared memory, chosen at the start: what is configured twice over, and never few. */
+export interface Capacity {
+  readonly services: number
+  readonly upstreams: number
+  /** Twice what this config can use at once, and more with the services: an address that comes back soon finds its old place. */
+  readonly addresses: number
+}
+
+export function capacityFor(config: Config): Capacity {
+  const upstreams = config.services.reduce((sum, service) => sum + service.upstreams.length, 0)
+  const services = Math.max(config.services.length * 2, SERVICES_AT_LEAST)
+  return {
+    services,
+    upstreams: Math.max(upstreams * 2, UPSTREAMS_AT_LEAST),
+    addresses: services * CANDIDATES_MAX,
+  }
 }
 
 /** `warn` hears of addresses that are left out, in a sentence each. */
@@ -74,10 +91,15 @@ function makeAffinity({ name, affinity }: ServiceConfig, slots: StableSlots): Se
 }
 
 /** Several listeners of a service may ask for any free port: the position among equal ones tells them apart. */
+/**
+ * A listener is its address, so that it can move to another service without being closed. Several may ask for any free
+ * port: the service and the position among equal ones tell those apart.
+ */
 function makeListener(service: ServiceConfig, position: number, slots: StableSlots): Listener {
   const { text, address, dualStack } = service.listen[position]
   const equalBefore = service.listen.slice(0, position).filter((other) => other.text === text).length
-  const index = slots.listeners.indexOf(`${service.name} ${text} ${equalBefore}`)
+  const whose = address.port === 0 ? `${service.name} ${equalBefore} ` : ''
+  const index = slots.listeners.indexOf(`${whose}${dualStack ? '*' : ''}${formatSocketAddress(address)}`)
   return { index, address, dualStack }
 }
 

@@ -152,6 +152,9 @@ const admin = z.strictObject({
     description:
       "Folder for what an operator sets at run time; relative to this file's folder. Made when it is needed.",
   }).prefault('./.tidegate'),
+  watchConfig: boolean('Reload when the configuration file changes, as SIGHUP and `tidegate reload` do.').prefault(
+    false,
+  ),
 })
 
 const traffic = z.strictObject({

@@ -5,9 +5,17 @@
 
 import { AffinityMemories } from './affinity-memories.ts'
 
-/** Keys to places. It only grows: what is gone from the configuration keeps its place and its counts. */
+/** Keys to places. It only grows: what is gone from the configuration keeps its place and its counts, until the daemon ends. */
 export class GrowingSlots {
-  readonly #indexByKey = new Map<string, number>()
+  readonly #indexByKey: Map<string, number>
+
+  constructor(indexByKey: ReadonlyMap<string, number> = new Map()) {
+    this.#indexByKey = new Map(indexByKey)
+  }
+
+  copy(): GrowingSlots {
+    return new GrowingSlots(this.#indexByKey)
+  }
 
   indexOf(key: string): number {
     const known = this.#indexByKey.get(key)
@@ -22,6 +30,11 @@ export class GrowingSlots {
   }
 }
 
+interface RecycledSlot {
+  readonly index: number
+  readonly usedInVersion: number
+}
+
 /**
  * Keys to places of a memory whose size is fixed. A hostname may go through new addresses without end, so the place
  * that was unused for the longest time is given away when all are taken. What a stale place can do is small: its
@@ -30,10 +43,15 @@ export class GrowingSlots {
 export class RecycledSlots {
   readonly capacity: number
   /** In the order of last use, oldest first. */
-  readonly #slotByKey = new Map<string, { readonly index: number; usedInVersion: number }>()
+  readonly #slotByKey: Map<string, RecycledSlot>
 
-  constructor(capacity: number) {
+  constructor(capacity: number, slotByKey: ReadonlyMap<string, RecycledSlot> = new Map()) {
     this.capacity = capacity
+    this.#slotByKey = new Map(slotByKey)
+  }
+
+  copy(): RecycledSlots {
+    return new RecycledSlots(this.capacity, this.#slotByKey)
   }
 
   /** Undefined when every place is used by the tables of this version. */
@@ -58,14 +76,24 @@ export class RecycledSlots {
 }
 
 export class StableSlots {
-  readonly services = new GrowingSlots()
-  readonly listeners = new GrowingSlots()
-  readonly upstreams = new GrowingSlots()
+  readonly services: GrowingSlots
+  readonly listeners: GrowingSlots
+  readonly upstreams: GrowingSlots
   readonly addresses: RecycledSlots
-  readonly affinity = new AffinityMemories()
+  /** Found by service and size, so that tables which don't come take nothing away: shared with copies. */
+  readonly affinity: AffinityMemories
 
-  /** `addressCapacity`: places in the table of recent failures; see `addressCapacityFor`. */
-  constructor(addressCapacity: number) {
-    this.addresses = new RecycledSlots(addressCapacity)
+  /** `addressCapacity`: places in the table of recent failures; see `capacityFor`. */
+  constructor(addressCapacity: number, from?: StableSlots) {
+    this.services = from?.services.copy() ?? new GrowingSlots()
+    this.listeners = from?.listeners.copy() ?? new GrowingSlots()
+    this.upstreams = from?.upstreams.copy() ?? new GrowingSlots()
+    this.addresses = from?.addresses.copy() ?? new RecycledSlots(addressCapacity)
+    this.affinity = from?.affinity ?? new AffinityMemories()
+  }
+
+  /** To give places away for tables that may not come. */
+  copy(): StableSlots {
+    return new StableSlots(this.addresses.capacity, this)
   }
 }

@@ -2,7 +2,7 @@
  * Reads the records of ended connections from the workers' rings and writes them as lines. Clients that were refused
  * have no record: they are summed up per service and reason, so that a flood makes a line every 10 s and not millions.
  */
-import type { LogConnections, Tables } from '../../traffic/tables.ts'
+import type { LogConnections } from '../../traffic/tables.ts'
 import { type ConnectionRecord, LogRingReader } from '../../traffic/log-ring.ts'
 import { formatConnectionJson } from './connection-json.ts'
 import { formatConnectionText, makeConnectionLine } from './connection-line.ts'
@@ -37,10 +37,12 @@ export class ConnectionLog {
   readonly #readers: readonly LogRingReader[]
   readonly #refused = new RefusedSums()
   readonly #timers: readonly NodeJS.Timeout[]
+  #connections: LogConnections
   #firstWorker = 0
 
   constructor(options: ConnectionLogOptions) {
     this.#options = options
+    this.#connections = options.connections
     this.#readers = options.rings.map((memory) => new LogRingReader(memory))
     this.#timers = [
       setInterval(() => this.#writeRecords(RECORDS_PER_POLL_MAX), POLL_EVERY_MS),
@@ -49,8 +51,9 @@ export class ConnectionLog {
     for (const timer of this.#timers) timer.unref()
   }
 
-  learn(tables: Tables): void {
-    this.#options.names.learn(tables)
+  /** Which connections get a line from now on. */
+  change(connections: LogConnections): void {
+    this.#connections = connections
   }
 
   /** Writes what is left and ends; call it when the workers have ended. */
@@ -74,13 +77,13 @@ export class ConnectionLog {
   }
 
   #writeRecordsOf(workerIndex: number): number {
-    const { log, connections, bootId, names } = this.#options
+    const { log, bootId, names } = this.#options
     const origin = { bootId, workerIndex }
     const json = log.format === 'json'
     let lines = ''
     let dropped = 0
     const records = this.#readers[workerIndex].read(RECORDS_PER_READ_MAX, (record: ConnectionRecord) => {
-      if (connections !== 'all') return
+      if (this.#connections !== 'all') return
       if (!log.output.hasRoomFor(lines.length)) {
         dropped++
         return
@@ -95,7 +98,7 @@ export class ConnectionLog {
   }
 
   #writeRefused(): void {
-    if (this.#options.connections === 'none') return
+    if (this.#connections === 'none') return
     for (const { service, reason, clients } of this.#refused.since(this.#options.refusedCounts())) {
       const seconds = REFUSED_LINES_EVERY_MS / 1000
       const sentence = `${clients} clients of ${service} were refused: ${reason}.`

@@ -13,6 +13,15 @@ export const LOG_EVENTS = {
     meaning: 'All listeners are open; `engine`, `workers`, `maxConnections`, `version`, `pid`.',
   },
   'start-warning': { level: 'warn', meaning: 'Something asked for is not possible here, and what is done instead.' },
+  reloaded: {
+    level: 'info',
+    meaning:
+      'Another configuration is in force; `by` (signal, admin or watchConfig), `tablesVersion`, what is different.',
+  },
+  'reload-failed': {
+    level: 'error',
+    meaning: 'A reload changed nothing; `by`, `why` (wrong-config, needs-restart, failed), `problems` or `code`.',
+  },
   refused: {
     level: 'info',
     meaning: 'Clients that were refused in the last 10 s; `service`, `reason`, `clients`, `seconds`.',

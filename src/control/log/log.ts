@@ -22,18 +22,22 @@ export interface Log {
   readonly format: LogFormat
   /** One line, at the level of the event: `log.say('listening', { service, address }, 'A sentence.')` */
   readonly say: (event: LogEvent, fields: Readonly<Record<string, unknown>>, sentence: string) => void
+  /** From the next line on. */
+  readonly change: (options: Pick<LogOptions, 'level' | 'format'>) => void
   /** For lines that are made by hand, such as those of the connection log. */
   readonly output: BoundedOutput
 }
 
 export function openLog(options: LogOptions): Log {
+  let { format } = options
   const output = new BoundedOutput({
     stream: options.stream,
-    dropWarning: (lines) => dropWarning(lines, options.format),
+    dropWarning: (lines) => dropWarning(lines, format),
     ...(options.backlogBytesMax === undefined ? {} : { backlogBytesMax: options.backlogBytesMax }),
   })
-  const destination =
-    options.format === 'json' ? output : { write: (line: string) => output.write(formatTextLine(JSON.parse(line))) }
+  const destination = {
+    write: (line: string) => output.write(format === 'json' ? line : formatTextLine(JSON.parse(line))),
+  }
   const logger = pino(
     {
       level: options.level,
@@ -44,8 +48,14 @@ export function openLog(options: LogOptions): Log {
     destination,
   )
   return {
-    format: options.format,
+    get format() {
+      return format
+    },
     say: (event, fields, sentence) => logger[LOG_EVENTS[event].level]({ event, ...fields }, sentence),
+    change: (wanted) => {
+      logger.level = wanted.level
+      format = wanted.format
+    },
     output,
   }
 }

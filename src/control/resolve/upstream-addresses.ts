@@ -4,7 +4,7 @@
  */
 import type { Config } from '../config/config.ts'
 import { ConfigError } from '../config/problem.ts'
-import type { ResolvedAddresses } from '../config/upstream-ips.ts'
+import { NO_ADDRESSES, type ResolvedAddresses } from '../config/upstream-ips.ts'
 import { systemDependencies } from './dependencies.ts'
 import type { ResolveDependencies } from './dependencies.ts'
 import { lookUpHost } from './host-lookup.ts'
@@ -43,17 +43,25 @@ export class UpstreamAddresses {
     this.#current = addressesOf(hostnames)
   }
 
-  /** Resolves every hostname once. Throws ConfigError with each that has no address, at its place in the file. */
+  /**
+   * Resolves every hostname once. Throws ConfigError with each that has no address, at its place in the file. Addresses
+   * that were there `before` keep their order.
+   */
   static async resolve(
     config: Config,
     dependencies: ResolveDependencies = systemDependencies(),
+    before: ResolvedAddresses = NO_ADDRESSES,
   ): Promise<UpstreamAddresses> {
     const semaphore = new Semaphore(LOOKUPS_AT_ONCE_MAX)
     const reasonByHostname = new Map<string, string>()
     const resolveFirst = async (hostname: string): Promise<Hostname> => {
       const answer = await semaphore.run(() => lookUpInTime(hostname, dependencies))
       if (answer.kind === 'failed') reasonByHostname.set(hostname, answer.reason)
-      const { state, delayMs } = stepHostname(hostname, { kind: 'fresh', addresses: [] }, answer)
+      const { state, delayMs } = stepHostname(
+        hostname,
+        { kind: 'fresh', addresses: before.get(hostname) ?? [] },
+        answer,
+      )
       return { hostname, state, delayMs, cancelTimer: () => {} }
     }
     const hostnames = await Promise.all(hostnamesOf(config).map(resolveFirst))

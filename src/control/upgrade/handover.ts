@@ -61,7 +61,7 @@ export class Inheritance {
     return new Inheritance(Handover.parse(JSON.parse(text)))
   }
 
-  /** Every fd that came, for those who must not pass them on by accident. */
+  /** Every fd that came. */
   get fds(): readonly number[] {
     const { readyFd, admin, listeners } = this.#handover
     return [readyFd, ...(admin?.fds ?? []), ...listeners.flatMap(({ fds }) => fds)]
@@ -74,6 +74,12 @@ export class Inheritance {
     if (admin === null || (admin.got !== key && admin.asked !== key)) return undefined
     this.#untaken.delete(admin)
     return admin.fds[0]
+  }
+
+  /** Before any worker starts: a child of ours that inherits a listening socket would hold clients that nobody serves. */
+  async keepFromChildren(): Promise<void> {
+    const { closeOnExec } = await import('../../kernel/close-on-exec.ts')
+    closeOnExec(this.fds)
   }
 
   /** The sockets of a listener, or none where the old version did not listen there. The same answer each time. */

@@ -2,7 +2,15 @@
 import { formatSocketAddress, type SocketAddress } from '../../lib/ip.ts'
 
 /** Codes stay; sentences may get better. */
-export type StartErrorCode = 'E_LISTEN' | 'E_ADMIN_LISTEN' | 'E_ENGINE' | 'E_FILE_LIMIT' | 'E_WORKER_START'
+export type StartErrorCode =
+  | 'E_LISTEN'
+  | 'E_ADMIN_LISTEN'
+  | 'E_ENGINE'
+  | 'E_FILE_LIMIT'
+  | 'E_WORKER_START'
+  | 'E_WORKER'
+  | 'E_ROOM'
+  | 'E_NOT_READY'
 
 export class StartError extends Error {
   override readonly name = 'StartError'

@@ -20,6 +20,20 @@ const listen = () => {
 }
 port.on('message', (command) => {
   if (command.kind === 'tables') say('version ' + command.tables.version + ' port ' + addresses(command.tables)[0].port)
+  if (command.kind === 'prepare') {
+    say('prepare ' + addresses(command.tables).map(({ port }) => port))
+    const [fresh] = command.tables.services[0].listeners.slice(-1)
+    if (command.tables.services[0].name === 'second-fails' && workerIndex === 1) {
+      port.postMessage({ kind: 'listen-failed', address: fresh.address, code: 'EADDRINUSE', message: 'in use' })
+    } else {
+      const got = { listenerIndex: fresh.index, address: { ...fresh.address, port: fresh.address.port || 60000 } }
+      port.postMessage({ kind: 'prepared', addresses: [got] })
+    }
+  }
+  if (command.kind === 'commit' || command.kind === 'cancel') {
+    say(command.kind)
+    port.postMessage({ kind: 'settled' })
+  }
   if (command.kind === 'drain' && behaviour !== 'never-drains') port.postMessage({ kind: 'drained' })
   if (command.kind === 'end') {
     say('told to end')
@@ -78,6 +92,51 @@ test('new tables reach every worker, and keep the ports that listeners got', asy
   await workers.end()
   assert.ok(said.includes('0: version 2 port 50000'), said.join('\n'))
   assert.ok(said.includes('1: version 2 port 50000'), said.join('\n'))
+})
+
+function withNewListener(name: string): Tables {
+  const tables = tablesFor(name, 8080, 2)
+  const listeners = [...tables.services[0].listeners, listener(1, 0)]
+  return { ...tables, services: [{ ...tables.services[0], listeners }] }
+}
+
+test('other listeners: worker 0 is asked first, all get its port, and all commit', async () => {
+  const { workers, said } = makeWorkers('web', 8080, 3)
+  await workers.start()
+  said.length = 0
+  const versions: number[] = []
+  await workers.changeTables(withNewListener('web'), (tables) => {
+    versions.push(tables.version, tables.services[0].listeners[1].address.port)
+    assert.ok(!said.some((line) => line.includes('commit')))
+  })
+  assert.deepEqual(versions, [2, 60_000])
+  assert.equal(workers.tables.services[0].listeners[1].address.port, 60_000)
+  assert.equal(said[0], '0: prepare 8080,0')
+  const after = ['0: commit', '1: commit', '1: prepare 8080,60000', '2: commit', '2: prepare 8080,60000']
+  assert.deepEqual(said.slice(1).toSorted(), after)
+  await workers.end()
+})
+
+test('other listeners: when one worker can not open them, all cancel, and the tables stay', async () => {
+  const { workers, said } = makeWorkers('web', 8080, 3)
+  await workers.start()
+  const change = workers.changeTables(withNewListener('second-fails'), () => assert.fail('committed'))
+  await assert.rejects(change, /Cannot listen on 192\.0\.2\.1:60000: .*EADDRINUSE.*listen of service second-fails/)
+  assert.equal(workers.tables.version, 1)
+  assert.deepEqual(said.filter((line) => line.includes('cancel')).toSorted(), ['0: cancel', '1: cancel', '2: cancel'])
+  assert.ok(!said.some((line) => line.includes('commit')))
+  await workers.end()
+})
+
+test('other listeners: a stop in between opens nothing', async () => {
+  const { workers, said } = makeWorkers('web', 8080, 2)
+  await workers.start()
+  const change = workers.changeTables(withNewListener('web'), () => assert.fail('committed'))
+  const drained = workers.drain()
+  await assert.rejects(change, /Tidegate is stopping/)
+  await drained
+  assert.ok(!said.some((line) => line.includes('commit')))
+  await workers.end()
 })
 
 test('a taken port ends the start with the address, the errno, the service and what to do', async () => {

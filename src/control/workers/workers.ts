@@ -2,12 +2,13 @@
  * Starts the workers, gives them tables, and ends them. Worker 0 listens first: it finds out which ports are taken,
  * and picks the port where port 0 was asked, so that all workers share one.
  */
-import { formatSocketAddress, type SocketAddress } from '../../lib/ip.ts'
+import type { SocketAddress } from '../../lib/ip.ts'
 import type { EngineName, ListeningAddress, WorkerCommand, WorkerEvent, WorkerLimits } from '../../traffic/events.ts'
 import type { Listener, Tables } from '../../traffic/tables.ts'
 import { listenerKey, type Inheritance, type ListeningSockets } from '../upgrade/handover.ts'
 import type { SharedMemory } from './shared-memory.ts'
-import { listenError, listenKey, StartError } from './start-error.ts'
+import { StartError } from './start-error.ts'
+import { listenErrorIn, TablesChange, withAddresses } from './tables-change.ts'
 import { defaultWorkerEntry, WorkerThread } from './worker-thread.ts'
 
 /** Opening sockets takes milliseconds; a worker that says nothing for so long hangs. */
@@ -18,7 +19,10 @@ const END_TIMEOUT_MS = 5_000
 const TERMINATE_TIMEOUT_MS = 1_000
 
 /** What a worker reports beyond its start and its end, which are dealt with here. */
-export type WorkerReport = Exclude<WorkerEvent, { readonly kind: 'listening' | 'listen-failed' | 'drained' }>
+export type WorkerReport = Exclude<
+  WorkerEvent,
+  { readonly kind: 'listening' | 'listen-failed' | 'prepared' | 'settled' | 'drained' }
+>
 
 export interface WorkersOptions {
   readonly engine: EngineName
@@ -42,16 +46,23 @@ export class Workers {
   readonly #threads: WorkerThread[] = []
   /** Resolved by `listening`, rejected by `listen-failed` or the thread's end. */
   readonly #starts = new Map<number, PromiseWithResolvers<readonly ListeningAddress[]>>()
+  /** A change of listeners that is under way. */
+  #change: TablesChange | undefined
   readonly #drains = new Map<number, PromiseWithResolvers<void>>()
   readonly #addressByListener = new Map<number, SocketAddress>()
   /** Of all workers, by `Listener.index`. */
   readonly #fdsByListener = new Map<number, number[]>()
   readonly #listening = new Set<number>()
+  /** The tables with the ports that were asked for, 0 among them. */
+  #asked: Tables
   #tables: Tables
   #ending = false
+  /** Draining or ending: no listener may open any more. */
+  #stopping = false
 
   constructor(options: WorkersOptions) {
     this.#options = options
+    this.#asked = options.tables
     this.#tables = options.tables
   }
 
@@ -66,7 +77,7 @@ export class Workers {
       for (const { listenerIndex, address } of await this.#startWorker(0)) {
         this.#addressByListener.set(listenerIndex, address)
       }
-      this.#tables = this.#withListeningAddresses(this.#tables)
+      this.#tables = withAddresses(this.#tables, this.#addressByListener)
       const others = this.#options.memory.workers.slice(1)
       await Promise.all(others.map((_, i) => this.#startWorker(i + 1)))
     } catch (error) {
@@ -127,7 +138,7 @@ export class Workers {
   /** Every listening socket, for the version that follows. */
   listeningSockets(): ListeningSockets[] {
     const got = new Map(this.#tables.services.flatMap(({ listeners }) => listeners.map((one) => [one.index, one])))
-    return this.#options.tables.services.flatMap(({ listeners }) =>
+    return this.#asked.services.flatMap(({ listeners }) =>
       listeners.map((asked) => ({
         asked: listenerKey(asked),
         got: listenerKey(got.get(asked.index) ?? asked),
@@ -144,7 +155,12 @@ export class Workers {
         this.#starts.get(workerIndex)?.resolve(event.addresses)
         return
       case 'listen-failed':
-        this.#starts.get(workerIndex)?.reject(this.#listenError(event))
+        if (this.#change === undefined) this.#starts.get(workerIndex)?.reject(listenErrorIn(this.#tables, event))
+        else this.#change.takeAnswer(workerIndex, event)
+        return
+      case 'prepared':
+      case 'settled':
+        this.#change?.takeAnswer(workerIndex, event)
         return
       case 'drained':
         this.#drains.get(workerIndex)?.resolve()
@@ -154,16 +170,9 @@ export class Workers {
     }
   }
 
-  #listenError({ address, code, message }: WorkerEvent & { kind: 'listen-failed' }): StartError {
-    const text = formatSocketAddress(address)
-    const service = this.#tables.services.find(({ listeners }) =>
-      listeners.some((listener) => formatSocketAddress(listener.address) === text),
-    )
-    return listenError(address, code, message, listenKey(service))
-  }
-
   #takeEnd(workerIndex: number, error: Error | undefined): void {
     this.#drains.get(workerIndex)?.resolve()
+    this.#change?.takeEnd(workerIndex)
     const why = error === undefined ? 'it ended without an error' : error.message
     this.#starts
       .get(workerIndex)
@@ -171,21 +180,34 @@ export class Workers {
     if (!this.#ending && this.#listening.has(workerIndex)) this.#options.onLost(workerIndex, error)
   }
 
-  #withListeningAddresses(tables: Tables): Tables {
-    const services = tables.services.map((service) => ({
-      ...service,
-      listeners: service.listeners.map((listener) => ({
-        ...listener,
-        address: this.#addressByListener.get(listener.index) ?? listener.address,
-      })),
-    }))
-    return { ...tables, services }
+  /** Swaps the tables in all workers; connections keep those they began with. The listeners must be the same. */
+  swapTables(tables: Tables): void {
+    this.#tables = withAddresses(tables, this.#addressByListener)
+    this.#post({ kind: 'tables', tables: this.#tables })
   }
 
-  /** Swaps the tables in all workers; connections keep those they began with. */
-  swapTables(tables: Tables): void {
-    this.#tables = this.#withListeningAddresses(tables)
-    this.#post({ kind: 'tables', tables: this.#tables })
+  /**
+   * The same for tables with other listeners, in all workers or in none: throws StartError with nothing changed.
+   * `beforeCommit` gets the tables with their ports when nothing can stop them any more, and before a client meets them.
+   */
+  async changeTables(tables: Tables, beforeCommit: (tables: Tables) => void): Promise<void> {
+    const change = new TablesChange(this.#threads, withAddresses(tables, this.#addressByListener))
+    this.#change = change
+    try {
+      const addressByListener = await change.prepare(() => this.#stopping)
+      const kept = new Set(tables.services.flatMap(({ listeners }) => listeners.map(({ index }) => index)))
+      for (const [index, address] of addressByListener) this.#addressByListener.set(index, address)
+      // One that comes back later may ask for port 0 again, and gets another port.
+      for (const index of this.#addressByListener.keys()) if (!kept.has(index)) this.#addressByListener.delete(index)
+      for (const [index, fds] of change.fdsByListener) this.#fdsByListener.set(index, fds)
+      for (const index of this.#fdsByListener.keys()) if (!kept.has(index)) this.#fdsByListener.delete(index)
+      this.#asked = tables
+      this.#tables = withAddresses(tables, this.#addressByListener)
+      beforeCommit(this.#tables)
+      await change.commit()
+    } finally {
+      this.#change = undefined
+    }
   }
 
   /** Ends all connections to the upstream; returns before they have ended. */
@@ -199,6 +221,7 @@ export class Workers {
 
   /** Stops listening everywhere; resolves when the last connection is gone. The caller sets the deadline. */
   async drain(): Promise<void> {
+    this.#stopping = true
     const drains = this.#threads.map((thread) => {
       const drained = Promise.withResolvers<void>()
       this.#drains.set(thread.index, drained)
@@ -212,6 +235,7 @@ export class Workers {
   /** Resets what is left and ends all threads. */
   async end(): Promise<WorkersEnd> {
     this.#ending = true
+    this.#stopping = true
     this.#post({ kind: 'end' })
     const ended = Promise.all(this.#threads.map((thread) => thread.ended))
     if (await isDoneWithin(ended, END_TIMEOUT_MS)) return 'in order'

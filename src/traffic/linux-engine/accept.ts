@@ -124,7 +124,7 @@ function noteClient(loop: Loop, connection: Connection): void {
 }
 
 function pauseAccepting(loop: Loop, code: number): void {
-  for (const open of loop.listeners) stopAccepting(loop, open)
+  for (const open of loop.listeners.open) stopAccepting(loop, open)
   loop.pausedUntilMs = loop.nowMs + ACCEPT_PAUSE_MS
   loop.counters.worker[WORKER.acceptPauses] += 1
   // A shortage comes in bursts and is counted; one that is none is worth its own line each time.
@@ -136,5 +136,5 @@ function pauseAccepting(loop: Loop, code: number): void {
 export function resumeAccepting(loop: Loop): void {
   if (loop.pausedUntilMs === 0 || loop.nowMs < loop.pausedUntilMs) return
   loop.pausedUntilMs = 0
-  for (const open of loop.listeners) startAccepting(loop, open)
+  for (const open of loop.listeners.open) startAccepting(loop, open)
 }

@@ -17,17 +17,13 @@ import { onDeadline } from './deadlines.ts'
 import { endWithReset } from './end.ts'
 import { guarded, guardedAccept } from './guard.ts'
 import type { Step } from './guard.ts'
+import { adopt, cancelListeners, closeListeners, commitListeners, prepareListeners } from './listeners.ts'
 import { Loop } from './loop.ts'
 import { onEvent } from './on-event.ts'
-import { adoptListener, ListenError, openListener } from './open-listener.ts'
-import type { OpenListener } from './open-listener.ts'
 import { pump } from './relay.ts'
-import { optionComplaints, planService } from './service-plan.ts'
-import type { ServicePlan } from './service-plan.ts'
 
-/** Epoll keys below zero are not connections. */
+/** Epoll keys below zero are not connections; listeners have those below this one. */
 const WAKE_KEY = -1
-const FIRST_LISTENER_KEY = -2
 
 /** Idle pipes kept for the next bulk. */
 const IDLE_PIPES_KEPT = 16
@@ -40,17 +36,10 @@ const OVERSLEPT_MS = 250
 /** Runs until control says `end`. Returns at once when a listener can't be opened, having said so. */
 export function runLinuxEngine(start: WorkerStart): void {
   const loop = new Loop(start)
-  const plans = start.tables.services.map(planService)
   const wakeFd = openWakeFd(loop)
-  if (openListeners(loop, plans)) {
-    if (start.workerIndex === 0) {
-      for (const message of plans.flatMap(optionComplaints)) loop.tell({ kind: 'warning', message })
-    }
-    const addresses = loop.listeners.map(({ listener, address, fd }) => ({
-      listenerIndex: listener.index,
-      address,
-      fd,
-    }))
+  const addresses = prepareListeners(loop, start.tables, start.inheritedFds)
+  if (addresses !== undefined) {
+    commitListeners(loop)
     loop.tell({ kind: 'listening', wakeFd, addresses })
     const due = (connection: Connection): void => guarded(loop, connection, 0, lookAtDeadline)
     while (!loop.ended) turn(loop, wakeFd, due)
@@ -69,38 +58,6 @@ function openWakeFd(loop: Loop): number {
   const code = loop.epoll.add(fd, EPOLL.in, WAKE_KEY)
   if (code !== 0) throw new Error(`epoll_ctl: ${errnoName(code)}`)
   return fd
-}
-
-/** True when all are open; else control has been told which failed, and none is left open. */
-function openListeners(loop: Loop, plans: readonly ServicePlan[]): boolean {
-  try {
-    for (const plan of plans) {
-      for (const listener of plan.service.listeners) {
-        const inherited = loop.start.inheritedFds[listener.index] ?? []
-        const isFirst = loop.start.workerIndex === 0
-        if (inherited.length === 0) listenOn(loop, (key) => openListener(listener, plan, key, isFirst))
-        for (const fd of inherited) listenOn(loop, (key) => adoptListener(listener, plan, key, fd))
-      }
-    }
-    return true
-  } catch (error) {
-    if (!(error instanceof ListenError)) throw error
-    loop.tell({ kind: 'listen-failed', address: error.address, code: error.code, message: error.message })
-    return false
-  }
-}
-
-function listenOn(loop: Loop, open: (key: number) => OpenListener): void {
-  const key = FIRST_LISTENER_KEY - loop.listeners.length
-  const opened = open(key)
-  loop.listeners.push(opened)
-  const code = loop.epoll.add(opened.fd, EPOLL.in, key)
-  if (code !== 0) throw new ListenError(opened.listener.address, 'epoll_ctl', code)
-}
-
-function closeListeners(loop: Loop): void {
-  for (const open of loop.listeners) close(open.fd)
-  loop.listeners = []
 }
 
 function turn(loop: Loop, wakeFd: number, due: (connection: Connection) => void): void {
@@ -161,7 +118,7 @@ function dispatch(loop: Loop, key: number, events: number, wakeFd: number): void
   } else if (key === WAKE_KEY) {
     takeCommands(loop, wakeFd)
   } else if (loop.pausedUntilMs === 0) {
-    const open = loop.listeners[FIRST_LISTENER_KEY - key]
+    const open = loop.listeners.byKey(key)
     if (open !== undefined) guardedAccept(loop, open, acceptBatch)
   }
 }
@@ -195,26 +152,38 @@ function takeCommands(loop: Loop, wakeFd: number): void {
 }
 
 function obey(loop: Loop, command: WorkerCommand): void {
-  if (command.kind === 'tables') return adopt(loop, command.tables)
-  if (command.kind === 'close-upstream') {
-    loop.upstreamClosings.push({ upstreamIndex: command.upstreamIndex, nextSlot: 0 })
-    return
+  switch (command.kind) {
+    case 'tables':
+      return adopt(loop, command.tables)
+    case 'prepare':
+      return prepare(loop, command.tables)
+    case 'commit':
+      commitListeners(loop)
+      return loop.tell({ kind: 'settled' })
+    case 'cancel':
+      cancelListeners(loop)
+      return loop.tell({ kind: 'settled' })
+    case 'close-upstream':
+      loop.upstreamClosings.push({ upstreamIndex: command.upstreamIndex, nextSlot: 0 })
+      return
+    case 'drain':
+      loop.draining = true
+      for (const open of loop.listeners.open) acceptQueued(loop, open)
+      return closeListeners(loop)
+    case 'end':
+      return end(loop)
   }
-  loop.draining = true
-  if (command.kind === 'drain') {
-    for (const open of loop.listeners) acceptQueued(loop, open)
-    return closeListeners(loop)
-  }
+}
+
+function prepare(loop: Loop, tables: Tables): void {
+  const addresses = prepareListeners(loop, tables)
+  if (addresses !== undefined) loop.tell({ kind: 'prepared', addresses })
+}
+
+function end(loop: Loop): void {
   closeListeners(loop)
   for (const connection of loop.pool.all) if (connection.stage !== STAGE.free) endWithReset(loop, connection, 'drained')
   loop.ended = true
-}
-
-/** New connections go by the new tables; open ones keep theirs. Listeners do not change in this version. */
-function adopt(loop: Loop, tables: Tables): void {
-  loop.logConnections = tables.logConnections
-  const plans = new Map(tables.services.map((service) => [service.index, planService(service)]))
-  for (const open of loop.listeners) open.plan = plans.get(open.plan.service.index) ?? open.plan
 }
 
 function keepHouse(loop: Loop): void {

@@ -22,7 +22,7 @@ import { Batch } from './batch.ts'
 import type { UpstreamClosing } from './close-upstream.ts'
 import { ConnectionPool, FLAG } from './connection.ts'
 import type { Connection, Half } from './connection.ts'
-import type { OpenListener } from './open-listener.ts'
+import { Listeners } from './listeners.ts'
 import { SPILL_BYTES_MAX, SpillPool } from './spill-pool.ts'
 
 /** Slots beyond connectionsMax: those freed in a turn are not used again before its end. */
@@ -57,7 +57,7 @@ export class Loop {
   #unfinishedBefore: Half[] = []
   /** Upstreams whose connections are being ended, oldest command first. */
   readonly upstreamClosings: UpstreamClosing[] = []
-  listeners: OpenListener[] = []
+  readonly listeners = new Listeners()
   logConnections: LogConnections
   /** Read once per turn. */
   nowMs = monotonicMs()

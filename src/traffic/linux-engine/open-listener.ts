@@ -13,9 +13,13 @@ import type { ServicePlan } from './service-plan.ts'
 /** Asked for; the kernel cuts it to net.core.somaxconn, of which `tidegate doctor` tells. */
 const BACKLOG = 65_535
 
+/** Before it is in the epoll set. */
+const NO_KEY = -1
+
 export interface OpenListener {
   readonly fd: Fd
-  readonly key: number
+  /** Its epoll key; the listeners set it. */
+  key: number
   readonly listener: Listener
   /** With the port the kernel chose where 0 was asked. */
   readonly address: SocketAddress
@@ -36,20 +40,20 @@ export class ListenError extends Error {
   }
 }
 
-/** Opens and listens; throws ListenError. `isFirst`: no other worker of ours can have the port, so whoever has it is a stranger. */
-export function openListener(listener: Listener, plan: ServicePlan, key: number, isFirst: boolean): OpenListener {
+/** Opens and listens; throws ListenError. `mayBeOurs`: another socket of ours can have the port; else whoever has it is a stranger. */
+export function openListener(listener: Listener, plan: ServicePlan, mayBeOurs: boolean): OpenListener {
   const target = nativeSocketAddress(listener.address)
-  if (isFirst && listener.address.port !== 0) requireFree(listener, target)
+  if (!mayBeOurs && listener.address.port !== 0) requireFree(listener, target)
   const fd = boundSocket(listener, target, true)
   applyOptions(fd, plan.clientOptions)
   if (listen(fd, BACKLOG) !== 0) throw closing(fd, listener, 'listen')
-  return { fd, key, listener, plan, address: { ...listener.address, port: boundPort(fd) }, batch: 1 }
+  return { fd, key: NO_KEY, listener, plan, address: { ...listener.address, port: boundPort(fd) }, batch: 1 }
 }
 
 /** Goes on listening on a socket that came from the version before; who waits in its queue is served next. */
-export function adoptListener(listener: Listener, plan: ServicePlan, key: number, fd: Fd): OpenListener {
+export function adoptListener(listener: Listener, plan: ServicePlan, fd: Fd): OpenListener {
   applyOptions(fd, plan.clientOptions)
-  return { fd, key, listener, plan, address: { ...listener.address, port: boundPort(fd) }, batch: 1 }
+  return { fd, key: NO_KEY, listener, plan, address: { ...listener.address, port: boundPort(fd) }, batch: 1 }
 }
 
 /** SO_REUSEPORT would share the port with another process of the same user without a word, and with it half of the clients. */

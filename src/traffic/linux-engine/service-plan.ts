@@ -37,8 +37,13 @@ export interface PlannedOption {
 const KEEPALIVE_INTERVAL_SECONDS_MAX = 15
 const KEEPALIVE_PROBES = 4
 
-export function planService(service: Service): ServicePlan {
+/** The machine is asked once for all of them: listing the interfaces takes 64 µs, and the worker stands still meanwhile. */
+export function planServices(services: readonly Service[]): ServicePlan[] {
   const local = localClientPorts()
+  return services.map((service) => planService(service, local))
+}
+
+export function planService(service: Service, local = localClientPorts()): ServicePlan {
   return {
     service,
     countersAt: service.index * SERVICE_STRIDE,
@@ -69,7 +74,6 @@ interface LocalClientPorts {
   readonly lowestPort: number
 }
 
-/** Asked once for a plan: listing the interfaces takes 64 µs, and the worker stands still meanwhile. */
 function localClientPorts(): LocalClientPorts {
   const addresses = Object.values(networkInterfaces()).flatMap((own) => own?.map((ip) => ip.address) ?? [])
   return { addresses: new Set(addresses), lowestPort: lowestClientPort() }
@@ -122,6 +126,35 @@ export function applyOptions(fd: number, options: readonly PlannedOption[]): num
     if (failed === 0) failed = code
   }
   return failed
+}
+
+/** What the kernel has where nothing was ever set; it takes these as "your default" again. */
+const UNDO: ReadonlyMap<SocketOption, number> = new Map<SocketOption, number>([
+  // As wide as a window can be. 0 is refused while listening.
+  [OPTION.windowClamp, 2 ** 30],
+  [OPTION.maxSegment, 0],
+  [OPTION.notSentLowWater, 0],
+  [OPTION.keepAlive, 0],
+  [OPTION.userTimeoutMs, 0],
+])
+
+/** Takes options back that were set before and are not wanted any more, on a listener that stays open. */
+export function undoOptions(fd: number, before: readonly PlannedOption[], wanted: readonly PlannedOption[]): void {
+  for (const { option } of before) {
+    if (wanted.some((kept) => kept.option === option)) continue
+    if (option === OPTION.congestion) setText(fd, option, defaultCongestionControl())
+    // The size stays for this listener, but it grows with the window again [Linux 5.15].
+    else if (option === OPTION.receiveBuffer || option === OPTION.sendBuffer) setInteger(fd, OPTION.bufferLock, 0)
+    else if (UNDO.has(option)) setInteger(fd, option, UNDO.get(option)!)
+  }
+}
+
+function defaultCongestionControl(): string {
+  try {
+    return readFileSync('/proc/sys/net/ipv4/tcp_congestion_control', 'latin1').trim()
+  } catch {
+    return 'cubic'
+  }
 }
 
 function applyOption(fd: number, { option, value }: PlannedOption): number {

@@ -3,23 +3,18 @@
  * This file is one worker from start to end; connection.ts is the life of one connection.
  */
 import { performance } from 'node:perf_hooks'
-import { monotonicMs } from '../../lib/clock.ts'
 import { WORKER } from '../counters.ts'
-import type { WorkerCommand, WorkerStart } from '../events.ts'
-import type { MonotonicMs } from '../node-wide.ts'
+import type { ListeningAddress, WorkerCommand, WorkerStart } from '../events.ts'
+import type { Tables } from '../tables.ts'
 import { admitClient } from './admit.ts'
 import { AcceptPause } from './accept-pause.ts'
 import { closeUpstream } from './close-upstream.ts'
-import { openListeners, type OpenListener } from './listen.ts'
-import { warnOfIgnoredOptions } from './socket-options.ts'
+import { emptyQueues, Listeners } from './listeners.ts'
+import { ignoredOptionsOf, warnOfIgnoredOptions } from './socket-options.ts'
 import { TrafficWorker } from './traffic-worker.ts'
 
 /** How often busy time and loop turns are written down, and running out of files is looked for. */
 const SAMPLE_MS = 1000
-/** How long a drain goes on accepting whom the kernel has queued, while new clients keep coming. */
-const LAST_ACCEPTS_MS_MAX = 500
-/** A turn of the event loop accepts at least one client of each queue; the first may be the one the command came in. */
-const QUIET_TURNS = 2
 
 export function runNodeEngine(start: WorkerStart): void {
   new NodeEngine(start).run()
@@ -28,16 +23,20 @@ export function runNodeEngine(start: WorkerStart): void {
 class NodeEngine {
   readonly #worker: TrafficWorker
   readonly #pause: AcceptPause
-  #listeners: readonly OpenListener[] = []
+  readonly #listeners: Listeners
   #sampling: NodeJS.Timeout | undefined
-  #accepted = 0
   #state: 'serving' | 'emptying-queue' | 'draining' | 'ended' = 'serving'
+  /** Changes of listeners take more than one turn, and each begins when the one before it is done. */
+  #lastChange: Promise<void> = Promise.resolve()
 
   constructor(start: WorkerStart) {
     this.#worker = new TrafficWorker(start)
     this.#worker.onEmpty = () => this.#reportDrained()
     this.#pause = new AcceptPause(this.#worker)
     this.#worker.onOutOfFiles = (code) => this.#pause.begin(code)
+    this.#listeners = new Listeners(start, this.#pause, (client, place) => {
+      admitClient(this.#worker, this.#pause, client, place)
+    })
   }
 
   run(): void {
@@ -45,25 +44,28 @@ class NodeEngine {
     process.on('uncaughtException', (error) => this.#worker.reportInternalError(error))
     this.#worker.start.port.on('message', (command: WorkerCommand) => this.#obey(command))
     this.#sampling = setInterval(() => this.#sample(), SAMPLE_MS)
-    warnOfIgnoredOptions(this.#worker)
-    void this.#listen()
+    warnOfIgnoredOptions(this.#worker, new Set())
+    this.#change(() => this.#listen())
   }
 
   async #listen(): Promise<void> {
-    const outcome = await openListeners(this.#worker.start, (client, place) => {
-      this.#accepted++
-      admitClient(this.#worker, this.#pause, client, place)
-    })
+    const addresses = await this.#prepare(this.#worker.tables)
+    if (addresses === undefined) return
+    await this.#listeners.commit()
+    this.#worker.report({ kind: 'listening', wakeFd: -1, addresses })
+  }
+
+  /** Undefined when a listener can't be had: control was told, and what was opened is closed. */
+  async #prepare(tables: Tables): Promise<readonly ListeningAddress[] | undefined> {
+    const outcome = await this.#listeners.prepare(tables)
     for (const { address, code, message } of outcome.failures) {
       this.#worker.report({ kind: 'listen-failed', address, code, message })
     }
-    this.#listeners = outcome.open
-    if (outcome.failures.length > 0 || this.#state !== 'serving') return this.#stopListening()
-    for (const { server } of this.#listeners) {
-      server.on('error', (error: NodeJS.ErrnoException) => this.#pause.begin(error.code ?? error.message))
+    if (outcome.failures.length === 0 && this.#state === 'serving') {
+      return outcome.open.map(({ listenerIndex, address, fd }) => ({ listenerIndex, address, fd }))
     }
-    const addresses = this.#listeners.map(({ listenerIndex, address, fd }) => ({ listenerIndex, address, fd }))
-    this.#worker.report({ kind: 'listening', wakeFd: -1, addresses })
+    this.#listeners.cancel()
+    return undefined
   }
 
   #obey(command: WorkerCommand): void {
@@ -72,6 +74,18 @@ class NodeEngine {
         return this.#worker.swapTables(command.tables)
       case 'close-upstream':
         return closeUpstream(this.#worker, command.upstreamIndex)
+      case 'prepare':
+        return this.#change(async () => {
+          const addresses = await this.#prepare(command.tables)
+          if (addresses !== undefined) this.#worker.report({ kind: 'prepared', addresses })
+        })
+      case 'commit':
+        return this.#change(() => this.#commit())
+      case 'cancel':
+        return this.#change(async () => {
+          this.#listeners.cancel()
+          this.#worker.report({ kind: 'settled' })
+        })
       case 'drain':
         return this.#drain()
       case 'end':
@@ -79,24 +93,31 @@ class NodeEngine {
     }
   }
 
+  #change(step: () => Promise<void>): void {
+    this.#lastChange = this.#lastChange.then(step).catch((error: unknown) => this.#worker.reportInternalError(error))
+  }
+
+  async #commit(): Promise<void> {
+    const { tables } = this.#listeners
+    if (tables !== undefined) {
+      const said = ignoredOptionsOf(this.#worker.tables)
+      this.#worker.swapTables(tables)
+      warnOfIgnoredOptions(this.#worker, said)
+      await this.#listeners.commit()
+    }
+    this.#worker.report({ kind: 'settled' })
+  }
+
   #drain(): void {
     // Asked once more: whoever asks waits for the answer.
     if (this.#state !== 'serving') return this.#reportDrained()
     this.#state = 'emptying-queue'
-    this.#emptyQueue(monotonicMs() + LAST_ACCEPTS_MS_MAX, this.#accepted, 0)
-  }
-
-  /** Closing a listener resets the clients that have connected and were not accepted yet. */
-  #emptyQueue(untilMs: MonotonicMs, acceptedBefore: number, quietTurns: number): void {
-    if (this.#state !== 'emptying-queue') return
-    if (quietTurns <= QUIET_TURNS && monotonicMs() < untilMs) {
-      const accepted = this.#accepted
-      setImmediate(() => this.#emptyQueue(untilMs, accepted, accepted === acceptedBefore ? quietTurns + 1 : 0))
-      return
-    }
-    this.#state = 'draining'
-    this.#stopListening()
-    this.#reportDrained()
+    void emptyQueues(this.#listeners.open, () => this.#state === 'emptying-queue').then(() => {
+      if (this.#state !== 'emptying-queue') return
+      this.#state = 'draining'
+      this.#listeners.close()
+      this.#reportDrained()
+    })
   }
 
   #reportDrained(): void {
@@ -106,15 +127,10 @@ class NodeEngine {
   /** With the last handle closed, the thread ends by itself. */
   #end(): void {
     this.#state = 'ended'
-    this.#stopListening()
+    this.#listeners.close()
     clearInterval(this.#sampling)
     for (const connection of this.#worker.connections) connection.end('drained')
     this.#worker.start.port.close()
-  }
-
-  #stopListening(): void {
-    for (const { server } of this.#listeners) server.close()
-    this.#listeners = []
   }
 
   #sample(): void {

@@ -13,12 +13,18 @@ const BACKLOG = 65535
 
 export interface OpenListener extends ListeningAddress {
   readonly server: Server
+  readonly place: ListenerPlace
 }
 
 /** Where a client came in. */
 export interface ListenerPlace {
-  readonly serviceIndex: number
+  /** Changes when new tables give the listener to another service. */
+  serviceIndex: number
   readonly listenerIndex: number
+  /** False until its tables are in force. */
+  serves: boolean
+  /** Clients so far. */
+  accepted: number
 }
 
 export interface ListenFailure {
@@ -35,35 +41,55 @@ export interface ListenOutcome {
 
 export type TakeClient = (client: Socket, place: ListenerPlace) => void
 
-/** Tries all listeners, so that every address that can't be had is told at once. */
-export async function openListeners(start: WorkerStart, takeClient: TakeClient): Promise<ListenOutcome> {
-  const attempts = start.tables.services.flatMap((service) =>
-    service.listeners.flatMap((listener) => {
-      const place = { serviceIndex: service.index, listenerIndex: listener.index }
-      const take = (client: Socket): void => takeClient(client, place)
-      const inherited = start.inheritedFds[listener.index] ?? []
-      if (inherited.length === 0) return [openListener(start, listener, take)]
-      return inherited.map((fd) => adoptListener(listener, fd, take))
-    }),
-  )
-  const outcomes = await Promise.all(attempts)
+/** A listener of the tables to open. */
+export interface WantedListener {
+  readonly listener: Listener
+  readonly serviceIndex: number
+  /** Another socket of ours may have the port; else whoever has it is a stranger. */
+  readonly mayBeOurs: boolean
+  /** Sockets of it that came from the version before; none means that it is to be opened. */
+  readonly inheritedFds: readonly number[]
+}
+
+/** Tries all of them, so that every address that can't be had is told at once. */
+export async function openListeners(
+  start: WorkerStart,
+  wanted: readonly WantedListener[],
+  takeClient: TakeClient,
+): Promise<ListenOutcome> {
+  const outcomes = await Promise.all(wanted.flatMap((one) => opened(start, one, takeClient)))
   return {
     open: outcomes.filter((outcome) => 'server' in outcome),
     failures: outcomes.filter((outcome) => 'code' in outcome),
   }
 }
 
+function opened(
+  start: WorkerStart,
+  wanted: WantedListener,
+  takeClient: TakeClient,
+): Promise<OpenListener | ListenFailure>[] {
+  if (wanted.inheritedFds.length === 0) return [openListener(start, wanted, takeClient)]
+  return wanted.inheritedFds.map((fd) => adoptListener(wanted, fd, takeClient))
+}
+
+/** Always, where the system has it: `0.0.0.0:443` can then take the place of `*:443` without a moment in between. */
+function canSharePorts(start: WorkerStart): boolean {
+  return start.workers > 1 || process.platform === 'linux'
+}
+
 async function openListener(
   start: WorkerStart,
-  listener: Listener,
-  takeClient: (client: Socket) => void,
+  { listener, serviceIndex, mayBeOurs }: WantedListener,
+  takeClient: TakeClient,
 ): Promise<OpenListener | ListenFailure> {
-  const isShared = start.workers > 1
+  const isShared = canSharePorts(start)
+  const place = placeOf(listener, serviceIndex)
   try {
-    if (isShared && start.workerIndex === 0 && listener.address.port !== 0) await requireFree(listener)
-    const server = createServer({ ...STREAM_OPTIONS, pauseOnConnect: true }, takeClient)
+    if (isShared && !mayBeOurs && listener.address.port !== 0) await requireFree(listener)
+    const server = createServer({ ...STREAM_OPTIONS, pauseOnConnect: true }, (client) => takeClient(client, place))
     await listen(server, listener, isShared)
-    return asOpen(server, listener)
+    return asOpen(server, listener, place)
   } catch (error) {
     return failureOf(listener, error as NodeJS.ErrnoException)
   }
@@ -71,22 +97,28 @@ async function openListener(
 
 /** Goes on listening on a socket that came from the version before. */
 async function adoptListener(
-  listener: Listener,
+  { listener, serviceIndex }: WantedListener,
   fd: number,
-  takeClient: (client: Socket) => void,
+  takeClient: TakeClient,
 ): Promise<OpenListener | ListenFailure> {
+  const place = placeOf(listener, serviceIndex)
   try {
-    const server = createServer({ ...STREAM_OPTIONS, pauseOnConnect: true }, takeClient)
+    const server = createServer({ ...STREAM_OPTIONS, pauseOnConnect: true }, (client) => takeClient(client, place))
     server.listen({ fd, backlog: BACKLOG })
     await once(server, 'listening')
-    return asOpen(server, listener)
+    return asOpen(server, listener, place)
   } catch (error) {
     return failureOf(listener, error as NodeJS.ErrnoException)
   }
 }
 
-function asOpen(server: Server, listener: Listener): OpenListener {
-  return { listenerIndex: listener.index, address: listeningAddress(server, listener), fd: fdOf(server), server }
+function placeOf(listener: Listener, serviceIndex: number): ListenerPlace {
+  return { serviceIndex, listenerIndex: listener.index, serves: false, accepted: 0 }
+}
+
+function asOpen(server: Server, listener: Listener, place: ListenerPlace): OpenListener {
+  const address = listeningAddress(server, listener)
+  return { listenerIndex: listener.index, address, fd: fdOf(server), server, place }
 }
 
 function failureOf({ address }: Listener, { code = 'UNKNOWN', message }: NodeJS.ErrnoException): ListenFailure {

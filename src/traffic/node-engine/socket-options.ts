@@ -1,6 +1,6 @@
 /** The socket options of node:net, and a word about those it does not have. */
 import type { Socket } from 'node:net'
-import type { Service, SocketOptions } from '../tables.ts'
+import type { Service, SocketOptions, Tables } from '../tables.ts'
 import type { TrafficWorker } from './traffic-worker.ts'
 
 /**
@@ -28,15 +28,22 @@ const IGNORED_OPTIONS: Readonly<Partial<Record<keyof SocketOptions, string>>> = 
   userTimeoutMs: 'userTimeout',
 }
 
-/** One warning for each service that asks for more than node:net has; from one worker, not from each. */
-export function warnOfIgnoredOptions(worker: TrafficWorker): void {
+/** One warning for each service that asks for more than node:net has; from one worker, not from each. `said`: those said before. */
+export function warnOfIgnoredOptions(worker: TrafficWorker, said: ReadonlySet<string>): void {
   if (worker.start.workerIndex !== 0) return
-  for (const service of worker.tables.services) {
-    const names = ignoredOptions(service)
-    if (names.length === 0) continue
-    const message = `Service ${service.name}: the node engine can't set ${names.join(', ')}; the kernel's defaults hold.`
-    worker.report({ kind: 'warning', message })
+  for (const message of ignoredOptionsOf(worker.tables)) {
+    if (!said.has(message)) worker.report({ kind: 'warning', message })
   }
+}
+
+export function ignoredOptionsOf(tables: Tables): ReadonlySet<string> {
+  const asking = tables.services.filter((service) => ignoredOptions(service).length > 0)
+  return new Set(
+    asking.map((service) => {
+      const names = ignoredOptions(service).join(', ')
+      return `Service ${service.name}: the node engine can't set ${names}; the kernel's defaults hold.`
+    }),
+  )
 }
 
 function ignoredOptions(service: Service): string[] {

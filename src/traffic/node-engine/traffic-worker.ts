@@ -49,7 +49,7 @@ export class TrafficWorker {
     return this.#tables
   }
 
-  /** For the connections to come. A service that is gone stays known: its listeners are still open. */
+  /** For the connections to come. A service that is gone stays known while its listeners are still emptied. */
   swapTables(tables: Tables): void {
     this.#tables = tables
     for (const service of tables.services) this.#serviceByIndex.set(service.index, service)

@@ -1,0 +1,17 @@
+/** Which keys outside of services a running daemon can take over. What is not named here is set up once, at the start. */
+import type { ChangedKey, ConfigDifference } from './config-difference.ts'
+
+/** Everything below `services` changes live. docs/operating.md lists the others: they need a restart. */
+const LIVE_KEYS: ReadonlySet<string> = new Set([
+  'admin.watchConfig',
+  'log.level',
+  'log.format',
+  'log.connections',
+  'traffic.drainTimeout',
+  'traffic.upgradeDrainTimeout',
+])
+
+/** The changes that need a restart. */
+export function restartChanges({ settings }: ConfigDifference): ChangedKey[] {
+  return settings.filter(({ key }) => !LIVE_KEYS.has(key))
+}

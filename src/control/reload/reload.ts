@@ -1,0 +1,157 @@
+/**
+ * Goes over to what the configuration file says now: read, checked whole as at the start, compared, swapped. Whatever is
+ * wrong changes nothing. One at a time; whoever asks while one waits gets the answer of that one.
+ */
+import type { Config } from '../config/config.ts'
+import { ConfigError, loadConfig } from '../config/load.ts'
+import type { ConfigProblem } from '../config/problem.ts'
+import type { Log } from '../log/log.ts'
+import { UpstreamAddresses } from '../resolve/upstream-addresses.ts'
+import type { RunningNode } from '../running-node.ts'
+import { StartError } from '../workers/start-error.ts'
+import { type ChangedKey, type ConfigDifference, configDifference } from './config-difference.ts'
+import { type ConfigWatch, noteConfigFile } from './config-watch.ts'
+import { differenceInShort, differenceText } from './difference-text.ts'
+import { restartChanges } from './live-keys.ts'
+
+/** A file that is no configuration at all can have thousands. */
+const LOGGED_PROBLEMS_MAX = 20
+
+export type ReloadCause = 'SIGHUP' | 'admin' | 'watchConfig'
+
+export type ReloadOutcome =
+  | {
+      readonly kind: 'done' | 'checked'
+      readonly difference: ConfigDifference
+      readonly text: string
+      readonly tablesVersion: number
+    }
+  | { readonly kind: 'wrong-config'; readonly problems: readonly ConfigProblem[]; readonly text: string }
+  /** Nothing has changed: these keys need a restart. */
+  | { readonly kind: 'needs-restart'; readonly keys: readonly ChangedKey[]; readonly text: string }
+  /** Nothing has changed: a port is taken, or the node is not there yet or no more. */
+  | { readonly kind: 'failed'; readonly code: string; readonly text: string }
+
+export interface ReloadOptions {
+  /** The file the daemon was started with; without one there is nothing to read again. */
+  readonly path: string | undefined
+  /** Is told of each file that is taken note of. */
+  readonly watch: ConfigWatch
+  readonly env: NodeJS.ProcessEnv
+  readonly node: RunningNode
+  readonly log: Log
+  readonly upstreams: UpstreamAddresses
+  /** Begins to follow the hostnames of a new configuration; those of the old one are not followed any more. */
+  readonly follow: (upstreams: UpstreamAddresses) => void
+}
+
+export class Reload {
+  readonly #options: ReloadOptions
+  #upstreams: UpstreamAddresses
+  #last: Promise<unknown> = Promise.resolve()
+  /** Asked for, and not begun. */
+  #waiting: Promise<ReloadOutcome> | undefined
+
+  constructor(options: ReloadOptions) {
+    this.#options = options
+    this.#upstreams = options.upstreams
+  }
+
+  /** Those of the configuration that is in force. */
+  get upstreams(): UpstreamAddresses {
+    return this.#upstreams
+  }
+
+  run(by: ReloadCause): Promise<ReloadOutcome> {
+    // One that has not begun will read the file later than now.
+    if (this.#waiting !== undefined) return this.#waiting
+    this.#waiting = this.#afterLast(async () => {
+      this.#waiting = undefined
+      const outcome = await this.#try(false)
+      this.#say(by, outcome)
+      return outcome
+    })
+    return this.#waiting
+  }
+
+  /** What `run` would do, and does not. */
+  check(): Promise<ReloadOutcome> {
+    return this.#afterLast(() => this.#try(true))
+  }
+
+  #afterLast(work: () => Promise<ReloadOutcome>): Promise<ReloadOutcome> {
+    const done = this.#last.then(work)
+    this.#last = done.catch(() => {})
+    return done
+  }
+
+  async #try(isDry: boolean): Promise<ReloadOutcome> {
+    try {
+      return await this.#load(isDry)
+    } catch (error) {
+      if (error instanceof ConfigError) return { kind: 'wrong-config', problems: error.problems, text: error.format() }
+      if (error instanceof StartError) return { kind: 'failed', code: error.code, text: error.message }
+      return { kind: 'failed', code: 'E_INTERNAL', text: `${(error as Error).message}. Please report it.` }
+    }
+  }
+
+  async #load(isDry: boolean): Promise<ReloadOutcome> {
+    const { path, env, node, watch } = this.#options
+    if (path === undefined) return failed('E_NO_FILE', 'This daemon was not started from a file.')
+    requireReady(node)
+    if (!isDry) watch.know(await noteConfigFile(path))
+    const config = await loadConfig(path, env)
+    const upstreams = await UpstreamAddresses.resolve(config, undefined, this.#upstreams.current)
+    const difference = configDifference(node.config, config)
+    const keys = restartChanges(difference)
+    if (keys.length > 0) return { kind: 'needs-restart', keys, text: restartText(keys) }
+    // The names took their time.
+    requireReady(node)
+    if (!isDry) await this.#swap(config, upstreams)
+    const { version: tablesVersion } = node.tables()
+    return { kind: isDry ? 'checked' : 'done', difference, text: differenceText(difference), tablesVersion }
+  }
+
+  async #swap(config: Config, upstreams: UpstreamAddresses): Promise<void> {
+    await this.#options.node.reload(config, upstreams.current)
+    this.#upstreams.stop()
+    this.#upstreams = upstreams
+    // A stop that came meanwhile has nothing to follow any more.
+    if (this.#options.node.state() === 'ready') this.#options.follow(upstreams)
+  }
+
+  #say(by: ReloadCause, outcome: ReloadOutcome): void {
+    const { log } = this.#options
+    if (outcome.kind === 'done') {
+      const { difference, tablesVersion } = outcome
+      const short = differenceInShort(difference)
+      log.say('reloaded', { by, tablesVersion, ...difference }, `Reloaded (${by}): ${short}.`)
+    } else if (outcome.kind === 'wrong-config') {
+      const { kind, problems, text } = outcome
+      log.say(
+        'reload-failed',
+        { by, why: kind, problems: problems.slice(0, LOGGED_PROBLEMS_MAX) },
+        `Not reloaded (${by}), nothing has changed:\n${text}`,
+      )
+    } else {
+      const code = outcome.kind === 'failed' ? outcome.code : undefined
+      const sentence = `Not reloaded (${by}), nothing has changed: ${outcome.text}`
+      log.say('reload-failed', { by, why: outcome.kind, code }, sentence)
+    }
+  }
+}
+
+function requireReady(node: RunningNode): void {
+  const state = node.state()
+  if (state !== 'ready') throw new StartError('E_NOT_READY', `The node is ${state}; only a ready one can be reloaded.`)
+}
+
+function failed(code: string, text: string): ReloadOutcome {
+  return { kind: 'failed', code, text }
+}
+
+function restartText(keys: readonly ChangedKey[]): string {
+  const changes = keys.map(({ key, before, after }) => `${key} (${before ?? 'nothing'} → ${after ?? 'nothing'})`)
+  const [word, their] = keys.length === 1 ? ['needs', 'its'] : ['need', 'their']
+  return `${changes.join(', ')} ${word} a restart; reload works with ${their} old value in the file.`
+}
