@@ -1,8 +1,22 @@
 /** The shared memory in which each service knows its clients' upstreams; it stays with the service from tables to tables. */
 import { makeAffinityMemory } from '../../traffic/affinity.ts'
 
+interface AffinityMemory {
+  readonly clientsMax: number
+  readonly memory: SharedArrayBuffer
+}
+
 export class AffinityMemories {
-  readonly #byService = new Map<string, { readonly clientsMax: number; readonly memory: SharedArrayBuffer }>()
+  readonly #byService: Map<string, AffinityMemory>
+
+  constructor(byService: ReadonlyMap<string, AffinityMemory> = new Map()) {
+    this.#byService = new Map(byService)
+  }
+
+  /** The same memories, for tables that may never be used: what is let go of here stays there. */
+  copy(): AffinityMemories {
+    return new AffinityMemories(this.#byService)
+  }
 
   /** Another `clientsMax` than before is a new, empty table. */
   of(service: string, clientsMax: number): SharedArrayBuffer {
