@@ -76,16 +76,9 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
     )
     watch.set(node.config.admin.watchConfig)
   }
-  const reload = new Reload({
-    path: options.configFile?.path,
-    env: process.env,
-    node,
-    log,
-    upstreams,
-    watch,
-    follow,
-  })
-  const admin = await startAdmin(config, node, log, { operatorStates, reload, inheritance })
+  const path = options.configFile?.path
+  const reload = new Reload({ path, env: process.env, node, log, upstreams, watch, follow })
+  const admin = await startAdmin(config, node, log, { operatorStates, reload, upgrades, inheritance })
   await node.start().catch(async (error: unknown) => {
     await admin?.close()
     throw error
@@ -98,14 +91,26 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   inheritance?.sayReady(options.version)
   void sayToServiceManager(log, ['READY=1', `MAINPID=${process.pid}`])
 
-  let request = await stop.first
+  const request = await stop.first
   upgrades.stop()
   watch.set(false)
   reload.upstreams.stop()
-  if (request.by === 'upgrade') request = await linger(node, admin, log, stop)
-  else void sayToServiceManager(log, ['STOPPING=1'])
-  const timeoutMs = drainMs(request, node.config)
-  sayDraining(log, request.by, node.memory.nodeWide.openConnections, timeoutMs)
+  return await stopServing({ node, admin, log, stop, request })
+}
+
+interface Serving {
+  readonly node: RunningNode
+  readonly admin: AdminServer | undefined
+  readonly log: Log
+  readonly stop: StopSignals
+  readonly request: StopRequest
+}
+
+async function stopServing({ node, admin, log, stop, request }: Serving): Promise<0 | 1> {
+  if (request.by !== 'upgrade') void sayToServiceManager(log, ['STOPPING=1'])
+  const last = request.by === 'upgrade' ? await linger(node, admin, log, stop) : request
+  const timeoutMs = drainMs(last, node.config)
+  sayDraining(log, last.by, node.memory.nodeWide.openConnections, timeoutMs)
   await drain(node, timeoutMs, stop.second)
   const { connectionsReset, isStuck } = await node.end()
   await admin?.close()
@@ -125,7 +130,7 @@ async function linger(
   stop: StopSignals,
 ): Promise<StopRequest> {
   stop.startOver()
-  await admin?.close()
+  admin?.closeGently()
   const { upgradeDrainTimeoutMs } = node.config.traffic
   sayDraining(log, 'upgrade', node.memory.nodeWide.openConnections, upgradeDrainTimeoutMs)
   const asked = stop.first
@@ -140,6 +145,7 @@ async function linger(
 interface AdminParts {
   readonly operatorStates: OperatorStates
   readonly reload: Reload
+  readonly upgrades: Upgrades
   readonly inheritance: Inheritance | undefined
 }
 
@@ -150,11 +156,12 @@ async function startAdmin(
   parts: AdminParts,
 ): Promise<AdminServer | undefined> {
   if (config.admin.listen === 'off') return undefined
-  const { operatorStates, reload, inheritance } = parts
+  const { operatorStates, reload, upgrades, inheritance } = parts
   const { listen } = config.admin
   const actions: AdminActions = {
     setUpstreamState: (...change) => operatorStates.set(node, ...change),
     reload: { run: () => reload.run('admin'), check: () => reload.check() },
+    upgrade: () => upgrades.upgrade(),
   }
   const admin = await AdminServer.listen(listen, node, actions, inheritance?.adminFd(listen))
   sayAdminListening(log, formatSocketAddress(admin.address))

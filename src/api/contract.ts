@@ -167,6 +167,16 @@ export const RELOAD_STATUSES: Readonly<Record<ReloadAnswer['kind'], number>> = {
   failed: 503,
 }
 
+/** Takes POST without a body; answers an UpgradeAnswer: 200 when the next version serves, 503 when this one goes on. */
+export const UPGRADE_PATH = '/api/v1/upgrade'
+export const UpgradeAnswer = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('ready'), pid: z.int(), version: z.string() }),
+  z.object({ kind: z.literal('failed'), why: z.string() }),
+])
+export type UpgradeAnswer = z.infer<typeof UpgradeAnswer>
+/** Longer than the next version may take to start. */
+export const UPGRADE_TIMEOUT_MS = 90_000
+
 /** A reload may wait for another one, name servers and the workers. */
 export const RELOAD_TIMEOUT_MS = 60_000
 

@@ -19,6 +19,7 @@ interface Answer {
 const CHECKED: ReloadOutcome = { kind: 'failed', code: 'E_TEST', text: 'checked' }
 const ACTIONS: AdminActions = {
   reload: { run: async () => ({ ...CHECKED, text: 'run' }), check: async () => CHECKED },
+  upgrade: async () => ({ kind: 'failed', why: 'no next version' }),
   setUpstreamState: () => assert.fail('nothing here sets an upstream'),
 }
 

@@ -11,11 +11,12 @@ import { fdOf } from '../lib/server-fd.ts'
 import { socketAddress, type SocketAddress } from '../lib/ip.ts'
 import { makeMetricsPage, type MetricsPage } from '../metrics/metrics-page.ts'
 import { json, methodNotAllowed, problem, text, type Answer } from './answer.ts'
-import { ADMIN_PATHS, RELOAD_PATH } from './contract.ts'
+import { ADMIN_PATHS, RELOAD_PATH, UPGRADE_PATH } from './contract.ts'
 import { refuseWebPage } from './guard.ts'
 import { reload, type ReloadActions } from './reload.ts'
 import { setUpstreamState, upstreamPath, type SetUpstreamState } from './set-upstream-state.ts'
 import { nodeStatus } from './status.ts'
+import { upgrade, type UpgradeAction } from './upgrade.ts'
 
 /** Well below the fds that control keeps for itself (CONTROL_FD_RESERVE). */
 export const ADMIN_CONNECTIONS_MAX = 64
@@ -27,11 +28,13 @@ const KEEP_ALIVE_TIMEOUT_MS = 5_000
 /** A client that does not read its answer is cut off. */
 const SOCKET_TIMEOUT_MS = 10_000
 const REQUESTS_PER_CONNECTION_MAX = 1_000
+const LAST_ANSWERS_MS = 1_000
 
 /** What can be done to the node from here. */
 export interface AdminActions {
   readonly setUpstreamState: SetUpstreamState
   readonly reload: ReloadActions
+  readonly upgrade: UpgradeAction
 }
 
 type Route = (node: NodeView, metrics: MetricsPage) => Answer | Promise<Answer>
@@ -88,6 +91,13 @@ export class AdminServer {
     return { asked, got, fds: [fdOf(this.#server)] }
   }
 
+  /** Takes no new requests; answers that are under way get a moment, among them the one to who asked for the upgrade. */
+  closeGently(): void {
+    this.#server.close()
+    this.#server.closeIdleConnections()
+    setTimeout(() => this.#server.closeAllConnections(), LAST_ANSWERS_MS).unref()
+  }
+
   /** Answers that are under way are cut off: whoever stops a node wants it to stop. */
   async close(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>()
@@ -137,16 +147,22 @@ async function answer(
 async function act(request: IncomingMessage, node: NodeView, actions: AdminActions): Promise<Answer | undefined> {
   const path = pathOf(request)
   const upstream = upstreamPath(path)
-  if (path !== RELOAD_PATH && upstream === undefined) return undefined
+  if (path !== RELOAD_PATH && path !== UPGRADE_PATH && upstream === undefined) return undefined
   if (request.method !== 'POST') return methodNotAllowed(path, ['POST'])
-  if (upstream === undefined) return reload(request, actions.reload)
+  if (path === RELOAD_PATH) return reload(request, actions.reload)
+  if (upstream === undefined) return upgrade(request, actions.upgrade)
   return setUpstreamState(node, actions.setUpstreamState, upstream, request)
 }
 
 async function look(request: IncomingMessage, node: NodeView, metrics: MetricsPage): Promise<Answer> {
   const path = pathOf(request)
   if (!Object.hasOwn(ROUTES, path)) {
-    const paths = [...Object.values(ADMIN_PATHS), RELOAD_PATH, '/api/v1/services/SERVICE/upstreams/UPSTREAM']
+    const paths = [
+      ...Object.values(ADMIN_PATHS),
+      RELOAD_PATH,
+      UPGRADE_PATH,
+      '/api/v1/services/SERVICE/upstreams/UPSTREAM',
+    ]
     return problem(404, 'Not found', `There is ${paths.join(', ')}.`)
   }
   if (request.method !== 'GET' && request.method !== 'HEAD') return methodNotAllowed(path, ['GET', 'HEAD'])

@@ -26,6 +26,7 @@ describe('setting the state of an upstream', () => {
         node.memory.states.setWanted(upstream.index, to)
         return { from: 'up', stored: true, closes: false, usableLeft: 1 }
       },
+      upgrade: () => assert.fail('not asked for'),
       reload: { run: () => assert.fail('not asked for'), check: () => assert.fail('not asked for') },
     })
   })

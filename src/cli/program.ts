@@ -11,6 +11,7 @@ import { packageVersion } from './package-version.ts'
 import { addReloadCommand } from './reload.ts'
 import { addRunCommand } from './run.ts'
 import { addStatusCommand } from './status.ts'
+import { addUpgradeCommand } from './upgrade.ts'
 import { addUpstreamsCommand } from './upstreams.ts'
 
 /** Adds one command with its options, help and action. An action throws CommandError to end with 1 or 2. */
@@ -22,6 +23,7 @@ const COMMANDS: readonly AddCommand[] = [
   addDemoCommand,
   addDoctorCommand,
   addStatusCommand,
+  addUpgradeCommand,
   addUpstreamsCommand,
   addReloadCommand,
 ]

@@ -46,10 +46,11 @@ test('an upstream that a check found down says why', () => {
   const status = statusForTest()
   const at = '2026-11-21T00:00:00.000Z'
   status.services[0].upstreams[0].check = { result: 'up', reason: 'GET http://203.0.113.10/: HTTP 200', ms: 1.25, at }
+  status.services[0].upstreams[1].found = 'down'
   status.services[0].upstreams[1].check = { result: 'down', reason: 'connect to x: re\u001bfused', ms: 120, at }
   const text = statusText({ atMs: 0, status }, undefined, PLAIN)
   assert.match(text, /^ {2}main +up .* up, 1\.3 ms +203/m)
-  assert.match(text, /^ {2}spare +down .* down, 120 ms +203/m)
+  assert.match(text, /^ {2}spare +check down .* down, 120 ms +203/m)
   assert.match(text, /^ {2}spare is down: connect to x: re\?fused$/m)
 })
 

@@ -1,10 +1,11 @@
 /** An upgrade gives the listening sockets to the next process: no client is lost, and whoever is connected stays. */
 import assert from 'node:assert/strict'
 import { afterEach, it } from 'node:test'
-import { Daemon, type LogLine } from '../harness/daemon.ts'
+import { Daemon, type LogLine, TIDEGATE } from '../harness/daemon.ts'
 import { waitFor } from '../harness/deadline.ts'
 import { forEachEngine } from '../harness/engines.ts'
 import { Peer } from '../harness/peer.ts'
+import { answerOf } from '../harness/started-program.ts'
 import { echo, Upstream } from '../harness/upstream.ts'
 
 const UPGRADES = 3
@@ -102,6 +103,22 @@ forEachEngine((engine) => {
     await client.write('still here')
     await client.receiveText('still here')
     client.destroy()
+    upstream.close()
+  })
+
+  it('tidegate upgrade says how it went', async () => {
+    const upstream = await Upstream.listen()
+    await start(upstream)
+    const args = ['upgrade', '--admin', daemon.adminAddress.text]
+    const good = await answerOf(process.execPath, [TIDEGATE, ...args])
+    const line = await daemon.waitForLine('the upgrade', ({ event }) => event === 'upgraded')
+    pids.add(line['pid'] as number)
+    assert.equal(good.code, 0)
+    assert.match(good.stdout, new RegExp(`serves now \\(pid ${line['pid']}\\)`))
+    daemon.editConfig(() => 'services: []')
+    const bad = await answerOf(process.execPath, [TIDEGATE, ...args])
+    assert.equal(bad.code, 1)
+    assert.match(bad.stderr, /services: is empty[^]*the running version goes on/)
     upstream.close()
   })
 

@@ -80,7 +80,6 @@ export class StableSlots {
   readonly listeners: GrowingSlots
   readonly upstreams: GrowingSlots
   readonly addresses: RecycledSlots
-  /** Found by service and size, so that tables which don't come take nothing away: shared with copies. */
   readonly affinity: AffinityMemories
 
   /** `addressCapacity`: places in the table of recent failures; see `capacityFor`. */
@@ -89,7 +88,7 @@ export class StableSlots {
     this.listeners = from?.listeners.copy() ?? new GrowingSlots()
     this.upstreams = from?.upstreams.copy() ?? new GrowingSlots()
     this.addresses = from?.addresses.copy() ?? new RecycledSlots(addressCapacity)
-    this.affinity = from?.affinity ?? new AffinityMemories()
+    this.affinity = from?.affinity.copy() ?? new AffinityMemories()
   }
 
   /** To give places away for tables that may not come. */
