@@ -289,10 +289,21 @@ export class Daemon {
   async frozen<T>(during: () => Promise<T>): Promise<T> {
     this.signal('SIGSTOP')
     try {
+      await waitFor('the daemon to stand still', () => this.#standsStill())
       return await during()
     } finally {
       this.signal('SIGCONT')
     }
+  }
+
+  /** The signal is on its way for a moment: a thread that runs on another core goes on until it hears of it. */
+  #standsStill(): boolean {
+    if (process.platform !== 'linux') return true
+    const folder = `/proc/${this.pid}/task`
+    return readdirSync(folder).every((thread) => {
+      const stat = readFileSync(join(folder, thread, 'stat'), 'utf8')
+      return /^[Tt]/.test(stat.slice(stat.lastIndexOf(')') + 2))
+    })
   }
 
   /** Stops the log from being read, as a stuck log collector would. */
