@@ -79,7 +79,8 @@ export class RunningNode implements NodeView {
     const counterShape = { services: this.#slots.services.size, upstreams: this.#slots.upstreams.size }
     this.memory = new SharedMemory(workers, counterShape, this.#slots.addresses.capacity)
     this.busy = new BusyRatios(this.memory.workers)
-    this.checks = new ActiveChecks({ states: this.memory.states, tables: () => this.tables(), log })
+    const { states, nodeWide } = this.memory
+    this.checks = new ActiveChecks({ states, nodeWide, tables: () => this.tables(), log })
     const bootId = randomBytes(BOOT_ID_BYTES).toString('hex')
     const reportLog = new WorkerReportLog(log)
     this.#workers = new Workers({
