@@ -96,7 +96,8 @@ export class RunningNode implements NodeView {
     this.#operatorStates = options.operatorStates
     this.#operatorStates?.applyTo(tables, this.memory.states)
     this.busy = new BusyRatios(this.memory.workers)
-    this.checks = new ActiveChecks({ states: this.memory.states, tables: () => this.tables(), log })
+    const { states, nodeWide } = this.memory
+    this.checks = new ActiveChecks({ states, nodeWide, tables: () => this.tables(), log })
     const bootId = randomBytes(BOOT_ID_BYTES).toString('hex')
     const reportLog = new WorkerReportLog(log)
     this.#workers = new Workers({

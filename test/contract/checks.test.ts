@@ -96,7 +96,7 @@ forEachEngine((engine) => {
       const down = await line(daemon, 'upstream-down', 'first')
       assert.equal(down['level'], 'warn')
       assert.equal(down['service'], 'web')
-      assert.equal(down['reason'], `GET http://${first.address.text}/state?full: HTTP 503, expected 100-499`)
+      assert.equal(down['reason'], `GET http://${first.address.text}/state?…: HTTP 503, expected 100-499`)
       assert.equal(typeof down['ms'], 'number')
       assert.equal(await upstreamOfVisit(daemon), 'spare')
       const { up, check } = await shown(daemon, 'first')

@@ -80,7 +80,7 @@ export function status(code: number, body = 'ok\n'): Answer {
   }
 }
 
-/** A server in a process of its own, that can be frozen. */
+/** A server in a process of its own, that can be frozen and killed. It answers every request with its name. */
 export class FreezableServer {
   readonly address: Address
   readonly #child: ChildProcess
@@ -90,10 +90,10 @@ export class FreezableServer {
     this.address = at
   }
 
-  static async start(): Promise<FreezableServer> {
+  static async start(name = 'ok', port = 0): Promise<FreezableServer> {
     const script = `
-      const server = require('node:http').createServer((request, response) => response.end('ok'))
-      server.listen(0, '127.0.0.1', () => console.log(server.address().port))`
+      const server = require('node:http').createServer((request, response) => response.end(${JSON.stringify(name)}))
+      server.listen(${port}, '127.0.0.1', () => console.log(server.address().port))`
     const child = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] })
     process.once('exit', () => child.kill('SIGKILL'))
     const [line] = (await once(child.stdout, 'data')) as [Buffer]
@@ -108,7 +108,15 @@ export class FreezableServer {
     this.#child.kill('SIGCONT')
   }
 
-  stop(): void {
+  /** SIGKILL; its sockets are closed when it is gone. */
+  async kill(): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return
+    const gone = once(this.#child, 'exit')
     this.#child.kill('SIGKILL')
+    await gone
+  }
+
+  stop(): Promise<void> {
+    return this.kill()
   }
 }

@@ -3,6 +3,7 @@ import { after, describe, it } from 'node:test'
 import { capturedLog } from '../../../test/harness/captured-log.ts'
 import { waitFor } from '../../../test/harness/deadline.ts'
 import { monotonicMs } from '../../lib/clock.ts'
+import { NodeWide } from '../../traffic/node-wide.ts'
 import type { Tables } from '../../traffic/tables.ts'
 import { UpstreamStates } from '../../traffic/upstream-states.ts'
 import type { Config } from '../config/config.ts'
@@ -32,6 +33,7 @@ const C = '{ name: c, address: 203.0.113.3:80 }'
 /** Checks whose attempts end as `bad` says, with the tables of the configuration last given. */
 class Scene {
   readonly states = new UpstreamStates(new SharedArrayBuffer(UpstreamStates.bytes(SHAPE)), SHAPE)
+  readonly nodeWide = new NodeWide(new SharedArrayBuffer(NodeWide.bytes(4096)))
   readonly log = capturedLog()
   readonly bad = new Set<string>()
   readonly attempts: string[] = []
@@ -45,6 +47,7 @@ class Scene {
   constructor() {
     this.checks = new ActiveChecks({
       states: this.states,
+      nodeWide: this.nodeWide,
       tables: () => this.#tables!,
       log: this.log.log,
       random: () => 0.5,
@@ -115,6 +118,26 @@ describe('active checks', () => {
     const view = it.checks.viewOf(it.indexOf('b'))
     assert.ok(view !== undefined && view.checksUp >= 1 && view.checksDown >= 1)
     assert.equal(view.last?.said, 'asked b')
+  })
+
+  it('clients are back with the check: what failed while it was down is forgotten', async () => {
+    const it = scene()
+    it.bad.add('a')
+    it.checks.start(it.use(configOf(serviceText('web', `${A}, ${B}`))))
+    await it.becomes('a', 'down')
+    const [ofA, ofB] = [it.indexOf('a'), it.indexOf('b')]
+    const untilMs = monotonicMs() + 60_000
+    for (const index of [ofA, ofB]) it.states.eject(index, untilMs)
+    it.states.countFailure(ofA)
+    for (const addressIndex of [0, 1]) it.nodeWide.rememberFailure(addressIndex, untilMs)
+    it.bad.clear()
+    await it.becomes('a', 'up')
+    assert.equal(it.states.isDown(ofA, monotonicMs()), false)
+    assert.equal(it.states.failuresInRow(ofA), 0)
+    assert.equal(it.nodeWide.failedUntilMs(0), 0)
+    // The other was never found down: its failures are news to its check, too.
+    assert.equal(it.states.isDown(ofB, monotonicMs()), true)
+    assert.equal(it.nodeWide.failedUntilMs(1), untilMs)
   })
 
   it('a service without `check` is left alone', async () => {

@@ -3,6 +3,7 @@
  * find goes into shared memory, where each choice of an upstream reads it; nothing here runs on a worker.
  */
 import { monotonicMs } from '../../lib/clock.ts'
+import type { NodeWide } from '../../traffic/node-wide.ts'
 import type { Tables } from '../../traffic/tables.ts'
 import { FOUND, type UpstreamStates } from '../../traffic/upstream-states.ts'
 import type { Config } from '../config/config.ts'
@@ -17,6 +18,7 @@ import { sayUpstreamDown, sayUpstreamUp } from './check-lines.ts'
 
 export interface ActiveChecksOptions {
   readonly states: UpstreamStates
+  readonly nodeWide: NodeWide
   readonly tables: () => Tables
   readonly log: Log
   /** Another one for tests. */
@@ -143,8 +145,8 @@ export class ActiveChecks {
     entry.last = result
     if (result.decision === 'up') entry.checksUp++
     else entry.checksDown++
-    // First the time, then the verdict: who sees it up must not see the old time with it.
-    if (news === 'back') states.setUpSince(upstreamIndex, nowMs)
+    // Before the verdict: who sees it up must not see the old time with it.
+    if (news === 'back') this.#startAfresh(upstreamIndex, plan, nowMs)
     states.setFound(upstreamIndex, result.decision)
     if (news === 'left') {
       entry.downSinceMs = nowMs
@@ -152,6 +154,18 @@ export class ActiveChecks {
     }
     if (news === 'back') sayUpstreamUp(log, plan, result, nowMs - entry.downSinceMs)
     if (news !== undefined) this.#allDown.look()
+  }
+
+  /** What failed while it was down is no reason to wait any longer: clients are back with the check, as in Envoy. */
+  #startAfresh(upstreamIndex: number, plan: CheckPlan, nowMs: number): void {
+    const { states, nodeWide, tables } = this.#options
+    states.setUpSince(upstreamIndex, nowMs)
+    states.forgetFailures(upstreamIndex)
+    states.eject(upstreamIndex, 0)
+    const service = tables().services.find(({ name }) => name === plan.service)
+    for (const candidate of service?.candidates ?? []) {
+      if (candidate.upstreamIndex === upstreamIndex) nodeWide.forgetFailure(candidate.addressIndex)
+    }
   }
 }
 

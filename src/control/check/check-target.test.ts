@@ -30,7 +30,7 @@ for (const [name, check, upstream, wanted] of [
     'a path',
     '{ url: "/health?a=b" }',
     'web.example:80',
-    ['GET http://203.0.113.10:443/health?a=b', 'GET http://[2001:db8::10]:443/health?a=b', 'web.example'],
+    ['GET http://203.0.113.10:443/health?…', 'GET http://[2001:db8::10]:443/health?…', 'web.example'],
   ],
   [
     '{address} by HTTPS',
@@ -48,7 +48,7 @@ for (const [name, check, upstream, wanted] of [
     '{host} with the port of the scheme',
     '{ url: "HTTPS://{host}?x" }',
     'web.example:8443',
-    ['GET https://203.0.113.10:443/?x', 'GET https://[2001:db8::10]:443/?x', 'web.example'],
+    ['GET https://203.0.113.10:443/?…', 'GET https://[2001:db8::10]:443/?…', 'web.example'],
   ],
   [
     'elsewhere by name',

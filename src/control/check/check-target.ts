@@ -84,7 +84,14 @@ export function destinationText(destination: Destination): string {
 export function actionText({ check, url }: CheckPlan, destination: Destination): string {
   const where = destinationText(destination)
   if (check.type === 'tcp') return `connect to ${where}`
-  return `${check.method} ${url.isHttps ? 'https' : 'http'}://${where}${url.path.slice(0, PATH_SHOWN_MAX)}`
+  return `${check.method} ${url.isHttps ? 'https' : 'http'}://${where}${shownPath(url.path)}`
 }
 
 const PATH_SHOWN_MAX = 100
+
+/** Keys to health services stand in queries: they belong in no log. */
+function shownPath(path: string): string {
+  const query = path.indexOf('?')
+  const end = query === -1 ? path.length : query + 1
+  return end > PATH_SHOWN_MAX || query !== -1 ? `${path.slice(0, Math.min(end, PATH_SHOWN_MAX))}…` : path
+}

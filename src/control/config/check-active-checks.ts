@@ -1,4 +1,5 @@
 /** What the keys of a check cannot be together. */
+import { CHECK_HEADERS_MAX } from './active-check-schema.ts'
 import type { Config, ServiceConfig } from './config.ts'
 import { childOf, findNode, type ConfigPath, type ConfigSource } from './config-tree.ts'
 import type { ConfigProblem } from './problem.ts'
@@ -49,6 +50,9 @@ function checkHeaders(
   path: ConfigPath,
   source: ConfigSource,
 ): ConfigProblem[] {
+  if (Object.keys(headers).length > CHECK_HEADERS_MAX) {
+    return [source.problem('E_CONFIG_TOO_MANY', path, `has too many entries; at most ${CHECK_HEADERS_MAX} are taken`)]
+  }
   const seen = new Set<string>()
   return Object.keys(headers).flatMap((name) => {
     const isTwice = seen.has(name.toLowerCase())

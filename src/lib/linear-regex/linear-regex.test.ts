@@ -157,8 +157,8 @@ test('what cannot be matched in one pass, or is no expression, is refused with i
       ['\\p{L}', 'has \\p, which is not supported'],
       ['\\xg', 'has a \\x or \\u without its hexadecimal digits'],
       ['a{1001}', 'repeats more than 1000 times'],
-      ['(a{1000}){1000}', 'is too large; written out it may have 500 steps'],
-      ['(((){1000}){1000}){1000}', 'is too large; written out it may have 500 steps'],
+      ['(a{1000}){1000}', 'is too large; written out it may have 250 steps'],
+      ['(((){1000}){1000}){1000}', 'is too large; written out it may have 250 steps'],
       ['^*', 'repeats something that has no length'],
     ],
   )

@@ -8,7 +8,7 @@ import { type CharSet, isWord, setHas, setHasAnyCase } from './char-set.ts'
 import { type Assertion, parsePattern, type Pattern } from './pattern.ts'
 
 /** Each may be visited once for each character of the text. */
-export const STEPS_MAX = 500
+export const STEPS_MAX = 250
 
 type Step =
   | { readonly kind: 'set'; readonly set: CharSet }
@@ -22,6 +22,8 @@ export class LinearRegex {
   readonly #steps: readonly Step[]
   readonly #has: (set: CharSet, code: number) => boolean
   readonly #multiline: boolean
+  /** Steps that `#follow` has yet to look at; as many as there are ways on. */
+  readonly #open: Uint16Array
 
   private constructor(source: string, flags: string, steps: readonly Step[]) {
     this.source = source
@@ -29,6 +31,8 @@ export class LinearRegex {
     this.#steps = steps
     this.#has = flags.includes('i') ? setHasAnyCase : setHas
     this.#multiline = flags.includes('m')
+    const ways = steps.map((step) => (step.kind === 'either' ? step.targets.length : 1))
+    this.#open = new Uint16Array(ways.reduce((sum, count) => sum + count, 1))
   }
 
   /** Flags: any of `i`, `m`, `s`. */
@@ -68,13 +72,17 @@ export class LinearRegex {
 
   /** Adds what can be reached from a step without a character; true when that is a match. */
   #follow(from: number, into: StepSet, before: number, after: number): boolean {
-    const open = [from]
-    for (let index = open.pop(); index !== undefined; index = open.pop()) {
+    const open = this.#open
+    let count = 0
+    open[count++] = from
+    while (count > 0) {
+      const index = open[--count]
       if (!into.add(index)) continue
       const step = this.#steps[index]
+      if (step.kind === 'set') continue
       if (step.kind === 'match') return true
-      if (step.kind === 'either') open.push(...step.targets)
-      if (step.kind === 'assert' && this.#holds(step.what, before, after)) open.push(index + 1)
+      if (step.kind === 'either') for (const target of step.targets) open[count++] = target
+      else if (this.#holds(step.what, before, after)) open[count++] = index + 1
     }
     return false
   }
