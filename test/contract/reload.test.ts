@@ -384,7 +384,7 @@ forEachEngine((engine) => {
       daemon.signal('SIGTERM')
     })
     await daemon.waitForLine('the drain', ({ event }) => event === 'draining')
-    await daemon.waitForLine('the end of the reload', ({ event }) => /^reload/.test(event ?? ''))
+    await daemon.waitForLine('the end of the reload', ({ event }) => event?.startsWith('reload') === true)
     for (const text of daemon.lines.filter(({ event }) => event === 'listening').map(({ address: at }) => String(at))) {
       const [host, port] = text.split(':')
       await waitFor('no listener to be left', () => refuses(address(host, Number(port))))

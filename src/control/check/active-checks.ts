@@ -4,7 +4,7 @@
  */
 import { monotonicMs } from '../../lib/clock.ts'
 import type { NodeWide } from '../../traffic/node-wide.ts'
-import type { Tables } from '../../traffic/tables.ts'
+import type { Service, Tables, Upstream } from '../../traffic/tables.ts'
 import { FOUND, type UpstreamStates } from '../../traffic/upstream-states.ts'
 import type { Config } from '../config/config.ts'
 import type { Log } from '../log/log.ts'
@@ -21,6 +21,8 @@ export interface ActiveChecksOptions {
   readonly nodeWide: NodeWide
   readonly tables: () => Tables
   readonly log: Log
+  /** The verdict is in shared memory already. */
+  readonly onDown?: (service: Service, upstream: Upstream) => void
   /** Another one for tests. */
   readonly attempt?: typeof attemptCheck
   readonly random?: () => number
@@ -151,9 +153,17 @@ export class ActiveChecks {
     if (news === 'left') {
       entry.downSinceMs = nowMs
       sayUpstreamDown(log, plan, result)
+      this.#tellDown(upstreamIndex)
     }
     if (news === 'back') sayUpstreamUp(log, plan, result, nowMs - entry.downSinceMs)
     if (news !== undefined) this.#allDown.look()
+  }
+
+  #tellDown(upstreamIndex: number): void {
+    for (const service of this.#options.tables().services) {
+      const upstream = service.upstreams.find(({ index }) => index === upstreamIndex)
+      if (upstream !== undefined) this.#options.onDown?.(service, upstream)
+    }
   }
 
   /** What failed while it was down is no reason to wait any longer: clients are back with the check, as in Envoy. */

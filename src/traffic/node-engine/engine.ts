@@ -50,7 +50,7 @@ class NodeEngine {
 
   async #listen(): Promise<void> {
     const addresses = await this.#prepare(this.#worker.tables)
-    if (addresses === undefined) return
+    if (addresses === undefined || this.#state !== 'serving') return
     await this.#listeners.commit()
     this.#worker.report({ kind: 'listening', wakeFd: -1, addresses })
   }
@@ -61,11 +61,10 @@ class NodeEngine {
     for (const { address, code, message } of outcome.failures) {
       this.#worker.report({ kind: 'listen-failed', address, code, message })
     }
-    if (outcome.failures.length === 0 && this.#state === 'serving') {
-      return outcome.open.map(({ listenerIndex, address, fd }) => ({ listenerIndex, address, fd }))
-    }
-    this.#listeners.cancel()
-    return undefined
+    // A stop that came meanwhile has closed everything that was open, and can't know of these.
+    if (outcome.failures.length > 0 || this.#state !== 'serving') this.#listeners.cancel()
+    if (outcome.failures.length > 0) return undefined
+    return outcome.open.map(({ listenerIndex, address, fd }) => ({ listenerIndex, address, fd }))
   }
 
   #obey(command: WorkerCommand): void {
