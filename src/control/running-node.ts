@@ -97,7 +97,13 @@ export class RunningNode implements NodeView {
     this.#operatorStates?.applyTo(tables, this.memory.states)
     this.busy = new BusyRatios(this.memory.workers)
     const { states, nodeWide } = this.memory
-    this.checks = new ActiveChecks({ states, nodeWide, tables: () => this.tables(), log })
+    this.checks = new ActiveChecks({
+      states,
+      nodeWide,
+      tables: () => this.tables(),
+      log,
+      onDown: (service, upstream) => this.upstreamWentDown(service, upstream),
+    })
     const bootId = randomBytes(BOOT_ID_BYTES).toString('hex')
     const reportLog = new WorkerReportLog(log)
     this.#workers = new Workers({

@@ -8,7 +8,7 @@ import type { CheckResult } from './checked-upstream.ts'
 export function sayUpstreamDown(log: Log, { service, upstream, check }: CheckPlan, result: CheckResult): void {
   const { said, ms, goodAttempts, badAttempts } = result
   const next = formatDuration(check.intervalMs)
-  const sentence = `${service}: upstream ${upstream} is down and gets no new clients: ${said}. It is checked again every ${next}.`
+  const sentence = `${service}: upstream ${upstream} is down: ${said}. It is checked again every ${next}.`
   log.say('upstream-down', { service, upstream, reason: said, ms, goodAttempts, badAttempts }, sentence)
 }
 
@@ -25,7 +25,7 @@ export function sayAllDown(log: Log, { name, whenAllDown, upstreams }: Service, 
     ? 'whenAllDown is try-all: clients are sent to those that are down, in the hope that the verdict is wrong.'
     : 'Clients are refused until one is back.'
   const why = whenAllDown === 'refuse' ? ' (whenAllDown: refuse)' : ''
-  const sentence = `${name}: ALL ${upstreams.length} UPSTREAMS ARE DOWN${isAnyLeftToTry ? '' : why}. ${what}`
+  const sentence = `${name}: ALL UPSTREAMS ARE DOWN (${upstreams.length})${isAnyLeftToTry ? '' : why}. ${what}`
   const names = upstreams.map(({ name: upstream }) => upstream).slice(0, NAMES_MAX)
   log.say('all-upstreams-down', { service: name, upstreams: names, whenAllDown }, sentence)
 }
