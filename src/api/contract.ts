@@ -18,6 +18,8 @@ const CountByReason = z.record(z.string(), Count)
 export const UpstreamStatus = z.object({
   name: z.string(),
   up: z.boolean(),
+  /** How long it is still taken out for its failures; 0 when it is not. */
+  ejectedForMs: Count,
   addresses: z.array(
     z.object({
       address: z.string(),

@@ -48,6 +48,7 @@ function upstreamStatus(node: NodeView, service: Service, upstream: Upstream): U
   return {
     name: upstream.name,
     up: isUpstreamUp(node.memory, service, upstream),
+    ejectedForMs: Math.max(0, Math.round(node.memory.states.ejectedUntilMs(upstream.index) - nowMs)),
     addresses: service.candidates
       .filter(({ upstreamIndex }) => upstreamIndex === upstream.index)
       .map(({ address, addressIndex }) => ({

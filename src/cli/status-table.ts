@@ -57,7 +57,7 @@ const UPSTREAM_COLUMNS = ['upstream', 'state', 'open', 'connects', 'failed', 'me
 function upstreamTable(upstreams: readonly UpstreamStatus[], paint: Painter): string[] {
   const rows = upstreams.map((upstream) => [
     shown(upstream.name),
-    upstream.up ? 'up' : 'failing',
+    upstream.ejectedForMs > 0 ? 'ejected' : upstream.up ? 'up' : 'failing',
     count(upstream.connectionsOpen),
     count(upstream.connects),
     count(upstream.connectFailures),

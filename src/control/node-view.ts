@@ -7,6 +7,7 @@ import { CLOSE_REASON_NAMES, type CloseReason } from '../traffic/close-reason.ts
 import { SERVICE } from '../traffic/counters.ts'
 import type { EngineName } from '../traffic/events.ts'
 import type { Service, Tables, Upstream } from '../traffic/tables.ts'
+import { WANTED } from '../traffic/upstream-states.ts'
 import type { NodeLimits } from './limits/node-limits.ts'
 import type { BusyRatios } from './workers/busy-ratios.ts'
 import type { SharedMemory } from './workers/shared-memory.ts'
@@ -47,11 +48,22 @@ function countsFrom(memory: SharedMemory, service: Service, place: number): Coun
   return counts
 }
 
-/** False while every address of the upstream has failed within retryFailedAfter, or it has none. */
+/** False while it is down or ejected, and while every address of it has failed within retryFailedAfter, or it has none. */
 export function isUpstreamUp(memory: SharedMemory, service: Service, upstream: Upstream): boolean {
   const nowMs = monotonicMs()
+  if (memory.states.isDown(upstream.index, nowMs)) return false
   return service.candidates.some(
     ({ upstreamIndex, addressIndex }) =>
       upstreamIndex === upstream.index && memory.nodeWide.failedUntilMs(addressIndex) <= nowMs,
   )
+}
+
+/**
+ * True while checks and failures leave no upstream, and whenAllDown says what becomes of clients. Not where nobody may
+ * be used in the first place: that is an operator's will.
+ */
+export function areAllDown({ states }: SharedMemory, service: Service): boolean {
+  const nowMs = monotonicMs()
+  const wanted = service.upstreams.filter(({ index, share }) => share.weight > 0 && states.wanted(index) === WANTED.up)
+  return wanted.length > 0 && wanted.every(({ index }) => states.isDown(index, nowMs))
 }

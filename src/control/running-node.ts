@@ -19,6 +19,7 @@ import { KnownNames } from './log/known-names.ts'
 import type { Log } from './log/log.ts'
 import type { RefusedCount } from './log/refused-sums.ts'
 import { type CountByReason, type NodeState, type NodeView, refusedByReason } from './node-view.ts'
+import { UpstreamWatch } from './upstream-watch.ts'
 import { BusyRatios } from './workers/busy-ratios.ts'
 import { chooseEngine, chooseWorkerCount } from './workers/choose-engine.ts'
 import { checkPortsAreFree } from './workers/free-ports.ts'
@@ -61,6 +62,7 @@ export class RunningNode implements NodeView {
   readonly #names = new KnownNames()
   readonly #workers: Workers
   readonly #connectionLog: ConnectionLog
+  readonly #upstreamWatch: UpstreamWatch
   #state: NodeState = 'starting'
 
   /** Throws StartError where this machine can't run what is asked for. */
@@ -93,6 +95,7 @@ export class RunningNode implements NodeView {
         options.onLostWorker(error)
       },
     })
+    this.#upstreamWatch = new UpstreamWatch(this, log)
     this.#connectionLog = new ConnectionLog({
       log,
       connections: config.log.connections,
@@ -188,6 +191,7 @@ export class RunningNode implements NodeView {
       this.#log.say('worker-stuck', { workers }, 'A worker did not end in time and was cut off.')
     }
     this.#connectionLog.close()
+    this.#upstreamWatch.close()
     this.busy.close()
     return { connectionsReset, isStuck: workers === 'stuck' }
   }

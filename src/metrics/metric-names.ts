@@ -37,8 +37,18 @@ export const METRICS = {
   },
   tidegate_upstream_up: {
     type: 'gauge',
-    help: '0 while every address of the upstream has failed within retryFailedAfter, else 1.',
+    help: '0 while the upstream is down, ejected, or has failed within retryFailedAfter at every address, else 1.',
     labels: ['service', 'upstream'],
+  },
+  tidegate_upstream_ejections_total: {
+    type: 'counter',
+    help: 'Times the upstream was taken out because connects to it failed.',
+    labels: ['service', 'upstream'],
+  },
+  tidegate_service_all_down: {
+    type: 'gauge',
+    help: '1 while checks and failures leave the service no upstream, and whenAllDown decides.',
+    labels: ['service'],
   },
   tidegate_upstream_connections_open: {
     type: 'gauge',

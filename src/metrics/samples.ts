@@ -2,7 +2,7 @@
 import { CLOSE_REASON_NAMES, type CloseReason } from '../traffic/close-reason.ts'
 import { CONNECT_MS_BUCKETS, SERVICE, UPSTREAM, WORKER } from '../traffic/counters.ts'
 import type { Service, Upstream } from '../traffic/tables.ts'
-import { isUpstreamUp, type NodeView } from '../control/node-view.ts'
+import { areAllDown, isUpstreamUp, type NodeView } from '../control/node-view.ts'
 import { fileLimit } from '../kernel/limits.ts'
 import type { MetricName } from './metric-names.ts'
 
@@ -33,6 +33,13 @@ export const SAMPLES: Readonly<Record<MetricName, (node: NodeView) => Sample[]>>
       ]),
   tidegate_upstream_up: (node) =>
     perUpstream(node, (service, upstream) => (isUpstreamUp(node.memory, service, upstream) ? 1 : 0)),
+  tidegate_upstream_ejections_total: (node) =>
+    perUpstream(node, (_, upstream) => node.memory.states.ejections(upstream.index)),
+  tidegate_service_all_down: (node) =>
+    node.tables().services.map((service) => ({
+      labels: { service: service.name },
+      value: areAllDown(node.memory, service) ? 1 : 0,
+    })),
   tidegate_upstream_connections_open: (node) =>
     perUpstream(node, (_, upstream) => node.memory.upstreamSum(upstream.index, UPSTREAM.open)),
   tidegate_upstream_connect_seconds: connectSeconds,

@@ -31,6 +31,7 @@ export function serviceForTest(
     balance: 'ordered',
     maxConnections: 0,
     whenAllDown: 'try-all',
+    outlier: { failures: 0, ejectForMs: 30_000, ejectForMsMax: 300_000, ejectedPercentMax: 50 },
     onFailure: 'reset',
     connectTimeoutMs: 5000,
     idleTimeoutMs: 60_000,

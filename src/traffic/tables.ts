@@ -29,6 +29,7 @@ export interface Service {
   readonly maxConnections: number
   /** What happens when checks and failures leave no upstream: try those that are down, or refuse. */
   readonly whenAllDown: 'try-all' | 'refuse'
+  readonly outlier: Outlier
   readonly onFailure: 'reset' | 'close'
   readonly connectTimeoutMs: number
   /** 0 is off. */
@@ -46,6 +47,16 @@ export interface Service {
   readonly acceptProxyTimeoutMs: number
   readonly clientSocket: SocketOptions
   readonly upstreamSocket: SocketOptions
+}
+
+/** When an upstream is taken out for failing connects (outlier.ts). */
+export interface Outlier {
+  /** Connect failures in a row, over all workers; 0 never takes any out. */
+  readonly failures: number
+  readonly ejectForMs: number
+  readonly ejectForMsMax: number
+  /** Of the service's upstreams at once, rounded down. */
+  readonly ejectedPercentMax: number
 }
 
 export interface Listener {

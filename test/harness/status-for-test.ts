@@ -28,6 +28,7 @@ export function statusForTest(): NodeStatus {
           {
             name: 'main',
             up: true,
+            ejectedForMs: 0,
             addresses: [
               { address: '203.0.113.10:443', failedRecently: false },
               { address: '203.0.113.11:443', failedRecently: true },
@@ -40,6 +41,7 @@ export function statusForTest(): NodeStatus {
           {
             name: 'spare',
             up: false,
+            ejectedForMs: 0,
             addresses: [{ address: '203.0.113.20:443', failedRecently: true }],
             connectionsOpen: 0,
             connects: 0,

@@ -1,6 +1,6 @@
 /** The configuration after reading: checked, complete with defaults, in plain numbers. `load.ts` makes it. */
 import type { Network, SocketAddress } from '../../lib/ip.ts'
-import type { BalanceMethodName, LogConnections, Mode, SocketOptions } from '../../traffic/tables.ts'
+import type { BalanceMethodName, LogConnections, Mode, Outlier, SocketOptions } from '../../traffic/tables.ts'
 
 export interface Config {
   readonly admin: AdminConfig
@@ -38,6 +38,7 @@ export interface ServiceConfig {
   /** 0 is no limit. */
   readonly maxConnections: number
   readonly whenAllDown: 'try-all' | 'refuse'
+  readonly outlier: Outlier
   readonly onFailure: 'reset' | 'close'
   readonly connectTimeoutMs: number
   /** 0 is off. */

@@ -1,5 +1,5 @@
 /** Gives parsed values the names and the shape that the rest of the program works with, and their places in the file. */
-import type { SocketOptions } from '../../traffic/tables.ts'
+import type { Outlier, SocketOptions } from '../../traffic/tables.ts'
 import type { Config, ServiceConfig } from './config.ts'
 import type { ConfigSource } from './config-tree.ts'
 import type { ParsedConfig, ParsedService } from './schema.ts'
@@ -36,6 +36,7 @@ function makeService(service: ParsedService, index: number, source: ConfigSource
     balance: service.balance,
     maxConnections: service.maxConnections === 'off' ? 0 : service.maxConnections,
     whenAllDown: service.whenAllDown,
+    outlier: makeOutlier(service),
     onFailure: service.onFailure,
     connectTimeoutMs: service.connectTimeout,
     idleTimeoutMs: service.idleTimeout,
@@ -48,6 +49,15 @@ function makeService(service: ParsedService, index: number, source: ConfigSource
     clientSocket: socketOptions(both, client),
     upstreamSocket: socketOptions(both, upstream),
     at: source.place(path),
+  }
+}
+
+function makeOutlier({ outlier }: ParsedService): Outlier {
+  return {
+    failures: outlier.failures === 'off' ? 0 : outlier.failures,
+    ejectForMs: outlier.ejectFor,
+    ejectForMsMax: outlier.ejectForMax,
+    ejectedPercentMax: outlier.maxEjected,
   }
 }
 

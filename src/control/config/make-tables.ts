@@ -50,6 +50,7 @@ function makeService(
     balance: service.balance,
     maxConnections: service.maxConnections,
     whenAllDown: service.whenAllDown,
+    outlier: service.outlier,
     onFailure: service.onFailure,
     connectTimeoutMs: service.connectTimeoutMs,
     idleTimeoutMs: service.idleTimeoutMs,

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { CANDIDATES_MAX } from '../../traffic/tables.ts'
 import { LATER_BALANCE_METHODS, LATER_MODES } from './later-words.ts'
 import { boolean, choice, count, countOr, duration, leaf, name } from './leaf.ts'
+import { outlierSchema } from './outlier-schema.ts'
 import {
   readAdminListen,
   readListenAddress,
@@ -78,6 +79,9 @@ const service = z.strictObject({
     ['try-all', 'refuse'],
     'When checks and failures leave no upstream: try those that are down, or refuse.',
   ).prefault('try-all'),
+  outlier: outlierSchema
+    .prefault({})
+    .meta({ description: 'When an upstream is taken out because connects to it fail, and for how long.' }),
   onFailure: choice(
     ['reset', 'close'],
     'What the client sees when no upstream could be connected to: a reset, or an ordinary close.',

@@ -24,6 +24,19 @@ export const LOG_EVENTS = {
     meaning: 'A hostname did not resolve; `hostname`, `reason`, and `kept`, the addresses that stay in use.',
   },
   'lookup-recovered': { level: 'info', meaning: 'A hostname resolves again; `hostname`.' },
+  'upstream-ejected': {
+    level: 'warn',
+    meaning: 'Connects to an upstream failed one after the other; `service`, `upstream`, `failures`, `seconds` out.',
+  },
+  'upstream-returned': {
+    level: 'info',
+    meaning: 'The time of an ejected upstream is over; `service`, `upstream`, `seconds` it was out.',
+  },
+  'all-upstreams-down': {
+    level: 'error',
+    meaning: 'Checks and failures leave a service no upstream; `service`, `whenAllDown`, which decides now.',
+  },
+  'upstreams-back': { level: 'info', meaning: 'A service has an upstream again; `service`, `seconds` without one.' },
   'accept-paused': {
     level: 'warn',
     meaning: 'A worker was out of files or memory and let new clients wait; `worker`, `code`, `ms`, `repeated`.',

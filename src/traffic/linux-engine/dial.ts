@@ -10,6 +10,7 @@ import { FULL } from '../balance/choose.ts'
 import { clientHash32 } from '../balance/client-hash.ts'
 import { UPSTREAM, UPSTREAM_STRIDE } from '../counters.ts'
 import { ATTEMPT_TIMED_OUT } from '../log-ring.ts'
+import { noteConnectFailure } from '../outlier.ts'
 import { addressAt, FLAG, NUMBER, NUMBERS, STAGE } from './connection.ts'
 import type { Connection } from './connection.ts'
 import { closeHalf, endWithFin, endWithReset } from './end.ts'
@@ -140,6 +141,7 @@ function connected(loop: Loop, connection: Connection): void {
   numbers[at + NUMBER.connectMs] = connectMs
   upstream.flags |= FLAG.writable
   if (loop.nodeWide.failedUntilMs(addressIndex) !== 0) loop.nodeWide.forgetFailure(addressIndex)
+  loop.states.forgetFailures(upstreamIndex)
   loop.counters.countConnect(upstreamIndex, connectMs)
   loop.counters.upstreams[upstreamIndex * UPSTREAM_STRIDE + UPSTREAM.open] += 1
   beginRelay(loop, connection)
@@ -161,7 +163,9 @@ function noteFailedAttempt(loop: Loop, connection: Connection, code: number): vo
   if (code === E.EADDRNOTAVAIL) connection.lackedSourcePort = true
   // Our own want says nothing about the upstream.
   if (code === E.EADDRNOTAVAIL || isShortage(code)) return
-  const { retryFailedAfterMs } = connection.plan.service
+  const { service } = connection.plan
+  const { retryFailedAfterMs } = service
+  noteConnectFailure(loop.states, service, upstreamIndex, loop.nowMs)
   if (retryFailedAfterMs > 0) loop.nodeWide.rememberFailure(addressIndex, loop.nowMs + retryFailedAfterMs)
 }
 

@@ -9,6 +9,7 @@ import { FULL } from '../balance/choose.ts'
 import { UPSTREAM, UPSTREAM_STRIDE } from '../counters.ts'
 import { ATTEMPT_TIMED_OUT } from '../log-ring.ts'
 import type { MonotonicMs } from '../node-wide.ts'
+import { noteConnectFailure } from '../outlier.ts'
 import type { Candidate } from '../tables.ts'
 import { isOutOfFiles } from './accept-pause.ts'
 import type { Connection } from './connection.ts'
@@ -97,6 +98,7 @@ export class Dial extends Station {
     this.#connection.upstream = socket
     this.#connection.candidate = candidate
     this.#connection.connectMs = monotonicMs() - startedMs
+    worker.states.forgetFailures(upstreamIndex)
     worker.counters.countConnect(upstreamIndex, this.#connection.connectMs)
     worker.counters.upstreams[upstreamIndex * UPSTREAM_STRIDE + UPSTREAM.open] += 1
     if (worker.nodeWide.failedUntilMs(addressIndex) !== 0) worker.nodeWide.forgetFailure(addressIndex)
@@ -130,8 +132,9 @@ export class Dial extends Station {
     this.#connection.end('out-of-memory')
   }
 
-  #rememberFailure({ addressIndex }: Candidate): void {
+  #rememberFailure({ addressIndex, upstreamIndex }: Candidate): void {
     const { service, worker } = this.#connection
+    noteConnectFailure(worker.states, service, upstreamIndex, monotonicMs())
     if (service.retryFailedAfterMs === 0) return
     worker.nodeWide.rememberFailure(addressIndex, monotonicMs() + service.retryFailedAfterMs)
   }
