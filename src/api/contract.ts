@@ -39,6 +39,8 @@ export const ServiceStatus = z.object({
   mode: z.string(),
   listeners: z.array(z.string()),
   connectionsOpen: Count,
+  /** In the queue; they are among the open ones. */
+  connectionsWaiting: Count,
   connectionsTotal: Count,
   bytesToUpstream: Count,
   bytesToClient: Count,

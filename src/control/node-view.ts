@@ -6,6 +6,7 @@ import { monotonicMs } from '../lib/clock.ts'
 import { CLOSE_REASON_NAMES, type CloseReason } from '../traffic/close-reason.ts'
 import { SERVICE } from '../traffic/counters.ts'
 import type { EngineName } from '../traffic/events.ts'
+import { SharedQueue } from '../traffic/queue/shared-queue.ts'
 import type { Service, Tables, Upstream } from '../traffic/tables.ts'
 import { WANTED } from '../traffic/upstream-states.ts'
 import type { NodeLimits } from './limits/node-limits.ts'
@@ -66,4 +67,9 @@ export function areAllDown({ states }: SharedMemory, service: Service): boolean 
   const nowMs = monotonicMs()
   const wanted = service.upstreams.filter(({ index, share }) => share.weight > 0 && states.wanted(index) === WANTED.up)
   return wanted.length > 0 && wanted.every(({ index }) => states.isDown(index, nowMs))
+}
+
+/** Clients in the queue of the service. */
+export function waitingIn({ queue }: Service): number {
+  return queue.memory === undefined ? 0 : new SharedQueue(queue.memory).count
 }

@@ -20,6 +20,7 @@ import type { Log } from './log/log.ts'
 import type { RefusedCount } from './log/refused-sums.ts'
 import { type CountByReason, type NodeState, type NodeView, refusedByReason } from './node-view.ts'
 import { UpstreamWatch } from './upstream-watch.ts'
+import { Queues } from './queues.ts'
 import { BusyRatios } from './workers/busy-ratios.ts'
 import { chooseEngine, chooseWorkerCount } from './workers/choose-engine.ts'
 import { checkPortsAreFree } from './workers/free-ports.ts'
@@ -63,6 +64,7 @@ export class RunningNode implements NodeView {
   readonly #workers: Workers
   readonly #connectionLog: ConnectionLog
   readonly #upstreamWatch: UpstreamWatch
+  readonly #queues = new Queues()
   #state: NodeState = 'starting'
 
   /** Throws StartError where this machine can't run what is asked for. */
@@ -79,6 +81,7 @@ export class RunningNode implements NodeView {
     const counterShape = { services: this.#slots.services.size, upstreams: this.#slots.upstreams.size }
     this.memory = new SharedMemory(workers, counterShape, this.#slots.addresses.capacity)
     this.busy = new BusyRatios(this.memory.workers)
+    this.#queues.start(this.memory.workerWakesMemory)
     const bootId = randomBytes(BOOT_ID_BYTES).toString('hex')
     const reportLog = new WorkerReportLog(log)
     this.#workers = new Workers({
@@ -107,9 +110,10 @@ export class RunningNode implements NodeView {
   }
 
   #makeTables(addresses: ResolvedAddresses, version: number): Tables {
-    const tables = makeTables(this.#config, addresses, this.#slots, version, (message) => {
+    const withoutQueues = makeTables(this.#config, addresses, this.#slots, version, (message) => {
       this.#log.say('addresses-left-out', {}, message)
     })
+    const tables = this.#queues.bringInto(withoutQueues)
     this.#names.learn(tables)
     return tables
   }
@@ -192,6 +196,7 @@ export class RunningNode implements NodeView {
     }
     this.#connectionLog.close()
     this.#upstreamWatch.close()
+    this.#queues.close()
     this.busy.close()
     return { connectionsReset, isStuck: workers === 'stuck' }
   }

@@ -35,6 +35,21 @@ export const METRICS = {
     help: 'Bytes relayed, without PROXY headers; direction is to_upstream or to_client.',
     labels: ['service', 'direction'],
   },
+  tidegate_queue_waiting: {
+    type: 'gauge',
+    help: 'Clients that wait in the queue of the service now.',
+    labels: ['service'],
+  },
+  tidegate_queue_waited_total: {
+    type: 'counter',
+    help: 'Clients that have waited in the queue, however that ended.',
+    labels: ['service'],
+  },
+  tidegate_queue_wait_seconds_total: {
+    type: 'counter',
+    help: 'How long those clients have waited, in sum.',
+    labels: ['service'],
+  },
   tidegate_upstream_up: {
     type: 'gauge',
     help: '0 while the upstream is down, ejected, or has failed within retryFailedAfter at every address, else 1.',

@@ -2,7 +2,7 @@
 import { CLOSE_REASON_NAMES, type CloseReason } from '../traffic/close-reason.ts'
 import { CONNECT_MS_BUCKETS, SERVICE, UPSTREAM, WORKER } from '../traffic/counters.ts'
 import type { Service, Upstream } from '../traffic/tables.ts'
-import { areAllDown, isUpstreamUp, type NodeView } from '../control/node-view.ts'
+import { areAllDown, isUpstreamUp, type NodeView, waitingIn } from '../control/node-view.ts'
 import { fileLimit } from '../kernel/limits.ts'
 import type { MetricName } from './metric-names.ts'
 
@@ -31,6 +31,11 @@ export const SAMPLES: Readonly<Record<MetricName, (node: NodeView) => Sample[]>>
         bytes(node, service, 'to_upstream', SERVICE.bytesToUpstream),
         bytes(node, service, 'to_client', SERVICE.bytesToClient),
       ]),
+  tidegate_queue_waiting: (node) =>
+    node.tables().services.map((service) => ({ labels: { service: service.name }, value: waitingIn(service) })),
+  tidegate_queue_waited_total: (node) => perService(node, SERVICE.queued),
+  tidegate_queue_wait_seconds_total: (node) =>
+    perService(node, SERVICE.queueMsSum).map(({ labels, value }) => ({ labels, value: value / 1000 })),
   tidegate_upstream_up: (node) =>
     perUpstream(node, (service, upstream) => (isUpstreamUp(node.memory, service, upstream) ? 1 : 0)),
   tidegate_upstream_ejections_total: (node) =>

@@ -25,10 +25,11 @@ export interface Service {
   /** Every address that may be dialled, upstream by upstream in configured order; at most CANDIDATES_MAX, no address twice. */
   readonly candidates: readonly Candidate[]
   readonly balance: BalanceMethodName
-  /** Open and waiting connections over all workers; 0 is no limit but the node's. */
+  /** Connections over all workers, without those that wait in the queue; 0 is no limit but the node's. */
   readonly maxConnections: number
   /** What happens when checks and failures leave no upstream: try those that are down, or refuse. */
   readonly whenAllDown: 'try-all' | 'refuse'
+  readonly queue: QueueRules
   readonly outlier: Outlier
   readonly onFailure: 'reset' | 'close'
   readonly connectTimeoutMs: number
@@ -47,6 +48,17 @@ export interface Service {
   readonly acceptProxyTimeoutMs: number
   readonly clientSocket: SocketOptions
   readonly upstreamSocket: SocketOptions
+}
+
+/** Who may wait while all places are taken (queue/waiting-room.ts). */
+export interface QueueRules {
+  /** Clients that wait at most, over all workers; 0 is no queue. */
+  readonly max: number
+  readonly timeoutMs: number
+  /** Of one address, or of one /64 of IPv6. */
+  readonly perClient: number
+  /** The queue itself; undefined exactly where `max` is 0. */
+  readonly memory: SharedArrayBuffer | undefined
 }
 
 /** When an upstream is taken out for failing connects (outlier.ts). */

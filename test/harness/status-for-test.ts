@@ -19,6 +19,7 @@ export function statusForTest(): NodeStatus {
         mode: 'raw',
         listeners: ['*:443'],
         connectionsOpen: 2,
+        connectionsWaiting: 0,
         connectionsTotal: 10,
         bytesToUpstream: 0,
         bytesToClient: 1024,

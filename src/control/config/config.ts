@@ -38,6 +38,7 @@ export interface ServiceConfig {
   /** 0 is no limit. */
   readonly maxConnections: number
   readonly whenAllDown: 'try-all' | 'refuse'
+  readonly queue: QueueConfig
   readonly outlier: Outlier
   readonly onFailure: 'reset' | 'close'
   readonly connectTimeoutMs: number
@@ -55,6 +56,13 @@ export interface ServiceConfig {
   readonly clientSocket: SocketOptions
   readonly upstreamSocket: SocketOptions
   readonly at: ConfigPlace
+}
+
+export interface QueueConfig {
+  /** 0 is no queue. */
+  readonly max: number
+  readonly timeoutMs: number
+  readonly perClient: number
 }
 
 export interface ListenConfig {

@@ -3,7 +3,7 @@
 /** By the place of the mapping, with list positions left out. */
 export const LATER_KEYS: Readonly<Record<string, readonly string[]>> = {
   admin: ['stateDir'],
-  'services[]': ['affinity', 'queue', 'check', 'protect'],
+  'services[]': ['affinity', 'check', 'protect'],
 }
 
 export const LATER_MODES: readonly string[] = ['http']

@@ -44,6 +44,7 @@ test('a minimal file gets every default', () => {
         balance: 'ordered',
         maxConnections: 0,
         whenAllDown: 'try-all',
+        queue: { max: 0, timeoutMs: 5_000, perClient: 10 },
         outlier: { failures: 5, ejectForMs: 30_000, ejectForMsMax: 300_000, ejectedPercentMax: 50 },
         onFailure: 'reset',
         connectTimeoutMs: 5_000,

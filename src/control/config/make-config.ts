@@ -36,6 +36,7 @@ function makeService(service: ParsedService, index: number, source: ConfigSource
     balance: service.balance,
     maxConnections: service.maxConnections === 'off' ? 0 : service.maxConnections,
     whenAllDown: service.whenAllDown,
+    queue: { max: service.queue.max, timeoutMs: service.queue.timeout, perClient: service.queue.perClient },
     outlier: makeOutlier(service),
     onFailure: service.onFailure,
     connectTimeoutMs: service.connectTimeout,

@@ -50,6 +50,8 @@ function makeService(
     balance: service.balance,
     maxConnections: service.maxConnections,
     whenAllDown: service.whenAllDown,
+    // The memory is that of the running node: queues.ts brings it in.
+    queue: { ...service.queue, memory: undefined },
     outlier: service.outlier,
     onFailure: service.onFailure,
     connectTimeoutMs: service.connectTimeoutMs,

@@ -37,6 +37,7 @@ const RECORD: ConnectionRecord = {
   sequence: 258,
   durationMs: 1234.56789,
   connectMs: 0.5,
+  queueMs: -1,
   firstByteMs: 2,
   bytesToUpstream: 10,
   bytesToClient: 2 ** 40,

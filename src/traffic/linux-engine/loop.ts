@@ -16,6 +16,8 @@ import type { WorkerCommand, WorkerEvent, WorkerStart } from '../events.ts'
 import { LogRingWriter } from '../log-ring.ts'
 import { NodeWide } from '../node-wide.ts'
 import type { LogConnections } from '../tables.ts'
+import { WaitingRoom } from '../queue/waiting-room.ts'
+import { WorkerWakes } from '../queue/worker-wakes.ts'
 import { UpstreamStates } from '../upstream-states.ts'
 import { Batch } from './batch.ts'
 import { ConnectionPool, FLAG } from './connection.ts'
@@ -39,6 +41,8 @@ export class Loop {
   readonly nodeWide: NodeWide
   readonly states: UpstreamStates
   readonly chooser: Chooser
+  readonly wakes: WorkerWakes
+  readonly room: WaitingRoom
   readonly logRing: LogRingWriter
   readonly wheel: TimingWheel<Connection>
   readonly tcpInfo = new TcpInfo()
@@ -79,6 +83,8 @@ export class Loop {
     this.nodeWide = new NodeWide(start.nodeWideMemory)
     this.states = new UpstreamStates(start.upstreamStatesMemory, start.counterShape)
     this.chooser = new Chooser(this.nodeWide, this.states)
+    this.wakes = new WorkerWakes(start.workerWakesMemory)
+    this.room = new WaitingRoom(start.workerIndex, this.wakes, this.states, this.chooser)
     this.logRing = new LogRingWriter(start.logRingMemory)
     this.wheel = new TimingWheel<Connection>(this.nowMs)
     this.logConnections = start.tables.logConnections
