@@ -132,6 +132,25 @@ forEachEngine((engine) => {
       await daemon.waitForMetric('tidegate_refused_total', { reason: 'refused-queue-full' }, 1)
     })
 
+    it('perClient counts by the address in a PROXY header that is believed', async () => {
+      const upstream = await upstreamAt()
+      const queue = { max: 10, perClient: 1, timeout: '1h' }
+      const daemon = await start({ upstreams: one(upstream), queue, acceptProxyFrom: ['127.0.0.0/8'] })
+      const saying = async (source: string): Promise<Peer> => {
+        const client = await connect(daemon)
+        await client.write(`PROXY TCP4 ${source} 192.0.2.1 4000 443\r\n`)
+        return client
+      }
+      await saying('203.0.113.1')
+      await upstream.next()
+      await saying('203.0.113.1')
+      await daemon.waitForMetric(WAITING, {}, 1)
+      assert.equal((await (await saying('203.0.113.1')).receiveAll()).ending, 'reset')
+      await daemon.waitForMetric('tidegate_connections_closed_total', { reason: 'queue-client-full' }, 1)
+      await saying('203.0.113.2')
+      await daemon.waitForMetric(WAITING, {}, 2)
+    })
+
     it("above the service's ceiling, with the queue full, clients are refused", async () => {
       const upstream = await upstreamAt()
       const queue = { max: 1, timeout: '1h' }

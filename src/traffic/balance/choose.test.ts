@@ -105,6 +105,16 @@ describe('choosing a candidate', () => {
     assert.deepEqual([states.upstreamConnections(0), states.upstreamConnections(1)], [2, 1])
   })
 
+  test('where clients can wait, one that is up and full is worth more than one that is down', () => {
+    const upstreams: Upstream[] = [{ found: 'down' }, { maxConnections: 1 }]
+    const queue = { max: 1, timeoutMs: 1, perClient: 1, memory: undefined }
+    const waiting = scene(upstreams, { queue })
+    assert.deepEqual([waiting.choose(), waiting.choose()], [1, FULL])
+    const trying = scene(upstreams)
+    assert.deepEqual([trying.choose(), trying.choose()], [1, 0])
+    assert.deepEqual(order([{ found: 'down' }, { found: 'down' }], { queue }), [0, 1])
+  })
+
   test('by rank first, then in order', () => {
     const upstream = fc.record({
       failedUntilMs: fc.constantFrom(0, NOW_MS, NOW_MS + 1),

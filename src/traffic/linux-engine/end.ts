@@ -59,13 +59,13 @@ function end(loop: Loop, connection: Connection, closeSocket: (fd: number) => vo
 function givePlacesBack(loop: Loop, connection: Connection): void {
   const { service } = connection.plan
   loop.nodeWide.givePlaceBack()
-  if (connection.hasServicePlace) loop.states.giveServicePlaceBack(service.index)
+  const { hasServicePlace, hasUpstreamPlace } = connection
+  if (hasServicePlace) loop.states.giveServicePlaceBack(service.index)
+  if (hasUpstreamPlace) loop.states.giveUpstreamPlaceBack(service.candidates[connection.candidate].upstreamIndex)
   connection.hasServicePlace = false
-  if (connection.hasUpstreamPlace) {
-    loop.states.giveUpstreamPlaceBack(service.candidates[connection.candidate].upstreamIndex)
-  }
   connection.hasUpstreamPlace = false
-  loop.room.noteFreed(service)
+  // After both: who is called then finds all that it needs. One that only waited gives nothing back.
+  if (hasServicePlace || hasUpstreamPlace) loop.room.noteFreed(service)
 }
 
 /** To be called once for each wait, when it ends. */

@@ -141,13 +141,13 @@ export class Connection implements WheelEntry<Connection> {
   /** Both, or only that of the upstream; whoever waits is called once, when all it needs is free. */
   givePlacesBack(which: 'both' | 'upstream'): void {
     const { states, room } = this.worker
-    if (this.upstreamPlaceAt !== -1) states.giveUpstreamPlaceBack(this.upstreamPlaceAt)
+    const hasUpstreamPlace = this.upstreamPlaceAt !== -1
+    const givesServicePlace = which === 'both' && this.hasServicePlace
+    if (hasUpstreamPlace) states.giveUpstreamPlaceBack(this.upstreamPlaceAt)
+    if (givesServicePlace) states.giveServicePlaceBack(this.service.index)
     this.upstreamPlaceAt = -1
-    if (which === 'both' && this.hasServicePlace) {
-      this.hasServicePlace = false
-      states.giveServicePlaceBack(this.service.index)
-    }
-    room.noteFreed(this.service)
+    this.hasServicePlace &&= !givesServicePlace
+    if (hasUpstreamPlace || givesServicePlace) room.noteFreed(this.service)
   }
 
   get hasEnded(): boolean {

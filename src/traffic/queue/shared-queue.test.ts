@@ -11,8 +11,8 @@ import { SharedQueue } from './shared-queue.ts'
 import { WorkerWakes } from './worker-wakes.ts'
 
 const THREADS = 4
-const CLIENTS = 25
-const VISITS = 100
+const CLIENTS = 20
+const VISITS = 40
 const ALL = THREADS * CLIENTS * VISITS
 
 interface Hammering {
