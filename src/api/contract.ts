@@ -41,6 +41,8 @@ export const UpstreamStatus = z.object({
   /** 0 takes no new clients. */
   weight: Count,
   backup: z.boolean(),
+  /** How long it is still taken out for its failures; 0 when it is not. */
+  ejectedForMs: Count,
   addresses: z.array(
     z.object({
       address: z.string(),
@@ -70,6 +72,8 @@ export const ServiceStatus = z.object({
   mode: z.string(),
   listeners: z.array(z.string()),
   connectionsOpen: Count,
+  /** In the queue; they are among the open ones. */
+  connectionsWaiting: Count,
   connectionsTotal: Count,
   bytesToUpstream: Count,
   bytesToClient: Count,

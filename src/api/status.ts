@@ -1,6 +1,6 @@
 /** GET /status.json: the node in numbers, for `tidegate status` and whoever scripts against it. */
 import { listenerText } from '../control/listener-text.ts'
-import { closedByReason, isUpstreamUp, type NodeView, refusedByReason } from '../control/node-view.ts'
+import { closedByReason, isUpstreamUp, type NodeView, refusedByReason, waitingIn } from '../control/node-view.ts'
 import { monotonicMs } from '../lib/clock.ts'
 import { formatSocketAddress } from '../lib/ip.ts'
 import { CONNECT_MS_BUCKETS, SERVICE, UPSTREAM, WORKER } from '../traffic/counters.ts'
@@ -32,6 +32,7 @@ function serviceStatus(node: NodeView, service: Service): ServiceStatus {
     mode: service.mode,
     listeners: service.listeners.map(listenerText),
     connectionsOpen: sum(SERVICE.open),
+    connectionsWaiting: waitingIn(service),
     connectionsTotal: sum(SERVICE.total),
     bytesToUpstream: sum(SERVICE.bytesToUpstream),
     bytesToClient: sum(SERVICE.bytesToClient),
@@ -55,6 +56,7 @@ export function upstreamStatus(node: NodeView, service: Service, upstream: Upstr
     ejected: states.ejectedUntilMs(upstream.index) > nowMs,
     weight: upstream.share.weight,
     backup: upstream.share.backup,
+    ejectedForMs: Math.max(0, Math.round(node.memory.states.ejectedUntilMs(upstream.index) - nowMs)),
     addresses: service.candidates
       .filter(({ upstreamIndex }) => upstreamIndex === upstream.index)
       .map(({ address, addressIndex }) => ({

@@ -39,7 +39,8 @@ function serviceLines(
   const rate = (key: 'connectionsTotal' | 'bytesToUpstream' | 'bytesToClient'): number | undefined =>
     earlier === undefined || seconds <= 0 ? undefined : Math.max(0, service[key] - earlier[key]) / seconds
   const title = `${paint('bold', shown(service.name))}  ${shown(service.mode)}  ${service.listeners.map(shown).join(' ')}`
-  const connections = `  open ${count(service.connectionsOpen)}  total ${count(service.connectionsTotal)}${perSecond(rate('connectionsTotal'), decimal)}`
+  const waiting = service.connectionsWaiting === 0 ? '' : ` (${count(service.connectionsWaiting)} waiting)`
+  const connections = `  open ${count(service.connectionsOpen)}${waiting}  total ${count(service.connectionsTotal)}${perSecond(rate('connectionsTotal'), decimal)}`
   const moved = `  to upstream ${size(service.bytesToUpstream)}${perSecond(rate('bytesToUpstream'), size)}  to client ${size(service.bytesToClient)}${perSecond(rate('bytesToClient'), size)}`
   const reasons = [
     ...reasonLine('closed', service.closed),

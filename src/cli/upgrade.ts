@@ -17,7 +17,7 @@ export function addUpgradeCommand(program: Command): void {
     .option('--json', 'write the answer as one JSON object')
     .action(async (options: UpgradeOptions) => upgrade(options))
   addExamples(command, [
-    ['npm i -g ./tidegate-0.2.0.tgz && tidegate upgrade', 'install, then hand over'],
+    ['tidegate upgrade', 'after the new version was installed in place of the old one'],
     ['kill -USR2 PID', 'the same where admin.listen is off; the log says how it went'],
   ])
 }

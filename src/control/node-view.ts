@@ -6,6 +6,7 @@ import { monotonicMs } from '../lib/clock.ts'
 import { CLOSE_REASON_NAMES, type CloseReason } from '../traffic/close-reason.ts'
 import { SERVICE } from '../traffic/counters.ts'
 import type { EngineName } from '../traffic/events.ts'
+import { SharedQueue } from '../traffic/queue/shared-queue.ts'
 import type { Service, Tables, Upstream } from '../traffic/tables.ts'
 import type { ActiveChecks } from './check/active-checks.ts'
 import type { NodeLimits } from './limits/node-limits.ts'
@@ -57,4 +58,9 @@ export function isUpstreamUp(memory: SharedMemory, service: Service, upstream: U
     ({ upstreamIndex, addressIndex }) =>
       upstreamIndex === upstream.index && memory.nodeWide.failedUntilMs(addressIndex) <= nowMs,
   )
+}
+
+/** Clients in the queue of the service. */
+export function waitingIn({ queue }: Service): number {
+  return queue.memory === undefined ? 0 : new SharedQueue(queue.memory).count
 }

@@ -21,6 +21,8 @@ import type { Log } from './log/log.ts'
 import type { RefusedCount } from './log/refused-sums.ts'
 import { type CountByReason, type NodeState, type NodeView, refusedByReason } from './node-view.ts'
 import type { Inheritance, ListeningSockets } from './upgrade/handover.ts'
+import { UpstreamWatch } from './upstream-watch.ts'
+import { Queues } from './queues.ts'
 import { BusyRatios } from './workers/busy-ratios.ts'
 import { chooseEngine, chooseWorkerCount } from './workers/choose-engine.ts'
 import { checkPortsAreFree } from './workers/free-ports.ts'
@@ -75,6 +77,8 @@ export class RunningNode implements NodeView {
   readonly #connectionLog: ConnectionLog
   readonly #inheritance: Inheritance | undefined
   readonly #operatorStates: OperatorStates | undefined
+  readonly #upstreamWatch: UpstreamWatch
+  readonly #queues = new Queues()
   #state: NodeState = 'starting'
 
   /** Throws StartError where this machine can't run what is asked for. */
@@ -104,6 +108,7 @@ export class RunningNode implements NodeView {
       log,
       onDown: (service, upstream) => this.upstreamWentDown(service, upstream),
     })
+    this.#queues.start(this.memory.workerWakesMemory)
     const bootId = randomBytes(BOOT_ID_BYTES).toString('hex')
     const reportLog = new WorkerReportLog(log)
     this.#workers = new Workers({
@@ -121,6 +126,7 @@ export class RunningNode implements NodeView {
         options.onLostWorker(error)
       },
     })
+    this.#upstreamWatch = new UpstreamWatch(this, log)
     this.#connectionLog = new ConnectionLog({
       log,
       connections: config.log.connections,
@@ -132,9 +138,10 @@ export class RunningNode implements NodeView {
   }
 
   #makeTables(config: Config, addresses: ResolvedAddresses, slots: StableSlots, version: number): Tables {
-    return makeTables(config, addresses, slots, version, (message) => {
+    const withoutQueues = makeTables(config, addresses, slots, version, (message) => {
       this.#log.say('addresses-left-out', {}, message)
     })
+    return this.#queues.bringInto(withoutQueues)
   }
 
   #findPower(tables: Tables): { engine: EngineName; workers: number; limits: NodeLimits } {
@@ -281,6 +288,8 @@ export class RunningNode implements NodeView {
     }
     this.#connectionLog.close()
     this.checks.stop()
+    this.#upstreamWatch.close()
+    this.#queues.close()
     this.busy.close()
     return { connectionsReset, isStuck: workers === 'stuck' }
   }

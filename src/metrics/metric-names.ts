@@ -35,9 +35,29 @@ export const METRICS = {
     help: 'Bytes relayed, without PROXY headers; direction is to_upstream or to_client.',
     labels: ['service', 'direction'],
   },
+  tidegate_queue_waiting: {
+    type: 'gauge',
+    help: 'Clients that wait in the queue of the service now.',
+    labels: ['service'],
+  },
+  tidegate_queue_waited_total: {
+    type: 'counter',
+    help: 'Clients that have waited in the queue, however that ended.',
+    labels: ['service'],
+  },
+  tidegate_queue_wait_seconds_total: {
+    type: 'counter',
+    help: 'How long those clients have waited, in sum.',
+    labels: ['service'],
+  },
   tidegate_upstream_up: {
     type: 'gauge',
     help: '0 while checks or failures say that the upstream is down, or each of its addresses has failed within retryFailedAfter, else 1.',
+    labels: ['service', 'upstream'],
+  },
+  tidegate_upstream_ejections_total: {
+    type: 'counter',
+    help: 'Times the upstream was taken out because connects to it failed.',
     labels: ['service', 'upstream'],
   },
   tidegate_upstream_wanted: {

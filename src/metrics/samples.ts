@@ -5,7 +5,7 @@ import { CONNECT_MS_BUCKETS, SERVICE, UPSTREAM, WORKER } from '../traffic/counte
 import type { Service, Upstream } from '../traffic/tables.ts'
 import { WANTED, WANTED_NAMES } from '../traffic/upstream-states.ts'
 import type { CheckView } from '../control/check/active-checks.ts'
-import { isUpstreamUp, type NodeView } from '../control/node-view.ts'
+import { isUpstreamUp, type NodeView, waitingIn } from '../control/node-view.ts'
 import { fileLimit } from '../kernel/limits.ts'
 import type { MetricName } from './metric-names.ts'
 
@@ -34,8 +34,15 @@ export const SAMPLES: Readonly<Record<MetricName, (node: NodeView) => Sample[]>>
         bytes(node, service, 'to_upstream', SERVICE.bytesToUpstream),
         bytes(node, service, 'to_client', SERVICE.bytesToClient),
       ]),
+  tidegate_queue_waiting: (node) =>
+    node.tables().services.map((service) => ({ labels: { service: service.name }, value: waitingIn(service) })),
+  tidegate_queue_waited_total: (node) => perService(node, SERVICE.queued),
+  tidegate_queue_wait_seconds_total: (node) =>
+    perService(node, SERVICE.queueMsSum).map(({ labels, value }) => ({ labels, value: value / 1000 })),
   tidegate_upstream_up: (node) =>
     perUpstream(node, (service, upstream) => (isUpstreamUp(node.memory, service, upstream) ? 1 : 0)),
+  tidegate_upstream_ejections_total: (node) =>
+    perUpstream(node, (_, upstream) => node.memory.states.ejections(upstream.index)),
   tidegate_upstream_wanted: upstreamWanted,
   tidegate_upstream_connections_open: (node) =>
     perUpstream(node, (_, upstream) => node.memory.upstreamSum(upstream.index, UPSTREAM.open)),

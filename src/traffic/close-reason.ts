@@ -13,6 +13,9 @@ export const CLOSE_REASONS = {
   'upstreams-full': 'Every upstream that could be used had its maxConnections.',
   'upstream-down':
     'The upstream went down, by an operator or by its checks, and onDown is close; both sides got a reset.',
+  'queue-full': 'Every place was taken, and so was every place in the queue, when an admitted client had to wait.',
+  'queue-client-full': "Every place was taken, and the client's address had perClient places in the queue already.",
+  'queue-timeout': 'Every place was taken, and none came free within the timeout of the queue.',
   'no-source-port': 'No local port was free to connect to an upstream; see `tidegate doctor` and sourceAddresses.',
   'proxy-header-invalid': 'A PROXY header was required and what came is not a valid one.',
   'proxy-header-timeout': 'A PROXY header was required and was not complete in time.',
@@ -22,6 +25,7 @@ export const CLOSE_REASONS = {
   'refused-ceiling': 'maxConnections was reached; the client was refused before anything was allocated.',
   'refused-service-ceiling':
     "The service's maxConnections was reached; the client was refused before anything was allocated.",
+  'refused-queue-full': 'The queue of the service was full; the client was refused before anything was allocated.',
   'out-of-memory': 'The kernel or the buffer pool had no memory for the connection.',
   drained: 'Tidegate stopped, and the connection was still open after drainTimeout.',
   'internal-error': 'Tidegate met a state it does not expect; the error is in the log. Please report it.',

@@ -33,13 +33,15 @@ describe('counters', () => {
     )
   })
 
-  test('the places of one service fill its block: open to bytes, then each reason closed, then each refused', () => {
+  test('the places of one service fill its block: open to queue, then each reason closed, then each refused', () => {
     const codes = CLOSE_REASON_NAMES.map((name) => CLOSE_REASON_CODES[name])
     const places = [
       SERVICE.open,
       SERVICE.total,
       SERVICE.bytesToUpstream,
       SERVICE.bytesToClient,
+      SERVICE.queued,
+      SERVICE.queueMsSum,
       ...codes.map((code) => SERVICE.closed + code),
       ...codes.map((code) => SERVICE.refused + code),
     ]

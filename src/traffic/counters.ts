@@ -13,12 +13,15 @@ export const SERVICE = {
   total: 1,
   bytesToUpstream: 2,
   bytesToClient: 3,
+  /** Clients that have waited in the queue, however that ended, and for how long in sum. */
+  queued: 4,
+  queueMsSum: 5,
   /** `closed + reason code`: admitted connections that ended so. */
-  closed: 4,
+  closed: 6,
   /** `refused + reason code`: clients that were never admitted. */
-  refused: 4 + CLOSE_REASON_NAMES.length,
+  refused: 6 + CLOSE_REASON_NAMES.length,
 } as const
-export const SERVICE_STRIDE = 4 + 2 * CLOSE_REASON_NAMES.length
+export const SERVICE_STRIDE = 6 + 2 * CLOSE_REASON_NAMES.length
 
 /** Places in an upstream's block. */
 export const UPSTREAM = {

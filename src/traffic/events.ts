@@ -28,6 +28,7 @@ export interface WorkerStart {
   readonly counterMemory: SharedArrayBuffer
   readonly nodeWideMemory: SharedArrayBuffer
   readonly upstreamStatesMemory: SharedArrayBuffer
+  readonly workerWakesMemory: SharedArrayBuffer
   readonly logRingMemory: SharedArrayBuffer
 }
 

@@ -24,6 +24,7 @@ function record(sequence: number, attempts = 0): ConnectionRecord {
     sequence,
     durationMs: sequence + 0.125,
     connectMs: -1,
+    queueMs: 17,
     firstByteMs: sequence / 8,
     bytesToUpstream: 2 ** 52 + sequence,
     bytesToClient: sequence,

@@ -20,6 +20,8 @@ export interface ConnectionRecord {
   sequence: number
   durationMs: number
   connectMs: number
+  /** Whole ms in the queue; -1 for a client that did not have to wait. */
+  queueMs: number
   firstByteMs: number
   bytesToUpstream: number
   bytesToClient: number
@@ -133,6 +135,7 @@ export class LogRingWriter extends RingView {
     this.ints[n + 10] = record.clientPort
     this.ints[n + 11] = record.clientFamily
     this.ints[n + 12] = failed
+    this.ints[n + 13] = record.queueMs
     this.bytes.set(record.clientAddress, at + FLOATS * 8 + INTS * 4)
   }
 
@@ -192,6 +195,7 @@ export class LogRingReader extends RingView {
       upstreamRetransmits: this.ints[n + 9],
       clientPort: this.ints[n + 10],
       clientFamily: this.ints[n + 11],
+      queueMs: this.ints[n + 13],
       clientAddress: this.bytes.slice(addressAt, addressAt + ADDRESS_BYTES),
       failedAttempts: Array.from({ length: failedCount }, (_, i) =>
         this.#attemptAt(at + FIXED_BYTES + i * ATTEMPT_BYTES),

@@ -6,6 +6,7 @@ import type { WorkerStart } from './events.ts'
 import { ringBytes } from './log-ring.ts'
 import { NodeWide } from './node-wide.ts'
 import type { Service, UpstreamShare } from './tables.ts'
+import { WorkerWakes } from './queue/worker-wakes.ts'
 import { UpstreamStates } from './upstream-states.ts'
 
 export const LOOPBACK: SocketAddress = { family: 4, address: '127.0.0.1', port: 0 }
@@ -34,6 +35,8 @@ export function serviceForTest(
     maxConnections: 0,
     whenAllDown: 'try-all',
     onDown: 'keep',
+    queue: { max: 0, timeoutMs: 5000, perClient: 10, memory: undefined },
+    outlier: { failures: 0, ejectForMs: 30_000, ejectForMsMax: 300_000, ejectedPercentMax: 50 },
     onFailure: 'reset',
     connectTimeoutMs: 5000,
     idleTimeoutMs: 60_000,
@@ -52,7 +55,7 @@ export function serviceForTest(
 
 type WorkerMemory = Pick<
   WorkerStart,
-  'counterShape' | 'counterMemory' | 'nodeWideMemory' | 'upstreamStatesMemory' | 'logRingMemory'
+  'counterShape' | 'counterMemory' | 'nodeWideMemory' | 'upstreamStatesMemory' | 'workerWakesMemory' | 'logRingMemory'
 >
 
 export function workerMemoryForTest(counterShape: CounterShape, upstreamAddresses: number): WorkerMemory {
@@ -61,6 +64,7 @@ export function workerMemoryForTest(counterShape: CounterShape, upstreamAddresse
     counterMemory: new SharedArrayBuffer(Counters.bytes(counterShape)),
     nodeWideMemory: new SharedArrayBuffer(NodeWide.bytes(upstreamAddresses)),
     upstreamStatesMemory: new SharedArrayBuffer(UpstreamStates.bytes(counterShape)),
+    workerWakesMemory: new SharedArrayBuffer(WorkerWakes.bytes(1)),
     logRingMemory: new SharedArrayBuffer(ringBytes(20)),
   }
 }

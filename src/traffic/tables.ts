@@ -36,12 +36,14 @@ export interface Service {
   /** Over which the weight of an upstream that came back grows; 0 is off. */
   readonly slowStartMs: number
   readonly affinity: ServiceAffinity | null
-  /** Open and waiting connections over all workers; 0 is no limit but the node's. */
+  /** Connections over all workers, without those that wait in the queue; 0 is no limit but the node's. */
   readonly maxConnections: number
   /** What happens when checks and failures leave no upstream: try those that are down, or refuse. */
   readonly whenAllDown: 'try-all' | 'refuse'
   /** What becomes of the connections of an upstream that goes down; control sees to it. */
   readonly onDown: 'keep' | 'close'
+  readonly queue: QueueRules
+  readonly outlier: Outlier
   readonly onFailure: 'reset' | 'close'
   readonly connectTimeoutMs: number
   /** 0 is off. */
@@ -74,6 +76,27 @@ export interface ServiceAffinity {
   readonly ttlMs: number
   /** Shared by all workers, and by all tables of the service with the same `max`; its layout is in affinity.ts. */
   readonly memory: SharedArrayBuffer
+}
+
+/** Who may wait while all places are taken (queue/waiting-room.ts). */
+export interface QueueRules {
+  /** Clients that wait at most, over all workers; 0 is no queue. */
+  readonly max: number
+  readonly timeoutMs: number
+  /** Of one address, or of one /64 of IPv6. */
+  readonly perClient: number
+  /** The queue itself; undefined exactly where `max` is 0. */
+  readonly memory: SharedArrayBuffer | undefined
+}
+
+/** When an upstream is taken out for failing connects (outlier.ts). */
+export interface Outlier {
+  /** Connect failures in a row, over all workers; 0 never takes any out. */
+  readonly failures: number
+  readonly ejectForMs: number
+  readonly ejectForMsMax: number
+  /** Of the service's upstreams at once, rounded down. */
+  readonly ejectedPercentMax: number
 }
 
 export interface Listener {

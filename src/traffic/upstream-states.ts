@@ -15,14 +15,24 @@ export type Found = keyof typeof FOUND
 export const FOUND_NAMES = Object.keys(FOUND) as readonly Found[]
 
 /** Int32 places of an upstream. */
-const UPSTREAM_INT = { connections: 0, wanted: 1, found: 2, failuresInRow: 3 } as const
-const UPSTREAM_INTS = 4
+const UPSTREAM_INT = {
+  connections: 0,
+  wanted: 1,
+  found: 2,
+  failuresInRow: 3,
+  ejectionsInRow: 4,
+  ejections: 5,
+  /** How many failures the last ejection was for. */
+  ejectedAfter: 6,
+} as const
+/** Even: what follows it begins at a multiple of 8. */
+const UPSTREAM_INTS = 8
 /** Float64 places of an upstream. */
 const UPSTREAM_TIME = { ejectedUntilMs: 0, upSinceMs: 1 } as const
 const UPSTREAM_TIMES = 2
 /** Int32 places of a service. */
-const SERVICE_INT = { connections: 0, turn: 1 } as const
-const SERVICE_INTS = 2
+const SERVICE_INT = { connections: 0, turn: 1, ejectionsHeld: 2 } as const
+const SERVICE_INTS = 4
 
 export class UpstreamStates {
   readonly #times: Float64Array
@@ -117,14 +127,55 @@ export class UpstreamStates {
     return this.#times[upstreamIndex * UPSTREAM_TIMES + UPSTREAM_TIME.ejectedUntilMs]
   }
 
-  eject(upstreamIndex: number, untilMs: MonotonicMs): void {
+  /** Takes the upstream out until then, for the `timesInRow`-th time; its failures count from none again. */
+  eject(upstreamIndex: number, untilMs: MonotonicMs, timesInRow = 1): void {
+    const at = upstreamIndex * UPSTREAM_INTS
     this.#times[upstreamIndex * UPSTREAM_TIMES + UPSTREAM_TIME.ejectedUntilMs] = untilMs
+    Atomics.store(this.#upstreams, at + UPSTREAM_INT.ejectionsInRow, timesInRow)
+    Atomics.store(
+      this.#upstreams,
+      at + UPSTREAM_INT.ejectedAfter,
+      Atomics.exchange(this.#upstreams, at + UPSTREAM_INT.failuresInRow, 0),
+    )
+    // Last: who sees the count grow finds the rest written.
+    Atomics.add(this.#upstreams, at + UPSTREAM_INT.ejections, 1)
     this.#noteChange()
   }
 
-  /** Since when it is up again, for slow start; 0: since the daemon runs. */
+  /** A check knows better than failures of some time ago. */
+  endEjection(upstreamIndex: number): void {
+    this.#times[upstreamIndex * UPSTREAM_TIMES + UPSTREAM_TIME.ejectedUntilMs] = 0
+    this.#noteChange()
+  }
+
+  /** How often it has been ejected since the daemon runs. */
+  ejections(upstreamIndex: number): number {
+    return Atomics.load(this.#upstreams, upstreamIndex * UPSTREAM_INTS + UPSTREAM_INT.ejections)
+  }
+
+  /** As of the last ejection; outlier.ts says how time takes it down again. */
+  ejectionsInRow(upstreamIndex: number): number {
+    return this.#upstreams[upstreamIndex * UPSTREAM_INTS + UPSTREAM_INT.ejectionsInRow]
+  }
+
+  ejectedAfterFailures(upstreamIndex: number): number {
+    return this.#upstreams[upstreamIndex * UPSTREAM_INTS + UPSTREAM_INT.ejectedAfter]
+  }
+
+  /** One worker at a time decides about the ejections of a service; false when another one does. */
+  holdEjections(serviceIndex: number): boolean {
+    return Atomics.compareExchange(this.#services, serviceIndex * SERVICE_INTS + SERVICE_INT.ejectionsHeld, 0, 1) === 0
+  }
+
+  releaseEjections(serviceIndex: number): void {
+    Atomics.store(this.#services, serviceIndex * SERVICE_INTS + SERVICE_INT.ejectionsHeld, 0)
+  }
+
+  /** Since when it is up again, for slow start; 0: since the daemon runs. In the future while it is ejected. */
   upSinceMs(upstreamIndex: number): MonotonicMs {
-    return this.#times[upstreamIndex * UPSTREAM_TIMES + UPSTREAM_TIME.upSinceMs]
+    const at = upstreamIndex * UPSTREAM_TIMES
+    // The end of an ejection is such a moment; nobody has to be there to write it down.
+    return Math.max(this.#times[at + UPSTREAM_TIME.upSinceMs], this.#times[at + UPSTREAM_TIME.ejectedUntilMs])
   }
 
   setUpSince(upstreamIndex: number, atMs: MonotonicMs): void {

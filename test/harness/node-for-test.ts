@@ -49,6 +49,7 @@ const TABLES: Tables = {
         { index: 0, name: 'main', share: PLAIN_SHARE },
         { index: 1, name: 'spare', share: { ...PLAIN_SHARE, backup: true } },
       ],
+      queue: { max: 0, timeoutMs: 5000, perClient: 10, memory: undefined },
       candidates: [candidate(0, 0, '203.0.113.10'), candidate(0, 1, '203.0.113.11'), candidate(1, 2, '203.0.113.20')],
     } as unknown as Service,
     {
@@ -58,6 +59,7 @@ const TABLES: Tables = {
       affinity: null,
       listeners: [{ index: 1, dualStack: false, address: { family: 4, address: '192.0.2.1', port: 25 } }],
       upstreams: [{ index: 2, name: 'smtp', share: PLAIN_SHARE }],
+      queue: { max: 0, timeoutMs: 5000, perClient: 10, memory: undefined },
       candidates: [candidate(2, 3, '203.0.113.30')],
     } as unknown as Service,
   ],

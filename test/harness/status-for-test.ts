@@ -19,6 +19,7 @@ export function statusForTest(): NodeStatus {
         mode: 'raw',
         listeners: ['*:443'],
         connectionsOpen: 2,
+        connectionsWaiting: 0,
         connectionsTotal: 10,
         bytesToUpstream: 0,
         bytesToClient: 1024,
@@ -33,6 +34,7 @@ export function statusForTest(): NodeStatus {
             ejected: false,
             weight: 1,
             backup: false,
+            ejectedForMs: 0,
             addresses: [
               { address: '203.0.113.10:443', failedRecently: false },
               { address: '203.0.113.11:443', failedRecently: true },
@@ -51,6 +53,7 @@ export function statusForTest(): NodeStatus {
             ejected: false,
             weight: 1,
             backup: true,
+            ejectedForMs: 0,
             addresses: [{ address: '203.0.113.20:443', failedRecently: true }],
             connectionsOpen: 0,
             connects: 0,

@@ -213,7 +213,7 @@ describe('active checks', () => {
     assert.equal(it.log.records()[0]['level'], 'error')
     assert.match(String(it.log.records()[0]['msg']), /whenAllDown: refuse/)
     assert.equal(it.checks.isAllDown(0), true)
-    it.states.eject(it.indexOf('c'), 0)
+    it.states.endEjection(it.indexOf('c'))
     await waitFor('the line after it', () => it.events().length > 1)
     assert.deepEqual(it.events(), ['all-upstreams-down web', 'upstreams-back c'])
     assert.equal(it.checks.isAllDown(0), false)

@@ -171,7 +171,7 @@ export class ActiveChecks {
     const { states, nodeWide, tables } = this.#options
     states.setUpSince(upstreamIndex, nowMs)
     states.forgetFailures(upstreamIndex)
-    states.eject(upstreamIndex, 0)
+    states.endEjection(upstreamIndex)
     const service = tables().services.find(({ name }) => name === plan.service)
     for (const candidate of service?.candidates ?? []) {
       if (candidate.upstreamIndex === upstreamIndex) nodeWide.forgetFailure(candidate.addressIndex)

@@ -2,6 +2,7 @@
 import { checkActiveChecks } from './check-active-checks.ts'
 import { checkListeners } from './check-listeners.ts'
 import { checkLoops } from './check-loops.ts'
+import { checkOutliers } from './check-outliers.ts'
 import { checkNames } from './check-names.ts'
 import { checkSourceFamilies } from './check-source-families.ts'
 import type { Config } from './config.ts'
@@ -14,6 +15,7 @@ export function checkConfig(config: Config, source: ConfigSource, isWhole: boole
   return [
     ...checkNames(config, source),
     ...checkListeners(config, source),
+    ...checkOutliers(config, source),
     // A source address with a typo must not be missed a second time.
     ...(isWhole ? checkSourceFamilies(config, NO_ADDRESSES) : []),
     ...checkLoops(config, NO_ADDRESSES),

@@ -4,6 +4,7 @@ import type {
   BalanceMethodName,
   LogConnections,
   Mode,
+  Outlier,
   ProxyHeaderOptions,
   SocketOptions,
 } from '../../traffic/tables.ts'
@@ -55,6 +56,8 @@ export interface ServiceConfig {
   readonly maxConnections: number
   readonly whenAllDown: 'try-all' | 'refuse'
   readonly onDown: 'keep' | 'close'
+  readonly queue: QueueConfig
+  readonly outlier: Outlier
   readonly onFailure: 'reset' | 'close'
   readonly connectTimeoutMs: number
   /** 0 is off. */
@@ -79,6 +82,13 @@ export interface AffinityConfig {
   readonly ttlMs: number
   /** Places in the table of the service's clients. */
   readonly clientsMax: number
+}
+
+export interface QueueConfig {
+  /** 0 is no queue. */
+  readonly max: number
+  readonly timeoutMs: number
+  readonly perClient: number
 }
 
 export interface ListenConfig {

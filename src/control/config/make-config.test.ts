@@ -60,6 +60,8 @@ test('a minimal file gets every default', () => {
         maxConnections: 0,
         whenAllDown: 'try-all',
         onDown: 'keep',
+        queue: { max: 0, timeoutMs: 5_000, perClient: 10 },
+        outlier: { failures: 5, ejectForMs: 30_000, ejectForMsMax: 300_000, ejectedPercentMax: 50 },
         onFailure: 'reset',
         connectTimeoutMs: 5_000,
         idleTimeoutMs: 3_600_000,
@@ -153,6 +155,11 @@ for (const [text, host, port, hostIsIp] of UPSTREAMS) {
     )
   })
 }
+
+test('outlier takes shares and `off`', () => {
+  const { outlier } = serviceWith(', outlier: { failures: off, ejectFor: 1m, ejectForMax: 1m, maxEjected: 100% }')
+  assert.deepEqual(outlier, { failures: 0, ejectForMs: 60_000, ejectForMsMax: 60_000, ejectedPercentMax: 100 })
+})
 
 test('networks and source addresses come out as bytes and canonical text', () => {
   const service = serviceWith(

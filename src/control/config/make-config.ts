@@ -1,6 +1,6 @@
 /** Gives parsed values the names and the shape that the rest of the program works with, and their places in the file. */
 import { dirname, resolve } from 'node:path'
-import type { SocketOptions } from '../../traffic/tables.ts'
+import type { Outlier, SocketOptions } from '../../traffic/tables.ts'
 import type { Config, ServiceConfig } from './config.ts'
 import type { ConfigSource } from './config-tree.ts'
 import { makeActiveCheck } from './make-active-check.ts'
@@ -49,6 +49,8 @@ function makeService(service: ParsedService, index: number, source: ConfigSource
     maxConnections: service.maxConnections === 'off' ? 0 : service.maxConnections,
     whenAllDown: service.whenAllDown,
     onDown: service.onDown,
+    queue: { max: service.queue.max, timeoutMs: service.queue.timeout, perClient: service.queue.perClient },
+    outlier: makeOutlier(service),
     onFailure: service.onFailure,
     connectTimeoutMs: service.connectTimeout,
     idleTimeoutMs: service.idleTimeout,
@@ -62,6 +64,15 @@ function makeService(service: ParsedService, index: number, source: ConfigSource
     upstreamSocket: socketOptions(both, upstream),
     check: service.check === undefined ? undefined : makeActiveCheck(service.check, source.file),
     at: source.place(path),
+  }
+}
+
+function makeOutlier({ outlier }: ParsedService): Outlier {
+  return {
+    failures: outlier.failures === 'off' ? 0 : outlier.failures,
+    ejectForMs: outlier.ejectFor,
+    ejectForMsMax: outlier.ejectForMax,
+    ejectedPercentMax: outlier.maxEjected,
   }
 }
 

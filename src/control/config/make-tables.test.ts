@@ -71,6 +71,8 @@ test('a service comes out whole, and survives structured clone', () => {
     maxConnections: 0,
     whenAllDown: 'try-all',
     onDown: 'keep',
+    queue: { max: 0, timeoutMs: 5_000, perClient: 10, memory: undefined },
+    outlier: { failures: 5, ejectForMs: 30_000, ejectForMsMax: 300_000, ejectedPercentMax: 50 },
     onFailure: 'reset',
     connectTimeoutMs: 5_000,
     idleTimeoutMs: 600_000,

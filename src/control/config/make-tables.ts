@@ -71,6 +71,9 @@ function makeService(
     maxConnections: service.maxConnections,
     whenAllDown: service.whenAllDown,
     onDown: service.onDown,
+    // The memory is that of the running node: queues.ts brings it in.
+    queue: { ...service.queue, memory: undefined },
+    outlier: service.outlier,
     onFailure: service.onFailure,
     connectTimeoutMs: service.connectTimeoutMs,
     idleTimeoutMs: service.idleTimeoutMs,

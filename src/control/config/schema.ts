@@ -4,6 +4,7 @@ import { BALANCE_METHOD_NAMES, CANDIDATES_MAX } from '../../traffic/tables.ts'
 import { activeCheckSchema, upstreamCheckSchema } from './active-check-schema.ts'
 import { LATER_MODES } from './later-words.ts'
 import { boolean, choice, count, countOr, duration, leaf, name } from './leaf.ts'
+import { outlierSchema } from './outlier-schema.ts'
 import {
   readAdminListen,
   readListenAddress,
@@ -28,6 +29,8 @@ export const SOURCE_ADDRESSES_MAX = 256
 export const PROXY_NETWORKS_MAX = 256
 /** More than a machine has file descriptors for: Linux's fs.nr_open is 1,048,576 unless raised. */
 export const CONNECTIONS_MAX = 10_000_000
+/** Each has 40 bytes of memory from the start. */
+export const QUEUE_MAX = 100_000
 
 const upstream = z
   .preprocess(
@@ -77,7 +80,7 @@ const service = z.strictObject({
     'off',
     1,
     CONNECTIONS_MAX,
-    'Clients of this service at once; further ones are refused.',
+    'Clients of this service at once; further ones wait in its `queue`, or are refused.',
   ).prefault('off'),
   whenAllDown: choice(
     ['try-all', 'refuse'],
@@ -87,6 +90,17 @@ const service = z.strictObject({
     ['keep', 'close'],
     'What becomes of the connections of an upstream that goes down: they stay, or are reset.',
   ).prefault('keep'),
+  queue: z
+    .strictObject({
+      max: count(0, QUEUE_MAX, 'Clients that wait at most, over all workers. 0: nobody waits.').prefault('0'),
+      timeout: duration({}, 'How long a client waits before it is turned away.').prefault('5s'),
+      perClient: count(1, QUEUE_MAX, 'Places in the queue that one address, or one IPv6 /64, may take.').prefault('10'),
+    })
+    .prefault({})
+    .meta({ description: 'Who may wait while maxConnections of the service or of all upstreams are taken.' }),
+  outlier: outlierSchema
+    .prefault({})
+    .meta({ description: 'When an upstream is taken out because connects to it fail, and for how long.' }),
   onFailure: choice(
     ['reset', 'close'],
     'What the client sees when no upstream could be connected to: a reset, or an ordinary close.',

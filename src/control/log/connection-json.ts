@@ -24,6 +24,7 @@ export function formatConnectionJson(record: ConnectionRecord, origin: RecordOri
     `"reason":"${CLOSE_REASON_NAMES[record.reasonCode] ?? 'internal-error'}"` +
     `,"bytesToUpstream":${record.bytesToUpstream},"bytesToClient":${record.bytesToClient}` +
     `,"durationMs":${rounded(record.durationMs)}` +
+    `,"queueMs":${known(record.queueMs)}` +
     `,"connectMs":${known(record.connectMs)},"firstByteMs":${known(record.firstByteMs)}` +
     `,"clientRttMs":${known(record.clientRttUs, 1000)},"upstreamRttMs":${known(record.upstreamRttUs, 1000)}` +
     `,"retransmits":${retransmitSum(record)},"clientRetransmits":${known(record.clientRetransmits)}` +

@@ -37,6 +37,7 @@ const RECORD: ConnectionRecord = {
   sequence: 258,
   durationMs: 1234.56789,
   connectMs: 0.5,
+  queueMs: 17,
   firstByteMs: 2,
   bytesToUpstream: 10,
   bytesToClient: 2 ** 40,
@@ -83,6 +84,7 @@ test('a connection line has exactly the fields of the contract, in this order', 
       bytesToUpstream: 10,
       bytesToClient: 1_099_511_627_776,
       durationMs: 1234.568,
+      queueMs: 17,
       connectMs: 0.5,
       firstByteMs: 2,
       clientRttMs: 1.5,
@@ -97,6 +99,7 @@ test('a connection line has exactly the fields of the contract, in this order', 
 test('what the engine does not know is null', () => {
   const line = lineOf({
     upstreamIndex: -1,
+    queueMs: -1,
     connectMs: -1,
     firstByteMs: -1,
     clientRttUs: -1,
@@ -104,10 +107,11 @@ test('what the engine does not know is null', () => {
     clientRetransmits: -1,
     upstreamRetransmits: -1,
   })
-  const { upstream, connectMs, firstByteMs, clientRttMs, upstreamRttMs, retransmits, upstreamRetransmits } = line
+  const { upstream, queueMs, connectMs, firstByteMs, clientRttMs, upstreamRttMs, retransmits, upstreamRetransmits } =
+    line
   assert.deepEqual(
-    [upstream, connectMs, firstByteMs, clientRttMs, upstreamRttMs, retransmits, upstreamRetransmits],
-    [null, null, null, null, null, null, null],
+    [upstream, queueMs, connectMs, firstByteMs, clientRttMs, upstreamRttMs, retransmits, upstreamRetransmits],
+    [null, null, null, null, null, null, null, null],
   )
   assert.equal(lineOf({ upstreamRetransmits: -1 }).retransmits, 2)
 })

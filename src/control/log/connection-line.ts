@@ -23,6 +23,7 @@ export interface ConnectionLine {
   readonly bytesToUpstream: number
   readonly bytesToClient: number
   readonly durationMs: number
+  readonly queueMs: number | null
   readonly connectMs: number | null
   readonly firstByteMs: number | null
   readonly clientRttMs: number | null
@@ -61,6 +62,7 @@ export function makeConnectionLine(record: ConnectionRecord, origin: RecordOrigi
     bytesToUpstream: record.bytesToUpstream,
     bytesToClient: record.bytesToClient,
     durationMs: rounded(record.durationMs),
+    queueMs: known(record.queueMs),
     connectMs: known(record.connectMs),
     firstByteMs: known(record.firstByteMs),
     clientRttMs: known(record.clientRttUs, 1000),

@@ -12,6 +12,7 @@ const RECORD: ConnectionRecord = {
   sequence: 1,
   durationMs: 1,
   connectMs: 1,
+  queueMs: -1,
   firstByteMs: 1,
   bytesToUpstream: 0,
   bytesToClient: 0,

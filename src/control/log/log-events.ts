@@ -71,6 +71,14 @@ export const LOG_EVENTS = {
     level: 'info',
     meaning: 'A service has an upstream again; `service`, `upstream`, `downForMs`.',
   },
+  'upstream-ejected': {
+    level: 'warn',
+    meaning: 'Connects to an upstream failed one after the other; `service`, `upstream`, `failures`, `seconds` out.',
+  },
+  'upstream-returned': {
+    level: 'info',
+    meaning: 'The time of an ejected upstream is over; `service`, `upstream`, `seconds` it was out.',
+  },
   'accept-paused': {
     level: 'warn',
     meaning: 'A worker was out of files or memory and let new clients wait; `worker`, `code`, `ms`, `repeated`.',

@@ -10,6 +10,7 @@ import {
 } from '../../traffic/counters.ts'
 import { ringBytes } from '../../traffic/log-ring.ts'
 import { NodeWide } from '../../traffic/node-wide.ts'
+import { WorkerWakes } from '../../traffic/queue/worker-wakes.ts'
 import { UpstreamStates } from '../../traffic/upstream-states.ts'
 
 /** 2^20 bytes hold 8,192 connections without failed attempts: more than a worker ends between two reads of its ring. */
@@ -27,6 +28,7 @@ export class SharedMemory {
   readonly nodeWide: NodeWide
   readonly upstreamStatesMemory: SharedArrayBuffer
   readonly states: UpstreamStates
+  readonly workerWakesMemory: SharedArrayBuffer
   readonly workers: readonly WorkerMemory[]
 
   constructor(workers: number, counterShape: CounterShape, upstreamAddresses: number) {
@@ -35,6 +37,7 @@ export class SharedMemory {
     this.nodeWide = new NodeWide(this.nodeWideMemory)
     this.upstreamStatesMemory = new SharedArrayBuffer(UpstreamStates.bytes(counterShape))
     this.states = new UpstreamStates(this.upstreamStatesMemory, counterShape)
+    this.workerWakesMemory = new SharedArrayBuffer(WorkerWakes.bytes(workers))
     this.workers = Array.from({ length: workers }, () => {
       const counterMemory = new SharedArrayBuffer(Counters.bytes(counterShape))
       const logRingMemory = new SharedArrayBuffer(ringBytes(LOG_RING_POWER_OF_TWO))

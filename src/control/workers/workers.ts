@@ -106,6 +106,7 @@ export class Workers {
         counterMemory,
         nodeWideMemory: memory.nodeWideMemory,
         upstreamStatesMemory: memory.upstreamStatesMemory,
+        workerWakesMemory: memory.workerWakesMemory,
         logRingMemory,
       },
       onEvent: (event) => this.#takeEvent(event, workerIndex),

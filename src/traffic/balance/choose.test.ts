@@ -162,7 +162,7 @@ describe('choosing a candidate', () => {
     assert.equal(now(), 0)
     states.eject(0, NOW_MS + 1)
     assert.equal(now(), 1)
-    states.eject(0, 0)
+    states.endEjection(0)
     assert.equal(now(), 0)
     nodeWide.rememberFailure(1, NOW_MS + 1)
     assert.equal(now(), 1)
@@ -174,6 +174,16 @@ describe('choosing a candidate', () => {
     const { chooser, service } = scene([{ ejectedUntilMs: NOW_MS + 20 }, { failedUntilMs: NOW_MS + 10 }, {}])
     const at = (nowMs: number): number => chooser.choose(service, null, 0, nowMs)
     assert.deepEqual([at(NOW_MS), at(NOW_MS + 9), at(NOW_MS + 10), at(NOW_MS + 19), at(NOW_MS + 20)], [2, 2, 1, 1, 0])
+  })
+
+  test('where clients can wait, one that is up and full is worth more than one that is down', () => {
+    const upstreams: Upstream[] = [{ found: 'down' }, { maxConnections: 1 }]
+    const queue = { max: 1, timeoutMs: 1, perClient: 1, memory: undefined }
+    const waiting = scene(upstreams, { queue })
+    assert.deepEqual([waiting.choose(), waiting.choose()], [1, FULL])
+    const trying = scene(upstreams)
+    assert.deepEqual([trying.choose(), trying.choose()], [1, 0])
+    assert.deepEqual(order([{ found: 'down' }, { found: 'down' }], { queue }), [0, 1])
   })
 
   test('by rank first, then in order', () => {

@@ -5,7 +5,8 @@
  *   rank 0  primary          rank 2  primary that failed a moment ago      rank 4  primary that is down
  *   rank 1  backup           rank 3  backup that failed a moment ago       rank 5  backup that is down
  *
- * Ranks 4 and 5 are tried only with `whenAllDown: try-all`. Never used: what was tried for this client, what an operator
+ * Ranks 4 and 5 are tried only with `whenAllDown: try-all`, and where clients can wait in a queue, not while an upstream
+ * that is up is merely full. Never used: what was tried for this client, what an operator
  * set to drain or down, weight 0, and an upstream whose maxConnections are taken.
  */
 import type { FailedAttempt } from '../log-ring.ts'
@@ -124,6 +125,7 @@ export class Chooser {
     const { candidates } = pool.service
     let best = RANKS
     let isAnyFull = false
+    let isWorthWaiting = false
     pool.count = 0
     pool.untilMs = Infinity
     for (let place = 0; place < candidates.length; place++) {
@@ -133,12 +135,14 @@ export class Chooser {
       if (rank === UNUSABLE || rank > best) continue
       if (withoutFull && this.#isFull(candidate)) {
         isAnyFull = true
+        if (rank < RANK.down && pool.service.queue.max > 0) isWorthWaiting = true
         continue
       }
       if (rank < best) pool.startOver(place)
       best = rank
       pool.add(place)
     }
+    if (isWorthWaiting && best >= RANK.down) pool.count = 0
     pool.sumUp()
     return isAnyFull
   }

@@ -14,6 +14,7 @@ import { guarded } from './guard.ts'
 import type { Step } from './guard.ts'
 import { expectHeader, mustSayProxyHeader } from './hello.ts'
 import type { Loop } from './loop.ts'
+import { giveServicePlaceBack, takeServicePlace } from './wait.ts'
 import { startAccepting, stopAccepting } from './open-listener.ts'
 import type { OpenListener } from './open-listener.ts'
 
@@ -58,16 +59,18 @@ export function acceptQueued(loop: Loop, open: OpenListener): void {
 function admit(loop: Loop, open: OpenListener, fd: Fd): void {
   const { service } = open.plan
   if (!loop.nodeWide.takePlace(loop.start.limits.connectionsMax)) return refuse(loop, open, fd, 'refused-ceiling')
-  if (!loop.states.takeServicePlace(service.index, service.maxConnections)) {
+  const hasServicePlace = takeServicePlace(loop, service)
+  if (!hasServicePlace && loop.room.isFull(service)) {
     loop.nodeWide.givePlaceBack()
-    return refuse(loop, open, fd, 'refused-service-ceiling')
+    return refuse(loop, open, fd, service.queue.max > 0 ? 'refused-queue-full' : 'refused-service-ceiling')
   }
   const connection = loop.pool.take(open.plan)
   if (connection === undefined) {
     loop.nodeWide.givePlaceBack()
-    loop.states.giveServicePlaceBack(service.index)
+    if (hasServicePlace) giveServicePlaceBack(loop, service)
     return refuse(loop, open, fd, 'refused-ceiling')
   }
+  connection.hasServicePlace = hasServicePlace
   begin(loop, open, connection, fd)
   guarded(loop, connection, 0, takeFirstStep)
 }
@@ -94,6 +97,7 @@ function begin(loop: Loop, open: OpenListener, connection: Connection, fd: Fd): 
   connection.attempts = 0
   connection.candidate = -1
   connection.hasUpstreamPlace = false
+  connection.queueTicket = 0
   connection.failedAttempts = null
   connection.reasonCode = NO_REASON
   connection.lackedSourcePort = false
@@ -109,6 +113,7 @@ function begin(loop: Loop, open: OpenListener, connection: Connection, fd: Fd): 
   loop.pool.numbers[at + NUMBER.startedMs] = loop.nowMs
   loop.pool.numbers[at + NUMBER.connectMs] = -1
   loop.pool.numbers[at + NUMBER.firstByteMs] = -1
+  loop.pool.numbers[at + NUMBER.queueMs] = -1
   loop.pool.numbers[at + NUMBER.sequence] = ++loop.sequence
   loop.wheel.schedule(connection, firstLookMs(loop, open.plan.service))
 }

@@ -53,6 +53,7 @@ function dialAnother(loop: Loop, connection: Connection): void {
   const { plan, candidate, upstream } = connection
   loop.states.giveUpstreamPlaceBack(plan.service.candidates[candidate].upstreamIndex)
   connection.hasUpstreamPlace = false
+  loop.room.noteFreed(plan.service)
   closeHalf(upstream, close)
   dial(loop, connection)
 }

@@ -4,6 +4,9 @@
  *   accept -> admit -> hello ------> dial ---------> relay -------------> free
  *             refuse   PROXY header  next candidate  both ways,           record,
  *             (reset)  in, if asked  on failure      then the FINs        fds closed
+ *                                    |     ^           |
+ *                                    v     |           |
+ *                                    waiting: all places are taken, and the service has a queue
  *                                                      |
  *                                                      +-> resetting: what was read is delivered, then a reset
  *
@@ -19,7 +22,7 @@ import type { FailedAttempt } from '../log-ring.ts'
 import type { ServicePlan } from './service-plan.ts'
 import type { Spill } from './spill-pool.ts'
 
-export const STAGE = { free: 0, hello: 1, dial: 2, relay: 3, resetting: 4 } as const
+export const STAGE = { free: 0, hello: 1, dial: 2, relay: 3, resetting: 4, waiting: 5 } as const
 
 /** Bits of `Half.flags`. */
 export const FLAG = {
@@ -94,6 +97,12 @@ export class Connection {
   clientFamily: 4 | 6 = 4
   attempts = 0
   candidate = -1
+  /** A place of the service is taken; not while it waits. */
+  hasServicePlace = false
+  /** In the queue, while it waits there. */
+  queueEntry = -1
+  /** Its turn among those who wait or have waited; 0 when it never did. */
+  queueTicket = 0
   /** A place at the candidate's upstream is taken. */
   hasUpstreamPlace = false
   failedAttempts: FailedAttempt[] | null = null
@@ -148,8 +157,12 @@ export const NUMBER = {
   bytesToUpstream: 5,
   bytesToClient: 6,
   sequence: 7,
+  /** When the wait under way began. */
+  queuedMs: 8,
+  /** How long all waits before took; -1 for a client that never had to wait. */
+  queueMs: 9,
 } as const
-export const NUMBERS = 8
+export const NUMBERS = 10
 
 const ADDRESS_BYTES = 16
 

@@ -14,10 +14,12 @@ import { watchClientWhileDialling } from './leaving.ts'
 import type { Loop } from './loop.ts'
 import { finishReset, RESET_DELIVERY_MS_MAX } from './relay.ts'
 import { applyOptions } from './service-plan.ts'
+import { lookAtWait } from './wait.ts'
 
 export function onDeadline(loop: Loop, connection: Connection): void {
   if (connection.stage === STAGE.hello) lookAtHello(loop, connection)
   else if (connection.stage === STAGE.dial) lookAtDial(loop, connection)
+  else if (connection.stage === STAGE.waiting) lookAtWait(loop, connection)
   else if (connection.stage === STAGE.relay) lookAtRelay(loop, connection)
   else if (connection.stage === STAGE.resetting) finishReset(loop, connection)
 }

@@ -6,54 +6,57 @@ import { bind, close, connect, E, EPOLL, errno, getsockname, MSG, recv, SOCK, so
 import type { Fd } from '../../kernel/libc.ts'
 import type { NativeSocketAddress } from '../../kernel/socket-address.ts'
 import { closeWithReset, OPTION, setInteger, takeSocketError } from '../../kernel/socket-option.ts'
-import { FULL } from '../balance/choose.ts'
-import { clientHash32 } from '../balance/client-hash.ts'
+import type { CloseReason } from '../close-reason.ts'
 import { UPSTREAM, UPSTREAM_STRIDE } from '../counters.ts'
 import { ATTEMPT_TIMED_OUT } from '../log-ring.ts'
+import { noteConnectFailure } from '../outlier.ts'
+import { WAITS, WANT_REASONS } from '../queue/waiting-room.ts'
 import { addressAt, FLAG, NUMBER, NUMBERS, STAGE } from './connection.ts'
 import type { Connection } from './connection.ts'
-import { closeHalf, endWithFin, endWithReset } from './end.ts'
+import { closeHalf, endUnserved, endWithReset } from './end.ts'
 import { isShortage } from './failure.ts'
 import { beginRelay } from './first-bytes.ts'
 import type { Loop } from './loop.ts'
 import { applyOptions } from './service-plan.ts'
+import { chooseOrWait, clientHash, knownPlace } from './wait.ts'
 import { register } from './watch.ts'
 
-/** Tries candidates until a connect is under way, or ends the connection. */
+/** Tries candidates until a connect is under way or the client waits for a place, or ends the connection. */
 export function dial(loop: Loop, connection: Connection): void {
-  const { plan } = connection
   connection.stage = STAGE.dial
-  for (;;) {
-    const choice = loop.chooser.choose(
-      plan.service,
-      connection.failedAttempts,
-      clientHash(loop, connection),
-      loop.nowMs,
-      knownPlace(loop, connection),
-    )
-    if (choice < 0) return giveUp(loop, connection, choice)
-    connection.candidate = choice
-    connection.hasUpstreamPlace = true
-    connection.attempts++
-    loop.pool.numbers[connection.slot * NUMBERS + NUMBER.dialledMs] = loop.nowMs
-    const code = startConnect(loop, connection, plan.candidates[choice])
-    if (code === 0) return
-    noteFailedAttempt(loop, connection, code)
-    if (isShortage(code)) return endWithReset(loop, connection, 'out-of-memory')
-  }
+  while (!isAnswered(loop, connection, choose(loop, connection)));
 }
 
-/** The same for every connection of the client, on every worker. */
-function clientHash(loop: Loop, connection: Connection): number {
-  return clientHash32(loop.pool.clientAddresses, addressAt(connection), connection.clientFamily)
+/** The same for a client that has waited and got a candidate, or NONE. */
+export function dialChosen(loop: Loop, connection: Connection, choice: number): void {
+  connection.stage = STAGE.dial
+  if (!isAnswered(loop, connection, choice)) dial(loop, connection)
 }
 
-/** Where the client was before, or -1. */
-function knownPlace(loop: Loop, connection: Connection): number {
+function choose(loop: Loop, connection: Connection): number {
   const { service } = connection.plan
-  if (service.affinity === null) return -1
-  const { clientAddresses } = loop.pool
-  return loop.affinity.placeOf(service, clientAddresses, addressAt(connection), connection.clientFamily, loop.nowMs)
+  if (service.queue.max > 0) return chooseOrWait(loop, connection)
+  const known = knownPlace(loop, connection)
+  return loop.chooser.choose(service, connection.failedAttempts, clientHash(loop, connection), loop.nowMs, known)
+}
+
+/** False when the candidate failed at once, and the next is to be tried. */
+function isAnswered(loop: Loop, connection: Connection, choice: number): boolean {
+  if (choice === WAITS) return true
+  if (choice < 0) {
+    giveUp(loop, connection, choice)
+    return true
+  }
+  connection.candidate = choice
+  connection.hasUpstreamPlace = true
+  connection.attempts++
+  loop.pool.numbers[connection.slot * NUMBERS + NUMBER.dialledMs] = loop.nowMs
+  const code = startConnect(loop, connection, connection.plan.candidates[choice])
+  if (code === 0) return true
+  noteFailedAttempt(loop, connection, code)
+  if (!isShortage(code)) return false
+  endWithReset(loop, connection, 'out-of-memory')
+  return true
 }
 
 function rememberPlace(loop: Loop, connection: Connection, addressIndex: number): void {
@@ -158,6 +161,7 @@ function connected(loop: Loop, connection: Connection): void {
   upstream.flags |= FLAG.writable
   if (loop.nodeWide.failedUntilMs(addressIndex) !== 0) loop.nodeWide.forgetFailure(addressIndex)
   rememberPlace(loop, connection, addressIndex)
+  loop.states.forgetFailures(upstreamIndex)
   loop.counters.countConnect(upstreamIndex, connectMs)
   loop.counters.upstreams[upstreamIndex * UPSTREAM_STRIDE + UPSTREAM.open] += 1
   beginRelay(loop, connection)
@@ -169,6 +173,7 @@ function noteFailedAttempt(loop: Loop, connection: Connection, code: number): vo
   const dialledMs = loop.pool.numbers[connection.slot * NUMBERS + NUMBER.dialledMs]
   loop.states.giveUpstreamPlaceBack(upstreamIndex)
   connection.hasUpstreamPlace = false
+  loop.room.noteFreed(connection.plan.service)
   connection.failedAttempts ??= []
   connection.failedAttempts.push({
     upstreamIndex,
@@ -179,13 +184,16 @@ function noteFailedAttempt(loop: Loop, connection: Connection, code: number): vo
   if (code === E.EADDRNOTAVAIL) connection.lackedSourcePort = true
   // Our own want says nothing about the upstream.
   if (code === E.EADDRNOTAVAIL || isShortage(code)) return
-  const { retryFailedAfterMs } = connection.plan.service
+  const { service } = connection.plan
+  const { retryFailedAfterMs } = service
+  noteConnectFailure(loop.states, service, upstreamIndex, loop.nowMs)
   if (retryFailedAfterMs > 0) loop.nodeWide.rememberFailure(addressIndex, loop.nowMs + retryFailedAfterMs)
 }
 
 function giveUp(loop: Loop, connection: Connection, why: number): void {
-  const reason =
-    why === FULL ? 'upstreams-full' : connection.lackedSourcePort ? 'no-source-port' : 'upstream-unreachable'
-  if (connection.plan.service.onFailure === 'close') endWithFin(loop, connection, reason)
-  else endWithReset(loop, connection, reason)
+  endUnserved(loop, connection, WANT_REASONS.get(why) ?? unreachable(connection))
+}
+
+function unreachable(connection: Connection): CloseReason {
+  return connection.lackedSourcePort ? 'no-source-port' : 'upstream-unreachable'
 }

@@ -33,9 +33,17 @@ export function endWithFin(loop: Loop, connection: Connection, reason: CloseReas
   end(loop, connection, close)
 }
 
+/** Ends a client that no upstream served, as the service's onFailure says. */
+export function endUnserved(loop: Loop, connection: Connection, reason: CloseReason): void {
+  if (connection.plan.service.onFailure === 'close') endWithFin(loop, connection, reason)
+  else endWithReset(loop, connection, reason)
+}
+
 function end(loop: Loop, connection: Connection, closeSocket: (fd: number) => void): void {
   if (connection.stage === STAGE.free) return
   if (connection.reasonCode === NO_REASON) connection.reasonCode = CLOSE_REASON_CODES['internal-error']
+  if (connection.stage === STAGE.waiting) loop.room.leave(connection.plan.service, connection.queueEntry)
+  noteWaited(loop, connection)
   dropUndelivered(loop, connection.client)
   dropUndelivered(loop, connection.upstream)
   count(loop, connection)
@@ -51,11 +59,29 @@ function end(loop: Loop, connection: Connection, closeSocket: (fd: number) => vo
 function givePlacesBack(loop: Loop, connection: Connection): void {
   const { service } = connection.plan
   loop.nodeWide.givePlaceBack()
-  loop.states.giveServicePlaceBack(service.index)
-  if (connection.hasUpstreamPlace) {
-    loop.states.giveUpstreamPlaceBack(service.candidates[connection.candidate].upstreamIndex)
-  }
+  const { hasServicePlace, hasUpstreamPlace } = connection
+  if (hasServicePlace) loop.states.giveServicePlaceBack(service.index)
+  if (hasUpstreamPlace) loop.states.giveUpstreamPlaceBack(service.candidates[connection.candidate].upstreamIndex)
+  connection.hasServicePlace = false
   connection.hasUpstreamPlace = false
+  // After both: who is called then finds all that it needs. One that only waited gives nothing back.
+  if (hasServicePlace || hasUpstreamPlace) loop.room.noteFreed(service)
+}
+
+/** To be called once for each wait, when it ends. */
+export function noteWaited(loop: Loop, connection: Connection): void {
+  if (connection.stage !== STAGE.waiting) return
+  const { numbers } = loop.pool
+  const at = connection.slot * NUMBERS
+  const waitedMs = Math.max(0, loop.nowMs - numbers[at + NUMBER.queuedMs])
+  const { services } = loop.counters
+  const { countersAt } = connection.plan
+  if (numbers[at + NUMBER.queueMs] === -1) {
+    numbers[at + NUMBER.queueMs] = 0
+    services[countersAt + SERVICE.queued] += 1
+  }
+  numbers[at + NUMBER.queueMs] += waitedMs
+  services[countersAt + SERVICE.queueMsSum] += waitedMs
 }
 
 /** Bytes are counted when they are read; what was never delivered is taken off again. A PROXY header in the making was never counted. */

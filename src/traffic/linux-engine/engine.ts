@@ -21,6 +21,7 @@ import { adopt, cancelListeners, closeListeners, commitListeners, prepareListene
 import { Loop } from './loop.ts'
 import { onEvent } from './on-event.ts'
 import { pump } from './relay.ts'
+import { answerCall } from './wait.ts'
 
 /** Epoll keys below zero are not connections; listeners have those below this one. */
 const WAKE_KEY = -1
@@ -57,6 +58,7 @@ function openWakeFd(loop: Loop): number {
   if (fd < 0) throw new Error(`eventfd: ${errnoName(errno())}`)
   const code = loop.epoll.add(fd, EPOLL.in, WAKE_KEY)
   if (code !== 0) throw new Error(`epoll_ctl: ${errnoName(code)}`)
+  loop.wakes.useFd(loop.start.workerIndex, fd)
   return fd
 }
 
@@ -117,6 +119,7 @@ function dispatch(loop: Loop, key: number, events: number, wakeFd: number): void
     if (half.fd !== -1) guarded(loop, half.connection, events | 0, half.isClient ? onClientEvent : onUpstreamEvent)
   } else if (key === WAKE_KEY) {
     takeCommands(loop, wakeFd)
+    takeCalls(loop)
   } else if (loop.pausedUntilMs === 0) {
     const open = loop.listeners.byKey(key)
     if (open !== undefined) guardedAccept(loop, open, acceptBatch)
@@ -149,6 +152,13 @@ const wakeCountAt = addressOf(wakeCount)
 function takeCommands(loop: Loop, wakeFd: number): void {
   read(wakeFd, wakeCountAt, 8)
   for (let command = loop.nextCommand(); command !== undefined; command = loop.nextCommand()) obey(loop, command)
+}
+
+/** Each call is answered once: by a dial, or by going back to wait. */
+function takeCalls(loop: Loop): void {
+  for (let slot = loop.room.nextCalled(); slot >= 0; slot = loop.room.nextCalled()) {
+    guarded(loop, loop.pool.all[slot], 0, answerCall)
+  }
 }
 
 function obey(loop: Loop, command: WorkerCommand): void {

@@ -17,6 +17,8 @@ import type { WorkerCommand, WorkerEvent, WorkerStart } from '../events.ts'
 import { LogRingWriter } from '../log-ring.ts'
 import { NodeWide } from '../node-wide.ts'
 import type { LogConnections } from '../tables.ts'
+import { WaitingRoom } from '../queue/waiting-room.ts'
+import { WorkerWakes } from '../queue/worker-wakes.ts'
 import { UpstreamStates } from '../upstream-states.ts'
 import { Batch } from './batch.ts'
 import type { UpstreamClosing } from './close-upstream.ts'
@@ -42,6 +44,8 @@ export class Loop {
   readonly states: UpstreamStates
   readonly chooser: Chooser
   readonly affinity = new Affinity()
+  readonly wakes: WorkerWakes
+  readonly room: WaitingRoom
   readonly logRing: LogRingWriter
   readonly wheel: TimingWheel<Connection>
   readonly tcpInfo = new TcpInfo()
@@ -84,6 +88,8 @@ export class Loop {
     this.nodeWide = new NodeWide(start.nodeWideMemory)
     this.states = new UpstreamStates(start.upstreamStatesMemory, start.counterShape)
     this.chooser = new Chooser(this.nodeWide, this.states)
+    this.wakes = new WorkerWakes(start.workerWakesMemory)
+    this.room = new WaitingRoom(start.workerIndex, this.wakes, this.states, this.chooser)
     this.logRing = new LogRingWriter(start.logRingMemory)
     this.wheel = new TimingWheel<Connection>(this.nowMs)
     this.logConnections = start.tables.logConnections

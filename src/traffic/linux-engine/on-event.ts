@@ -20,6 +20,8 @@ export function onEvent(loop: Loop, half: Half, events: number): void {
   } else if (connection.stage === STAGE.dial) {
     if (half.isClient) onClientWhileDialling(loop, connection, events)
     else onUpstreamWhileDialling(loop, connection, events)
+  } else if (connection.stage === STAGE.waiting) {
+    onClientWhileDialling(loop, connection, events)
   } else if (connection.stage === STAGE.hello) {
     readHeader(loop, connection)
   } else if (connection.stage === STAGE.resetting && (events & EPOLL.err) !== 0) {

@@ -13,6 +13,7 @@ const record: ConnectionRecord = {
   sequence: 0,
   durationMs: 0,
   connectMs: 0,
+  queueMs: -1,
   firstByteMs: 0,
   bytesToUpstream: 0,
   bytesToClient: 0,
@@ -39,6 +40,7 @@ export function recordConnection(loop: Loop, connection: Connection): void {
   record.sequence = numbers[at + NUMBER.sequence]
   record.durationMs = loop.nowMs - numbers[at + NUMBER.startedMs]
   record.connectMs = numbers[at + NUMBER.connectMs]
+  record.queueMs = Math.round(numbers[at + NUMBER.queueMs])
   record.firstByteMs = numbers[at + NUMBER.firstByteMs]
   record.bytesToUpstream = numbers[at + NUMBER.bytesToUpstream]
   record.bytesToClient = numbers[at + NUMBER.bytesToClient]

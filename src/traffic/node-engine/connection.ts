@@ -3,8 +3,9 @@
  *
  *   listen -> admit -> Hello ------> Dial ---------> Relay -----------> end
  *             refuse   PROXY header  next candidate  both ways, then    record, both sockets
- *             (reset)  in, if asked  on failure      the FINs           closed, place given back
- *                                                      |                   ^
+ *             (reset)  in, if asked  on failure,     the FINs           closed, place given back
+ *                                    or a wait         |                   ^
+ *                                    in the queue      |                   |
  *                                                      +-> Flush ----------+
  *                                     one side failed: what it had sent is delivered, then the other is reset
  *
@@ -30,6 +31,13 @@ import type { TrafficWorker } from './traffic-worker.ts'
 const ACCEPTED = new Nowhere('accepted')
 const ENDED = new Nowhere('ended')
 
+/** What a client has when it is let in, beside its place at the node. */
+export interface Admitted {
+  readonly service: Service
+  readonly listenerIndex: number
+  readonly hasServicePlace: boolean
+}
+
 export class Connection implements WheelEntry<Connection> {
   readonly worker: TrafficWorker
   /** As it was when the client came. */
@@ -45,6 +53,12 @@ export class Connection implements WheelEntry<Connection> {
   upstream: Socket | undefined
   /** The candidate behind `upstream`. */
   candidate: Candidate | undefined
+  /** A place of the service is taken; not while it waits. */
+  hasServicePlace: boolean
+  /** Its turn among those who wait or have waited; 0 when it never did. */
+  queueTicket = 0
+  /** How long all its waits took; -1 when it never had to. */
+  queueMs = -1
   /** The upstream at which a place is taken; -1 is none. */
   upstreamPlaceAt = -1
   attempts = 0
@@ -60,19 +74,21 @@ export class Connection implements WheelEntry<Connection> {
   wheelBucket = NOT_SCHEDULED
   #station: Station = ACCEPTED
 
-  private constructor(worker: TrafficWorker, service: Service, listenerIndex: number, client: Socket) {
+  private constructor(worker: TrafficWorker, { service, listenerIndex, hasServicePlace }: Admitted, client: Socket) {
     this.worker = worker
     this.service = service
     this.listenerIndex = listenerIndex
+    this.hasServicePlace = hasServicePlace
     this.client = client
     this.sequence = ++worker.sequence
     this.startedMs = monotonicMs()
     this.clientEnd = endpointOf(client.remoteAddress, client.remotePort)
   }
 
-  /** The caller has taken a place for it; the connection gives it back. */
-  static begin(worker: TrafficWorker, service: Service, listenerIndex: number, client: Socket): void {
-    const connection = new Connection(worker, service, listenerIndex, client)
+  /** The caller has taken places for it; the connection gives them back. */
+  static begin(worker: TrafficWorker, admitted: Admitted, client: Socket): void {
+    const { service } = admitted
+    const connection = new Connection(worker, admitted, client)
     countBegin(connection)
     worker.add(connection)
     connection.attach('client', client)
@@ -122,9 +138,16 @@ export class Connection implements WheelEntry<Connection> {
     return clientHash32(this.clientEnd.address, 0, this.clientEnd.family)
   }
 
-  giveUpstreamPlaceBack(): void {
-    if (this.upstreamPlaceAt !== -1) this.worker.states.giveUpstreamPlaceBack(this.upstreamPlaceAt)
+  /** Both, or only that of the upstream; whoever waits is called once, when all it needs is free. */
+  givePlacesBack(which: 'both' | 'upstream'): void {
+    const { states, room } = this.worker
+    const hasUpstreamPlace = this.upstreamPlaceAt !== -1
+    const givesServicePlace = which === 'both' && this.hasServicePlace
+    if (hasUpstreamPlace) states.giveUpstreamPlaceBack(this.upstreamPlaceAt)
+    if (givesServicePlace) states.giveServicePlaceBack(this.service.index)
     this.upstreamPlaceAt = -1
+    this.hasServicePlace &&= !givesServicePlace
+    if (hasUpstreamPlace || givesServicePlace) room.noteFreed(this.service)
   }
 
   /** Connected to it, or about to be. One whose other side has failed is over in moments: it is at none. */

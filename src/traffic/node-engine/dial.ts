@@ -1,14 +1,16 @@
 /**
- * Steps 4 and 5 of 6, after hello, before relay: picks an upstream address and connects, the next one on failure.
+ * Steps 4 and 5 of 6, after hello, before relay: picks an upstream address and connects, the next one on failure;
+ * waits for a place first where all are taken (wait.ts).
  * Meanwhile the client is read, a little, because only a socket that is read tells that its client has left.
  */
 import { connect, type Socket } from 'node:net'
 import { constants } from 'node:os'
 import { monotonicMs } from '../../lib/clock.ts'
-import { FULL } from '../balance/choose.ts'
 import { UPSTREAM, UPSTREAM_STRIDE } from '../counters.ts'
 import { ATTEMPT_TIMED_OUT } from '../log-ring.ts'
 import type { MonotonicMs } from '../node-wide.ts'
+import { noteConnectFailure } from '../outlier.ts'
+import { WAITS, WANT_REASONS } from '../queue/waiting-room.ts'
 import type { Candidate } from '../tables.ts'
 import { isOutOfFiles } from './accept-pause.ts'
 import type { Connection } from './connection.ts'
@@ -17,6 +19,7 @@ import { Relay } from './relay.ts'
 import { ignoreError } from './reset.ts'
 import { setKeepAlive, STREAM_OPTIONS } from './socket-options.ts'
 import { Station } from './station.ts'
+import { Wait } from './wait.ts'
 
 /** A client that sends more before an upstream is connected is not read until then. */
 export const EARLY_BYTES_MAX = 64 * 1024
@@ -35,6 +38,7 @@ interface Attempt {
 export class Dial extends Station {
   readonly kind = 'dial'
   readonly #connection: Connection
+  readonly #wait: Wait
   #attempt: Attempt | undefined
   readonly #early: Buffer[] = []
   #earlyBytes = 0
@@ -44,6 +48,7 @@ export class Dial extends Station {
   constructor(connection: Connection) {
     super()
     this.#connection = connection
+    this.#wait = new Wait(connection, this)
   }
 
   override start(): void {
@@ -52,21 +57,31 @@ export class Dial extends Station {
   }
 
   #dialNext(): void {
-    const { service, worker } = this.#connection
-    const { failedAttempts, clientEnd } = this.#connection
-    const nowMs = monotonicMs()
-    const known = worker.affinity.placeOf(service, clientEnd.address, 0, clientEnd.family, nowMs)
-    const place = worker.chooser.choose(service, failedAttempts, this.#connection.clientHash(), nowMs, known)
+    const place = this.#wait.choose()
+    if (place !== WAITS) this.#dialChosen(place)
+  }
+
+  /** The client waited, and was called. */
+  takeCall(): void {
+    this.#connection.guard(() => {
+      const place = this.#wait.answer()
+      if (place === WAITS) return
+      this.#dialChosen(place)
+      this.#connection.worker.schedule(this.#connection)
+    })
+  }
+
+  #dialChosen(place: number): void {
     if (place < 0) return this.#giveUp(place)
     this.#connection.attempts++
-    const candidate = service.candidates[place]
+    const candidate = this.#connection.service.candidates[place]
     this.#connection.upstreamPlaceAt = candidate.upstreamIndex
-    this.#dial(candidate, sourcesFor(candidate, this.#connection), nowMs)
+    this.#dial(candidate, sourcesFor(candidate, this.#connection), monotonicMs())
   }
 
   #giveUp(why: number): void {
-    const reason = why === FULL ? 'upstreams-full' : this.#lackedSourcePort ? 'no-source-port' : 'upstream-unreachable'
-    this.#connection.end(reason, this.#connection.service.onFailure)
+    const unreachable = this.#lackedSourcePort ? 'no-source-port' : 'upstream-unreachable'
+    this.#connection.end(WANT_REASONS.get(why) ?? unreachable, this.#connection.service.onFailure)
   }
 
   #dial(candidate: Candidate, sources: readonly string[], startedMs: MonotonicMs): void {
@@ -100,6 +115,7 @@ export class Dial extends Station {
     this.#connection.upstream = socket
     this.#connection.candidate = candidate
     this.#connection.connectMs = monotonicMs() - startedMs
+    worker.states.forgetFailures(upstreamIndex)
     worker.counters.countConnect(upstreamIndex, this.#connection.connectMs)
     worker.counters.upstreams[upstreamIndex * UPSTREAM_STRIDE + UPSTREAM.open] += 1
     if (worker.nodeWide.failedUntilMs(addressIndex) !== 0) worker.nodeWide.forgetFailure(addressIndex)
@@ -133,8 +149,9 @@ export class Dial extends Station {
     this.#connection.end('out-of-memory')
   }
 
-  #rememberFailure({ addressIndex }: Candidate): void {
+  #rememberFailure({ addressIndex, upstreamIndex }: Candidate): void {
     const { service, worker } = this.#connection
+    noteConnectFailure(worker.states, service, upstreamIndex, monotonicMs())
     if (service.retryFailedAfterMs === 0) return
     worker.nodeWide.rememberFailure(addressIndex, monotonicMs() + service.retryFailedAfterMs)
   }
@@ -144,7 +161,7 @@ export class Dial extends Station {
     discard(socket)
     const { worker, failedAttempts } = this.#connection
     worker.counters.upstreams[candidate.upstreamIndex * UPSTREAM_STRIDE + UPSTREAM.connectFailures] += 1
-    this.#connection.giveUpstreamPlaceBack()
+    this.#connection.givePlacesBack('upstream')
     failedAttempts.push({
       upstreamIndex: candidate.upstreamIndex,
       upstreamAddressIndex: candidate.addressIndex,
@@ -154,11 +171,12 @@ export class Dial extends Station {
   }
 
   deadlineMs(): MonotonicMs {
-    if (this.#attempt === undefined) return Infinity
+    if (this.#attempt === undefined) return this.#wait.deadlineMs()
     return this.#attempt.startedMs + this.#connection.service.connectTimeoutMs
   }
 
   override expire(): void {
+    if (this.#wait.isOn) return this.#connection.end('queue-timeout', this.#connection.service.onFailure)
     if (this.#attempt === undefined) return
     this.#rememberFailure(this.#attempt.candidate)
     this.#noteFailure(this.#attempt, ATTEMPT_TIMED_OUT)
@@ -166,6 +184,7 @@ export class Dial extends Station {
   }
 
   override leave(): void {
+    this.#wait.leave()
     if (this.#attempt !== undefined) discard(this.#attempt.socket)
     this.#attempt = undefined
   }
@@ -173,7 +192,7 @@ export class Dial extends Station {
   /** No attempt that failed: it says nothing about the address, and nothing of the client has gone there. */
   override dialAnother(): void {
     this.leave()
-    this.#connection.giveUpstreamPlaceBack()
+    this.#connection.givePlacesBack('upstream')
     this.#dialNext()
   }
 

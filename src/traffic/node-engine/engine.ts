@@ -45,6 +45,7 @@ class NodeEngine {
     this.#worker.start.port.on('message', (command: WorkerCommand) => this.#obey(command))
     this.#sampling = setInterval(() => this.#sample(), SAMPLE_MS)
     warnOfIgnoredOptions(this.#worker, new Set())
+    void this.#worker.wakes.onWake(this.#worker.start.workerIndex, () => this.#takeCalls())
     this.#change(() => this.#listen())
   }
 
@@ -90,6 +91,12 @@ class NodeEngine {
       case 'end':
         return this.#end()
     }
+  }
+
+  /** False when no more calls can come. */
+  #takeCalls(): boolean {
+    if (this.#state !== 'ended') this.#worker.takeCalls()
+    return this.#state !== 'ended'
   }
 
   #change(step: () => Promise<void>): void {

@@ -32,6 +32,7 @@ function writeRecord(connection: Connection, reasonCode: number): void {
     sequence: connection.sequence,
     durationMs: monotonicMs() - connection.startedMs,
     connectMs: connection.connectMs,
+    queueMs: Math.round(connection.queueMs),
     firstByteMs: connection.firstByteMs,
     bytesToUpstream: connection.bytesToUpstream,
     bytesToClient: connection.bytesToClient,

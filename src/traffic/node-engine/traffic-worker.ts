@@ -8,9 +8,17 @@ import type { WorkerEvent, WorkerStart } from '../events.ts'
 import { LogRingWriter } from '../log-ring.ts'
 import { NodeWide } from '../node-wide.ts'
 import type { Service, Tables } from '../tables.ts'
+import { NO_ENTRY } from '../queue/shared-queue.ts'
+import { WaitingRoom } from '../queue/waiting-room.ts'
+import { WorkerWakes } from '../queue/worker-wakes.ts'
 import { UpstreamStates } from '../upstream-states.ts'
 import type { Connection } from './connection.ts'
 import { HeldBytes } from './held-bytes.ts'
+
+/** A client that waits in a queue. */
+export interface Callable {
+  takeCall(): void
+}
 
 export class TrafficWorker {
   readonly start: WorkerStart
@@ -19,6 +27,10 @@ export class TrafficWorker {
   readonly states: UpstreamStates
   readonly chooser: Chooser
   readonly affinity = new Affinity()
+  readonly wakes: WorkerWakes
+  readonly room: WaitingRoom
+  /** Who waits in a queue, by the number it has there. */
+  readonly waiting = new Map<number, Callable>()
   readonly log: LogRingWriter
   readonly held: HeldBytes<Connection>
   readonly connections = new Set<Connection>()
@@ -39,6 +51,8 @@ export class TrafficWorker {
     this.nodeWide = new NodeWide(start.nodeWideMemory)
     this.states = new UpstreamStates(start.upstreamStatesMemory, start.counterShape)
     this.chooser = new Chooser(this.nodeWide, this.states)
+    this.wakes = new WorkerWakes(start.workerWakesMemory)
+    this.room = new WaitingRoom(start.workerIndex, this.wakes, this.states, this.chooser)
     this.log = new LogRingWriter(start.logRingMemory)
     this.held = new HeldBytes(start.limits.spillBytesMax, this.counters)
     this.#tables = start.tables
@@ -72,12 +86,20 @@ export class TrafficWorker {
     this.held.release(connection)
     this.connections.delete(connection)
     this.nodeWide.givePlaceBack()
-    this.states.giveServicePlaceBack(connection.service.index)
-    connection.giveUpstreamPlaceBack()
+    connection.givePlacesBack('both')
     if (this.connections.size > 0) return
     clearInterval(this.#ticking)
     this.#ticking = undefined
     this.onEmpty()
+  }
+
+  /** Each call is answered once: by a dial, or by going back to wait. */
+  takeCalls(): void {
+    for (let owner = this.room.nextCalled(); owner !== NO_ENTRY; owner = this.room.nextCalled()) {
+      const called = this.waiting.get(owner)
+      if (called === undefined) throw new Error('A client was called that does not wait')
+      called.takeCall()
+    }
   }
 
   /** To be called where a deadline comes nearer; one that moves away is noticed when the old one is due. */
