@@ -350,12 +350,21 @@ function crowd(way: Way): void {
       await allHeard(hearing)
     }
     if (way.engine === 'linux') assert.ok((await daemon.metrics()).sum('tidegate_worker_spill_bytes') > 0)
+    // They speak and make room in the same moment: both are told by one event, and neither may hide the other.
+    const before = deaf.map(({ client, server }) => client.bytesReceived + server.bytesReceived)
+    await daemon.frozen(async () => {
+      for (const { client, server } of deaf) for (const peer of [client, server]) peer.resume()
+      await waitFor('the deaf to hear what lay there for them', () => {
+        return deaf.every(({ client, server }, i) => client.bytesReceived + server.bytesReceived > before[i])
+      })
+      for (const [i, pair] of deaf.entries()) (i % 2 === 0 ? sayToServer : sayToClient)(pair, 1000)
+      await delivered()
+    })
+    await allHeard(all)
     for (const pair of deaf) {
       if (deaf.indexOf(pair) % 3 === 0) pair.client.finish()
       if (deaf.indexOf(pair) % 3 === 1) pair.server.finish()
     }
-    for (const { client, server } of deaf) for (const peer of [client, server]) peer.resume()
-    await allHeard(all)
     await allEnd(all)
   })
 
