@@ -119,8 +119,8 @@ export class Batch {
 
 const keepUndelivered: Step = (loop, _connection, i) => loop.batch?.keepUndelivered(loop, i)
 
-function refusalSentence(refusal: string): string {
-  return `${refusal}: io_uring is not used any more, and each read and send is a call of its own.`
+export function refusalSentence(refusal: string): string {
+  return `${refusal}: io_uring is not used, and each read and send is a call of its own.`
 }
 
 function isPlain(half: Half, events: number): boolean {

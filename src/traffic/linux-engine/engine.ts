@@ -9,6 +9,7 @@ import { WORKER } from '../counters.ts'
 import type { WorkerCommand, WorkerStart } from '../events.ts'
 import type { Tables } from '../tables.ts'
 import { acceptBatch, acceptQueued, resumeAccepting } from './accept.ts'
+import { refusalSentence } from './batch.ts'
 import type { Batch } from './batch.ts'
 import { closeUpstreams } from './close-upstream.ts'
 import { FLAG, STAGE } from './connection.ts'
@@ -41,6 +42,9 @@ export function runLinuxEngine(start: WorkerStart): void {
   const addresses = prepareListeners(loop, start.tables, start.inheritedFds)
   if (addresses !== undefined) {
     commitListeners(loop)
+    if (start.workerIndex === 0 && loop.ringProblem !== undefined) {
+      loop.tell({ kind: 'warning', message: refusalSentence(loop.ringProblem) })
+    }
     loop.tell({ kind: 'listening', wakeFd, addresses })
     const due = (connection: Connection): void => guarded(loop, connection, 0, lookAtDeadline)
     while (!loop.ended) turn(loop, wakeFd, due)

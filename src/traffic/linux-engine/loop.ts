@@ -36,6 +36,8 @@ export class Loop {
   readonly pool: ConnectionPool
   /** Undefined where the kernel gives no io_uring: every connection then makes its own calls. */
   readonly batch: Batch | undefined
+  /** Why there is no ring although one was wanted. */
+  readonly ringProblem: string | undefined
   readonly #ring: IoRing | undefined
   readonly pipes: PipePool
   readonly spills: SpillPool
@@ -81,6 +83,7 @@ export class Loop {
     this.pool = new ConnectionPool(start.limits.connectionsMax + SLACK_SLOTS)
     const ring = start.ioUring ? IoRing.open() : undefined
     this.#ring = ring instanceof IoRing ? ring : undefined
+    this.ringProblem = typeof ring === 'string' ? ring : undefined
     this.batch = this.#ring === undefined ? undefined : new Batch(this.#ring)
     this.pipes = new PipePool(start.limits.pipesMax)
     this.spills = new SpillPool(start.limits.spillBytesMax)
