@@ -78,7 +78,7 @@ forEachEngine((engine) => {
       }
       const line = await daemon.waitForLine('the alarm', ({ event }) => event === 'all-upstreams-down')
       assert.deepEqual([line['level'], line['service'], line['whenAllDown']], ['error', 'web', 'try-all'])
-      assert.equal((await daemon.metrics()).sum('tidegate_service_all_down', { service: 'web' }), 1)
+      assert.equal((await daemon.metrics()).sum('tidegate_all_upstreams_down', { service: 'web' }), 1)
       await echoUpstream({ host: dead.host, port: dead.port })
       assert.equal((await visit(daemon)).attempts, 1)
     })
