@@ -196,7 +196,7 @@ forEachEngine((engine) => {
           client.reset()
         }
       })
-      for (let i = 0; i < 20; i++) {
+      for (let i = 0; i < 8; i++) {
         const client = await connect(daemon, '127.0.0.3')
         await client.write(`visit ${i}`)
         await client.receiveText(`visit ${i}`)

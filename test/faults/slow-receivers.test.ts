@@ -13,9 +13,10 @@ import { StreamCheck, wholeStream } from '../harness/test-stream.ts'
 import { Upstream } from '../harness/upstream.ts'
 
 const SEED = 41
-const STREAM = wholeStream(SEED, 6_000_000)
-/** 64 KiB each time: about 2 MB a second, seconds for what lies in kernel buffers. */
-const PAUSE_MS = 30
+/** Far more than a receiver's kernel buffer takes by itself (tcp_rmem, 6 MB): what it has there it must read within a second. */
+const STREAM = wholeStream(SEED, 30_000_000)
+/** 64 KiB each time: about 10 MB a second. */
+const PAUSE_MS = 6
 const SERVICES = {
   download: { halfClosedTimeout: '1s' },
   upload: { halfClosedTimeout: '1s' },
