@@ -188,7 +188,7 @@ forEachEngine((engine) => {
       upstream.onConnection = (peer) => (peer.onData = (chunk) => peer.socket.end(chunk))
       const daemon = await start({ upstreams: one(upstream, 2), queue: { max: 50, perClient: 5, timeout: '1m' } })
       let isFlooding = true
-      const flooders = Array.from({ length: 40 }, async () => {
+      const flooders = Array.from({ length: 12 }, async () => {
         while (isFlooding) {
           const client = await Peer.connect(daemon.addressOf(), { localAddress: '127.0.0.2' })
           // Says nothing for a moment, so that it keeps its place, or finds none.
