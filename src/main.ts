@@ -109,9 +109,12 @@ interface Serving {
 async function stopServing({ node, admin, log, stop, request }: Serving): Promise<0 | 1> {
   if (request.by !== 'upgrade') void sayToServiceManager(log, ['STOPPING=1'])
   const last = request.by === 'upgrade' ? await linger(node, admin, log, stop) : request
-  const timeoutMs = drainMs(last, node.config)
-  sayDraining(log, last.by, node.memory.nodeWide.openConnections, timeoutMs)
-  await drain(node, timeoutMs, stop.second)
+  // Nobody asked to stop while it lingered: the last connection is gone, or their time is over.
+  if (last.by !== 'upgrade') {
+    const timeoutMs = drainMs(last, node.config)
+    sayDraining(log, last.by, node.memory.nodeWide.openConnections, timeoutMs)
+    await drain(node, timeoutMs, stop.second)
+  }
   const { connectionsReset, isStuck } = await node.end()
   await admin?.close()
   const exitCode = stop.hasFailed ? 1 : 0
@@ -171,7 +174,7 @@ async function startAdmin(
 
 function drainMs({ by }: StopRequest, config: Config): number {
   const { drainTimeoutMs } = config.traffic
-  if (by === 'uncaught-exception' || by === 'upgrade') return 0
+  if (by === 'uncaught-exception') return 0
   return by === 'lost-worker' ? Math.min(LOST_WORKER_DRAIN_MS, drainTimeoutMs) : drainTimeoutMs
 }
 

@@ -106,9 +106,7 @@ forEachEngine((engine) => {
     it('source-hash keeps clients with their upstream, and moves only those of one that is away', async () => {
       const [a, b, c] = await upstreamsNamed('abc')
       const upstreams = named([a, b, c])
-      // It comes back at once: not after the time of an ejection.
-      const outlier = { failures: 'off' }
-      const daemon = await start({ balance: 'source-hash', retryFailedAfter: '0s', outlier, upstreams })
+      const daemon = await start({ balance: 'source-hash', retryFailedAfter: '0s', upstreams })
       const addresses = Array.from({ length: 40 }, (_, i) => `127.4.0.${i + 1}`)
       const now = (): Promise<string[]> => Promise.all(addresses.map((address) => upstreamFor(daemon, address)))
       const before = await now()

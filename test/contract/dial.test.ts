@@ -282,6 +282,13 @@ forEachEngine((engine) => {
       await daemon.waitForSocketCount(socketsAtStart)
     })
 
+    it('retryFailedAfter 0s is the strict way: every client asks the first upstream first, however often it failed', async () => {
+      const second = await echoUpstream()
+      const upstreams = [(await closedAddress()).text, second.address.text]
+      const daemon = await start({ upstreams, retryFailedAfter: '0s' })
+      for (let i = 0; i < 8; i++) assert.equal((await visit(daemon)).attempts, 2)
+    })
+
     it('a client that closes without a word while we dial cancels the dial', async () => {
       const daemon = await start({ upstreams: silent(SILENT), connectTimeout: '1h' })
       const socketsAtStart = daemon.socketCount()

@@ -17,7 +17,11 @@ forEachEngine((engine) => {
 
     /** Nothing is remembered of an address, so that every client would pay for a dead one. */
     async function start(service: Omit<TestService, 'name'>): Promise<Daemon> {
-      const daemon = await Daemon.start({ engine, services: [{ retryFailedAfter: '0s', ...(service as TestService) }] })
+      const outlier = { failures: 5, ...(service['outlier'] as object) }
+      const daemon = await Daemon.start({
+        engine,
+        services: [{ retryFailedAfter: '0s', ...(service as TestService), outlier }],
+      })
       open.push(daemon)
       return daemon
     }

@@ -80,6 +80,15 @@ test('a minimal file gets every default', () => {
   })
 })
 
+test('who remembers no failure of an address takes no upstream out either, unless told to', () => {
+  const failuresOf = (keys: string): number => serviceWith(keys).outlier.failures
+  assert.equal(failuresOf(''), 5)
+  assert.equal(failuresOf(', outlier: { failures: off }'), 0)
+  assert.equal(failuresOf(', retryFailedAfter: 0s'), 0)
+  assert.equal(failuresOf(', retryFailedAfter: 0s, outlier: { ejectFor: 1m }'), 0)
+  assert.equal(failuresOf(', retryFailedAfter: 0s, outlier: { failures: 5 }'), 5)
+})
+
 test('`off` and `0s` are 0', () => {
   const service = serviceWith(
     ', idleTimeout: off, maxLifetime: off, retryFailedAfter: 0s, socket: { keepAlive: off, userTimeout: off }',

@@ -4,6 +4,7 @@ import type { Outlier, SocketOptions } from '../../traffic/tables.ts'
 import type { Config, ServiceConfig } from './config.ts'
 import type { ConfigSource } from './config-tree.ts'
 import { makeActiveCheck } from './make-active-check.ts'
+import { OUTLIER_FAILURES } from './outlier-schema.ts'
 import type { ParsedConfig, ParsedService } from './schema.ts'
 import type { SocketSide } from './socket-schema.ts'
 
@@ -67,9 +68,10 @@ function makeService(service: ParsedService, index: number, source: ConfigSource
   }
 }
 
-function makeOutlier({ outlier }: ParsedService): Outlier {
+function makeOutlier({ outlier, retryFailedAfter }: ParsedService): Outlier {
+  const failures = outlier.failures ?? (retryFailedAfter === 0 ? 'off' : OUTLIER_FAILURES)
   return {
-    failures: outlier.failures === 'off' ? 0 : outlier.failures,
+    failures: failures === 'off' ? 0 : failures,
     ejectForMs: outlier.ejectFor,
     ejectForMsMax: outlier.ejectForMax,
     ejectedPercentMax: outlier.maxEjected,

@@ -4,6 +4,8 @@ import { countOr, duration, leaf } from './leaf.ts'
 import { read, unread } from './reading.ts'
 
 export const OUTLIER_FAILURES_MAX = 1_000_000
+/** Envoy's; `off` where a service remembers no failure at all (`retryFailedAfter: 0s`), unless it says otherwise. */
+export const OUTLIER_FAILURES = 5
 
 /** 1 to 100, from `50%`. */
 const share = leaf(
@@ -25,7 +27,7 @@ export const outlierSchema = z.strictObject({
     1,
     OUTLIER_FAILURES_MAX,
     'So many connects in a row that fail, over all workers, take an upstream out. `off` takes none out.',
-  ).prefault('5'),
+  ).optional(),
   ejectFor: duration(
     { minMs: 1000 },
     'How long it stays out the first time; twice as long the second, and so on.',

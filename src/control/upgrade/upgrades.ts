@@ -54,7 +54,8 @@ export class Upgrades {
   }
 
   async #start(): Promise<SuccessorOutcome> {
-    if (this.#sources === undefined) return failed('This version is not ready itself.')
+    if (this.#sources === undefined)
+      return failed('The running version is still starting itself; ask again once it is ready.')
     const { workers, admin } = this.#sources
     const command = ownCommand()
     this.#log.say('upgrade-started', { command }, `Starting the next version: ${command[0]}.`)
