@@ -12,7 +12,7 @@
 import assert from 'node:assert/strict'
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { after, before, describe, it, type TestContext } from 'node:test'
+import { after, afterEach, before, describe, it, type TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { type ConnectionLine, Daemon, type LogLine } from '../harness/daemon.ts'
 import { waitFor, within } from '../harness/deadline.ts'
@@ -132,9 +132,11 @@ forEachEngine((engine) => {
       daemon = await Daemon.start({ engine, services: METHODS.map((balance) => ({ name: balance, balance, ...rest })) })
     })
 
-    after(async () => {
+    afterEach(() => {
       crowd?.stop()
       clearFirewall()
+    })
+    after(async () => {
       for (const server of servers) await server.stop()
       await daemon?.stop()
     })
