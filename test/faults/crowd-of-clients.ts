@@ -1,6 +1,7 @@
 /**
  * The clients of upstreams.test.ts, in a process of their own: at each service, some streams that stay, and new clients
- * at a fixed rate who say four bytes, want to hear them again, and are patient. Argument: a CrowdPlan as JSON. Says
+ * at a fixed rate who say four bytes, want to hear them again, and are patient. Each has an address of its own, by which
+ * it is found in the log: ports are used again. Argument: a CrowdPlan as JSON. Says
  * `ready` when all streams are open; on any message it finishes and sends a CrowdSeen.
  */
 import { connect } from 'node:net'
@@ -13,10 +14,12 @@ export interface CrowdPlan {
   readonly streamsPerService: number
   /** At each service. */
   readonly clientsPerSecond: number
+  /** Clients are at 127.NET.*.*; another crowd of the same daemon needs another one. */
+  readonly net: number
 }
 
 export interface ClientSeen {
-  readonly localPort: number
+  readonly ip: string
   /** Since 1970: just before its connect, and when it had its answer or knew that there will be none. */
   readonly startMs: number
   readonly endMs: number
@@ -25,7 +28,7 @@ export interface ClientSeen {
 }
 
 export interface StreamSeen {
-  readonly localPort: number
+  readonly ip: string
   /** Undefined for one whose every byte came back, with a clean end. */
   readonly fault: string | undefined
 }
@@ -44,19 +47,23 @@ const UNDER_WAY_MAX = 1024
 const plan = JSON.parse(process.argv[2]) as CrowdPlan
 const clients: ClientSeen[] = []
 let underWay = 0
+let addressesGiven = 0
+
+function newAddress(): string {
+  const i = ++addressesGiven
+  return `127.${plan.net}.${i >> 8}.${i & 255}`
+}
 
 function visit({ host, port }: Address): void {
   underWay++
   const startMs = Date.now()
-  const socket = connect({ host, port, noDelay: true })
-  let localPort = 0
-  // The kernel gives the port when connect is called, in the tick after this; who was reset has none to tell.
-  process.nextTick(() => (localPort = socket.localPort ?? 0))
+  const ip = newAddress()
+  const socket = connect({ host, port, noDelay: true, localAddress: ip })
   const done = (failure?: string): void => {
     socket.removeAllListeners().on('error', () => {})
     socket.resetAndDestroy()
     underWay--
-    clients.push({ localPort, startMs, endMs: Date.now(), failure })
+    clients.push({ ip, startMs, endMs: Date.now(), failure })
   }
   socket.setTimeout(PATIENCE_MS, () => done('no answer'))
   socket.once('error', (error: NodeJS.ErrnoException) => done(error.code))
@@ -66,7 +73,10 @@ function visit({ host, port }: Address): void {
 }
 
 const streams = plan.services.flatMap(({ host, port }, service) =>
-  Array.from({ length: plan.streamsPerService }, (_, i) => new LongStream(host, port, service * 1000 + i)),
+  Array.from(
+    { length: plan.streamsPerService },
+    (_, i) => new LongStream(host, port, service * 1000 + i, newAddress()),
+  ),
 )
 await Promise.all(streams.map(({ opened }) => opened))
 
@@ -94,6 +104,9 @@ async function finish(): Promise<void> {
   const deadlineMs = performance.now() + PATIENCE_MS
   const isOver = (): boolean => underWay === 0 && streams.every(({ ending }) => ending !== undefined)
   while (!isOver() && performance.now() < deadlineMs) await sleep(10)
-  const seen: CrowdSeen = { clients, streams: streams.map(({ localPort, fault }) => ({ localPort, fault })) }
+  const seen: CrowdSeen = {
+    clients,
+    streams: streams.map(({ localAddress = '', fault }) => ({ ip: localAddress, fault })),
+  }
   process.send?.(seen, undefined, undefined, () => process.exit())
 }

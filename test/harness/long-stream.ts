@@ -7,19 +7,25 @@ const PIECE_BYTES = 4096
 export class LongStream {
   /** Settles with the first bytes that come back, or with its end where none do. */
   readonly opened: Promise<void>
+  readonly localAddress: string | undefined
   readonly #socket: Socket
   readonly #check: StreamCheck
   readonly #seed: number
-  #localPort = 0
   #endedEarly = false
   sent = 0
   ending: string | undefined
 
-  constructor(host: string, port: number, seed: number) {
+  constructor(host: string, port: number, seed: number, localAddress?: string) {
+    this.localAddress = localAddress
     this.#seed = seed
     this.#check = new StreamCheck(seed)
-    this.#socket = connect({ host, port, noDelay: true, allowHalfOpen: true })
-    this.#socket.once('connect', () => (this.#localPort = this.#socket.localPort ?? 0))
+    this.#socket = connect({
+      host,
+      port,
+      noDelay: true,
+      allowHalfOpen: true,
+      ...(localAddress === undefined ? {} : { localAddress }),
+    })
     this.opened = new Promise((resolve) => {
       this.#socket.once('data', () => resolve())
       this.#socket.once('close', () => resolve())
@@ -28,11 +34,6 @@ export class LongStream {
     this.#socket.on('end', () => (this.ending ??= 'fin'))
     this.#socket.on('error', (error: NodeJS.ErrnoException) => (this.ending ??= error.code))
     this.say()
-  }
-
-  /** Known once it is opened. */
-  get localPort(): number {
-    return this.#localPort
   }
 
   say(): void {
