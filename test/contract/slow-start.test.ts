@@ -6,7 +6,7 @@ import type { Address } from '../harness/address.ts'
 import { temporaryFolder, type TestService } from '../harness/config.ts'
 import { Daemon } from '../harness/daemon.ts'
 import { waitFor } from '../harness/deadline.ts'
-import { forEachEngine } from '../harness/engines.ts'
+import { forBothEnginesAtOnce } from '../harness/engines.ts'
 import { HealthServer, status } from '../harness/health-server.ts'
 import { Peer } from '../harness/peer.ts'
 import { closedAddress, Upstream } from '../harness/upstream.ts'
@@ -26,7 +26,7 @@ function shareAfter(ms: number, slowStartMs: number): number {
   return weight / (1 + weight)
 }
 
-forEachEngine((engine) => {
+forBothEnginesAtOnce((engine) => {
   describe('slow start', () => {
     const open: { stop(): void | Promise<void> }[] = []
 
