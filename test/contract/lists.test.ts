@@ -201,7 +201,10 @@ describe('check of lists', () => {
     assert.equal(code, 0)
     assert.match(output, /list drop\.txt: 1 entry to deny, 1 line left out/)
     assert.match(output, /warning: .*drop\.txt:2: "192\.0\.2\.1\/24" has address bits beyond its prefix/)
-    assert.match(output, /warning: 192\.0\.2\.0\/24 is allowed \(.*tidegate\.yaml:\d+\) and denied \(.*drop\.txt:1\); allow wins/)
+    assert.match(
+      output,
+      /warning: 192\.0\.2\.0\/24 is allowed \(.*tidegate\.yaml:\d+\) and denied \(.*drop\.txt:1\); allow wins/,
+    )
   })
 
   it('a file that is not there is an error with its place, at the start too', async () => {
@@ -209,7 +212,10 @@ describe('check of lists', () => {
     for (const command of ['check', 'run']) {
       const { code, output } = await runTidegate([command, '-c', file])
       assert.equal(code, 2)
-      assert.match(output, /tidegate\.yaml:\d+:\d+: protect\.lists\[0\]\.file: .*missing\.txt.*no such file.*E_CONFIG_LIST/)
+      assert.match(
+        output,
+        /tidegate\.yaml:\d+:\d+: protect\.lists\[0\]\.file: .*missing\.txt.*no such file.*E_CONFIG_LIST/,
+      )
     }
   })
 
