@@ -29,6 +29,7 @@ export interface WorkerStart {
   readonly nodeWideMemory: SharedArrayBuffer
   readonly upstreamStatesMemory: SharedArrayBuffer
   readonly workerWakesMemory: SharedArrayBuffer
+  readonly bansMemory: SharedArrayBuffer
   readonly logRingMemory: SharedArrayBuffer
 }
 

@@ -1,5 +1,6 @@
 /** A service and the memory of a worker as tests need them: ordinary, but for what a test changes. */
 import type { SocketAddress } from '../lib/ip.ts'
+import { BanTable } from './admit/ban-table.ts'
 import { Counters } from './counters.ts'
 import type { CounterShape } from './counters.ts'
 import type { WorkerStart } from './events.ts'
@@ -56,7 +57,13 @@ export function serviceForTest(
 
 type WorkerMemory = Pick<
   WorkerStart,
-  'counterShape' | 'counterMemory' | 'nodeWideMemory' | 'upstreamStatesMemory' | 'workerWakesMemory' | 'logRingMemory'
+  | 'counterShape'
+  | 'counterMemory'
+  | 'nodeWideMemory'
+  | 'upstreamStatesMemory'
+  | 'workerWakesMemory'
+  | 'bansMemory'
+  | 'logRingMemory'
 >
 
 export function workerMemoryForTest(counterShape: CounterShape, upstreamAddresses: number): WorkerMemory {
@@ -66,6 +73,7 @@ export function workerMemoryForTest(counterShape: CounterShape, upstreamAddresse
     nodeWideMemory: new SharedArrayBuffer(NodeWide.bytes(upstreamAddresses)),
     upstreamStatesMemory: new SharedArrayBuffer(UpstreamStates.bytes(counterShape)),
     workerWakesMemory: new SharedArrayBuffer(WorkerWakes.bytes(1)),
+    bansMemory: new BanTable(16).memory,
     logRingMemory: new SharedArrayBuffer(ringBytes(20)),
   }
 }

@@ -15,7 +15,27 @@ export interface Config {
   readonly admin: AdminConfig
   readonly traffic: TrafficConfig
   readonly log: LogConfig
+  readonly protect: NodeProtectConfig
   readonly services: readonly ServiceConfig[]
+}
+
+/** `protect` at the top. */
+export interface NodeProtectConfig {
+  readonly allow: readonly ListedNetwork[]
+  readonly deny: readonly ListedNetwork[]
+  readonly lists: readonly ListFileConfig[]
+}
+
+export interface ListedNetwork extends Network {
+  readonly at: ConfigPlace
+}
+
+export interface ListFileConfig {
+  readonly name: string
+  /** An absolute path. */
+  readonly file: string
+  readonly action: 'allow' | 'deny'
+  readonly at: ConfigPlace
 }
 
 export interface AdminConfig {

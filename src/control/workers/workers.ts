@@ -107,6 +107,7 @@ export class Workers {
         nodeWideMemory: memory.nodeWideMemory,
         upstreamStatesMemory: memory.upstreamStatesMemory,
         workerWakesMemory: memory.workerWakesMemory,
+        bansMemory: memory.bans.memory,
         logRingMemory,
       },
       onEvent: (event) => this.#takeEvent(event, workerIndex),
