@@ -31,6 +31,12 @@ function explainRate(text: string): string {
   return 'is not a rate; expected a whole number and a time, such as 30/s, 600/m or 20/h'
 }
 
+/** The text that `parseRate` gives the same for. */
+export function formatRate({ count, perMs }: Rate): string {
+  const unit = Object.entries(MS_BY_UNIT).find(([, ms]) => ms === perMs)?.[0] ?? 's'
+  return `${count}/${unit}`
+}
+
 /** How many there are in a second on average. */
 export function perSecond({ count, perMs }: Rate): number {
   return (count * 1000) / perMs

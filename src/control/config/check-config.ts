@@ -4,6 +4,7 @@ import { checkListeners } from './check-listeners.ts'
 import { checkLoops } from './check-loops.ts'
 import { checkOutliers } from './check-outliers.ts'
 import { checkNames } from './check-names.ts'
+import { checkSourceLimits } from './check-source-limits.ts'
 import { checkSourceFamilies } from './check-source-families.ts'
 import type { Config } from './config.ts'
 import type { ConfigSource } from './config-tree.ts'
@@ -16,6 +17,7 @@ export function checkConfig(config: Config, source: ConfigSource, isWhole: boole
     ...checkNames(config, source),
     ...checkListeners(config, source),
     ...checkOutliers(config, source),
+    ...checkSourceLimits(config, source),
     // A source address with a typo must not be missed a second time.
     ...(isWhole ? checkSourceFamilies(config, NO_ADDRESSES) : []),
     ...checkLoops(config, NO_ADDRESSES),

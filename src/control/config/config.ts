@@ -1,11 +1,13 @@
 /** The configuration after reading: checked, complete with defaults, in plain numbers. `load.ts` makes it. */
 import type { Network, SocketAddress } from '../../lib/ip.ts'
+import type { Rate } from '../../lib/rate.ts'
 import type {
   BalanceMethodName,
   LogConnections,
   Mode,
   Outlier,
   ProxyHeaderOptions,
+  Rule,
   ServiceProtect,
   SocketOptions,
 } from '../../traffic/tables.ts'
@@ -15,6 +17,7 @@ export interface Config {
   readonly admin: AdminConfig
   readonly traffic: TrafficConfig
   readonly log: LogConfig
+  readonly protect: ProtectNodeConfig
   readonly services: readonly ServiceConfig[]
 }
 
@@ -34,6 +37,10 @@ export interface TrafficConfig {
   readonly drainTimeoutMs: number
   /** 0 is off: as long as they last. */
   readonly upgradeDrainTimeoutMs: number
+}
+
+export interface ProtectNodeConfig {
+  readonly memoryBytes: number
 }
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
@@ -74,10 +81,28 @@ export interface ServiceConfig {
   readonly acceptProxyFrom: readonly Network[]
   readonly clientSocket: SocketOptions
   readonly upstreamSocket: SocketOptions
-  readonly protect: ServiceProtect
+  readonly protect: ProtectConfig
   /** Undefined: its upstreams are not checked. */
   readonly check: ActiveCheckConfig | undefined
   readonly at: ConfigPlace
+}
+
+export interface ProtectConfig extends Omit<ServiceProtect, 'perAddress' | 'perPrefix' | 'newConnections'> {
+  readonly perAddress: SourceLimitsConfig
+  readonly perPrefix: SourceLimitsConfig
+  readonly newConnections: RateConfig
+}
+
+export interface RateConfig {
+  readonly rule: Rule
+  /** As written. */
+  readonly rate: Rate | null
+  readonly burst: number
+}
+
+export interface SourceLimitsConfig extends RateConfig {
+  /** 0 is no limit. */
+  readonly connections: number
 }
 
 export interface AffinityConfig {

@@ -2,7 +2,6 @@
 
 /** By the place of the mapping, with list positions left out. */
 export const LATER_KEYS: Readonly<Record<string, readonly string[]>> = {
-  '': ['protect'],
 }
 
 export const LATER_MODES: readonly string[] = ['http']

@@ -112,8 +112,7 @@ export class SourceTable {
     takesAnyway: boolean,
     nowMs: MonotonicMs,
   ): number {
-    this.handle = NO_HANDLE
-    this.hasSpent = false
+    this.takeNothing()
     const high = highWord(kind, bytes, at, family)
     const low = lowWord(kind, bytes, at, family)
     const owner = ownerOf(serviceIndex, kind, family)
@@ -123,6 +122,12 @@ export class SourceTable {
     const found = entry === -1 ? this.#letInUntracked() : this.#takeEntry(bucketAt, entry, limits, takesAnyway, nowMs)
     unlock(this.#ints, bucketAt + BUCKET.lock)
     return found
+  }
+
+  /** As a `take` that has nothing to look at. */
+  takeNothing(): void {
+    this.handle = NO_HANDLE
+    this.hasSpent = false
   }
 
   /** At the end of a connection. Needs no lock: while it is open, the entry is its source's. */
