@@ -17,9 +17,10 @@ export function checkConfig(config: Config, source: ConfigSource, isWhole: boole
     ...checkNames(config, source),
     ...checkListeners(config, source),
     ...checkOutliers(config, source),
-    ...checkSourceLimits(config, source),
     // A source address with a typo must not be missed a second time.
     ...(isWhole ? checkSourceFamilies(config, NO_ADDRESSES) : []),
+    // And a rate that was taken out for its typo is not missing.
+    ...(isWhole ? checkSourceLimits(config, source) : []),
     ...checkLoops(config, NO_ADDRESSES),
     ...checkActiveChecks(config, source),
   ]

@@ -13,7 +13,13 @@ const BURST_AT_LEAST = 5
 
 type Parsed = ParsedService['protect']
 
-export function makeProtectConfig({ tarpitFor, perAddress, perPrefix, newConnections, ...rest }: Parsed): ProtectConfig {
+export function makeProtectConfig({
+  tarpitFor,
+  perAddress,
+  perPrefix,
+  newConnections,
+  ...rest
+}: Parsed): ProtectConfig {
   const { rule, rate = null, burst } = newConnections
   return {
     ...rest,

@@ -19,5 +19,7 @@ export const protectSchema = z.strictObject({
     .prefault({})
     .meta({ description: 'How much one address may do; of IPv6 the /64 is one.' }),
   perPrefix: perPrefixSchema.prefault({}).meta({ description: 'How much a /24 may do, of IPv6 a /48.' }),
-  newConnections: newConnectionsSchema.prefault({}).meta({ description: 'How many new connections the service takes.' }),
+  newConnections: newConnectionsSchema
+    .prefault({})
+    .meta({ description: 'How many new connections the service takes.' }),
 })

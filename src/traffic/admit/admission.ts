@@ -93,16 +93,7 @@ export class Admission {
     }
     const { addressBytes, addressAt, family } = source
     const takesAnyway = limits.rule === 'watch'
-    const found = this.#sources.take(
-      service.index,
-      kind,
-      addressBytes,
-      addressAt,
-      family,
-      limits,
-      takesAnyway,
-      nowMs,
-    )
+    const found = this.#sources.take(service.index, kind, addressBytes, addressAt, family, limits, takesAnyway, nowMs)
     return found === TAKEN ? ADMITTED : this.broken(service, limits.rule, REASONS[kind][found])
   }
 

@@ -73,7 +73,7 @@ class NodeEngine {
   #obey(command: WorkerCommand): void {
     switch (command.kind) {
       case 'tables':
-        return this.#worker.swapTables(command.tables)
+        return this.#swapTables(command.tables)
       case 'close-upstream':
         return closeUpstream(this.#worker, command.upstreamIndex)
       case 'prepare':
@@ -93,6 +93,13 @@ class NodeEngine {
       case 'end':
         return this.#end()
     }
+  }
+
+  /** The listeners are the same. */
+  #swapTables(tables: Tables): void {
+    const said = dropComplaintsOf(this.#worker.tables)
+    this.#worker.swapTables(tables)
+    warnOfDrops(this.#worker, said)
   }
 
   /** False when no more calls can come. */

@@ -57,8 +57,7 @@ export class Hello extends Station {
       this.#connection.clientEnd = addresses.source
       this.#connection.destinationEnd = addresses.destination
       const code = this.#judge(addresses.source)
-      if (code !== ADMITTED)
-        return this.#connection.end(CLOSE_REASON_NAMES[code], howRefused(this.#connection.service))
+      if (code !== ADMITTED) return this.#connection.end(CLOSE_REASON_NAMES[code], howRefused(this.#connection.service))
     }
     const dial = new Dial(this.#connection)
     // Before the dial starts: it may end at once, and then nothing more may be taken.
