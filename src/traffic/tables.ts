@@ -83,15 +83,18 @@ export interface SourceRule extends RateRule {
   readonly connectionsMax: number
 }
 
-/** Who is let in, and what becomes of the others (admit/admission.ts). */
-export interface ServiceProtect {
-  /** What a client sees that is refused (docs/shield.md). */
-  readonly refuse: Refusal
-  /** How long `tarpit` keeps a client. */
+export interface SourceRules {
+  /** How long `refuse: tarpit` keeps a client. */
   readonly tarpitForMs: number
   readonly perAddress: SourceRule
   readonly perPrefix: SourceRule
   readonly newConnections: RateRule
+}
+
+/** Who is let in, and what becomes of the others (admit/admission.ts). */
+export interface ServiceProtect extends SourceRules {
+  /** What a client sees that is refused (docs/shield.md). */
+  readonly refuse: Refusal
 }
 
 /** What a version 2 header carries besides the addresses. */

@@ -9,6 +9,7 @@ import type {
   ProxyHeaderOptions,
   Rule,
   ServiceProtect,
+  SourceRules,
   SocketOptions,
 } from '../../traffic/tables.ts'
 import type { ActiveCheckConfig, CheckUrl } from './active-check.ts'
@@ -87,7 +88,11 @@ export interface ServiceConfig {
   readonly at: ConfigPlace
 }
 
-export interface ProtectConfig extends Omit<ServiceProtect, 'perAddress' | 'perPrefix' | 'newConnections'> {
+/** The rest of it is in the tables as it is here. */
+export interface ProtectConfig extends Omit<ServiceProtect, keyof SourceRules>, SourceRulesConfig {}
+
+export interface SourceRulesConfig {
+  readonly tarpitForMs: number
   readonly perAddress: SourceLimitsConfig
   readonly perPrefix: SourceLimitsConfig
   readonly newConnections: RateConfig

@@ -1,10 +1,10 @@
-/** `protect` of a service: from what is written to what the configuration keeps, and from there to what admission works with. */
+/** The limits for sources in `protect`: from what is written to what the configuration keeps, and to what admission works with. */
 import { perSecond } from '../../lib/rate.ts'
 import type { Rate } from '../../lib/rate.ts'
 import { rateLimit } from '../../traffic/admit/rate-limit.ts'
 import type { RateLimit } from '../../traffic/admit/rate-limit.ts'
-import type { ServiceProtect } from '../../traffic/tables.ts'
-import type { ProtectConfig, RateConfig, SourceLimitsConfig } from './config.ts'
+import type { SourceRules } from '../../traffic/tables.ts'
+import type { RateConfig, SourceLimitsConfig, SourceRulesConfig } from './config.ts'
 import type { ParsedService } from './schema.ts'
 
 /** Enough for a page with its parts, or for all clients behind one address that come back after an outage of seconds. */
@@ -13,16 +13,9 @@ const BURST_AT_LEAST = 5
 
 type Parsed = ParsedService['protect']
 
-export function makeProtectConfig({
-  tarpitFor,
-  perAddress,
-  perPrefix,
-  newConnections,
-  ...rest
-}: Parsed): ProtectConfig {
+export function makeSourceRulesConfig({ tarpitFor, perAddress, perPrefix, newConnections }: Parsed): SourceRulesConfig {
   const { rule, rate = null, burst } = newConnections
   return {
-    ...rest,
     tarpitForMs: tarpitFor,
     perAddress: sourceLimits(perAddress),
     perPrefix: sourceLimits(perPrefix),
@@ -38,9 +31,14 @@ function burstFor(rate: Rate | null): number {
   return rate === null ? BURST_AT_LEAST : Math.max(BURST_AT_LEAST, Math.ceil(perSecond(rate) * BURST_SECONDS))
 }
 
-export function makeProtect({ perAddress, perPrefix, newConnections, ...rest }: ProtectConfig): ServiceProtect {
+export function makeSourceRules({
+  tarpitForMs,
+  perAddress,
+  perPrefix,
+  newConnections,
+}: SourceRulesConfig): SourceRules {
   return {
-    ...rest,
+    tarpitForMs,
     perAddress: { rule: perAddress.rule, connectionsMax: perAddress.connections, rate: limitOf(perAddress) },
     perPrefix: { rule: perPrefix.rule, connectionsMax: perPrefix.connections, rate: limitOf(perPrefix) },
     newConnections: { rule: newConnections.rule, rate: limitOf(newConnections) },

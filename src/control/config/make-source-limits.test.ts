@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { EARLY_MS_MAX } from '../../traffic/admit/rate-limit.ts'
 import { parseConfig } from './load.ts'
-import { makeProtect } from './make-protect.ts'
+import { makeSourceRules } from './make-source-limits.ts'
 
 function protectOf(text: string) {
   const file = `services: [ { name: web, listen: ['*:8443'], upstreams: ['192.0.2.10:443'], protect: { ${text} } } ]`
@@ -20,8 +20,7 @@ test('admission gets intervals, and what is off as nothing', () => {
   const config = protectOf(
     'refuse: tarpit, tarpitFor: 3s, perAddress: { rate: 600/m, burst: 4 }, perPrefix: { rule: on, connections: off, rate: off }',
   )
-  assert.deepEqual(makeProtect(config), {
-    refuse: 'tarpit',
+  assert.deepEqual(makeSourceRules(config), {
     tarpitForMs: 3000,
     perAddress: { rule: 'on', connectionsMax: 1000, rate: { intervalMs: 100, aheadMsMax: 300 + EARLY_MS_MAX } },
     perPrefix: { rule: 'on', connectionsMax: 0, rate: null },
