@@ -93,7 +93,7 @@ export interface SourceRules {
 
 /** Who is let in, and what becomes of the others (admit/admission.ts). */
 export interface ServiceProtect extends SourceRules {
-  /** What a client sees that is refused (docs/shield.md). */
+  /** What a client sees that is refused (docs/protect/limits.md). */
   readonly refuse: Refusal
 }
 

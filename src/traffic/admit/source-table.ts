@@ -14,7 +14,7 @@
  *
  *   untracked   all 10 entries of the bucket have open connections, or its lock was not to be had in time: the client is
  *               let in and not counted. With n sources that have connections in b buckets, a newcomer meets this with
- *               the probability P(Poisson(n / b) ≥ 10); docs/shield.md has the numbers.
+ *               the probability P(Poisson(n / b) ≥ 10); docs/protect/limits.md has the numbers.
  *   forgotten   all entries were in use, and the one whose rate had recovered furthest was given away too early: that
  *               source, which has no connection open, begins with a full burst.
  *
