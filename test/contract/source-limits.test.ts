@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { afterEach, describe, it } from 'node:test'
 import { configJsonSchema } from '../../src/control/config/json-schema.ts'
+import { parseAddress } from '../harness/address.ts'
 import type { TestService } from '../harness/config.ts'
 import { Daemon, type DaemonOptions } from '../harness/daemon.ts'
 import { waitFor } from '../harness/deadline.ts'
@@ -15,6 +16,7 @@ import { differs } from './differences.ts'
 const ALLOW_NOBODY =
   configJsonSchema().properties?.['protect']?.properties?.['allow'] === undefined ? {} : { allow: [] }
 
+const destroyer = (peer: Peer) => () => peer.destroy()
 const OFF = { rule: 'off' }
 const REFUSED = 'tidegate_refused_total'
 const WATCHED = 'tidegate_watched_total'
@@ -122,6 +124,17 @@ forEachEngine((engine) => {
       await settled(daemon, 6, 'refused-prefix-connections', 4)
       await connect(daemon, '127.0.2.1')
       await settled(daemon, 7, 'refused-prefix-connections', 4)
+    })
+
+    it('IPv4 that comes in through a listener for both is the same address, IPv6 is another', async () => {
+      const daemon = await start(perAddress({ connections: 2 }), { listen: ['127.0.0.1:0', '*:0'] })
+      const [plain, both] = [daemon.addressOf('web', 0), daemon.addressOf('web', 1)]
+      assert.equal(both.host, '127.0.0.1')
+      for (const to of [plain, both, plain, both]) open.push({ stop: destroyer(await Peer.connect(to)) })
+      await settled(daemon, 2, 'refused-address-connections', 2)
+      const six = parseAddress(`[::1]:${both.port}`)
+      for (let i = 0; i < 3; i++) open.push({ stop: destroyer(await Peer.connect(six)) })
+      await settled(daemon, 4, 'refused-address-connections', 3)
     })
 
     it('who is refused by its prefix has taken nothing by its address', async () => {

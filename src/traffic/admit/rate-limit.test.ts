@@ -36,7 +36,9 @@ test('the last of a burst is not lost to rounding, at any rate and after any upt
   ] as const) {
     for (const nowMs of [0, 1 / 3, 86_400_000.1, 365 * 86_400_000.3]) {
       const admitted = letIn(Array<number>(2000).fill(nowMs), rateLimit(count, perMs, 1000)).length
-      assert.ok(admitted >= 1000 && admitted <= 1000 + EARLY_MS_MAX * (count / perMs), `${admitted} at ${count}`)
+      // One more where rounding makes the difference itself.
+      const most = 1001 + EARLY_MS_MAX * (count / perMs)
+      assert.ok(admitted >= 1000 && admitted <= most, `${admitted} at ${count}`)
     }
   }
 })

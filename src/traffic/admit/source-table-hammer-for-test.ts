@@ -1,5 +1,6 @@
 /** For source-table.test.ts: a worker thread whose clients come and go as fast as they can, from few sources. */
 import { isMainThread, workerData } from 'node:worker_threads'
+import { monotonicMs } from '../../lib/clock.ts'
 import { WORKER_STRIDE } from '../counters.ts'
 import { rateLimit } from './rate-limit.ts'
 import { NO_HANDLE, OVER_CONNECTIONS, SOURCE, SourceTable, TAKEN } from './source-table.ts'
@@ -14,8 +15,10 @@ export interface HammerStart {
   readonly sources: number
   readonly visits: number
   readonly connectionsMax: number
-  /** Of each source, and never refilled: the clock stands still. */
+  /** Of each source; 0 is no rate. */
   readonly burst: number
+  /** In a second. 0: the clock stands still, and nothing comes back. */
+  readonly rate: number
 }
 
 export const REPORT = { taken: 0, refused: 1, tooMany: 2, startedBy: 3 } as const
@@ -27,7 +30,7 @@ function hammer(start: HammerStart, threads: number): void {
   const table = new SourceTable(start.memory, counts)
   const limits = {
     connectionsMax: start.connectionsMax,
-    rate: start.burst === 0 ? null : rateLimit(1, 1000, start.burst),
+    rate: start.burst === 0 ? null : rateLimit(Math.max(1, start.rate), 1000, start.burst),
   }
   const bytes = new Uint8Array(4)
   const held: { handle: number; source: number }[] = []
@@ -47,7 +50,7 @@ function hammer(start: HammerStart, threads: number): void {
   for (let visit = 0; visit < start.visits; visit++) {
     const source = roll(start.sources)
     bytes.set([192, 0, 2, source])
-    const found = table.take(0, SOURCE.address, bytes, 0, 4, limits, false, 0)
+    const found = table.take(0, SOURCE.address, bytes, 0, 4, limits, false, start.rate === 0 ? 0 : monotonicMs())
     if (found === TAKEN && table.handle !== NO_HANDLE) {
       held.push({ handle: table.handle, source })
       const open = Atomics.add(report, REPORT_INTS + source, 1) + 1

@@ -366,7 +366,8 @@ function poissonAtLeast(least: number, mean: number): number {
 const THREADS = 4
 
 /** Real threads on few sources, so that they meet all the time. */
-async function hammer(limits: Pick<HammerStart, 'sources' | 'visits' | 'connectionsMax' | 'burst'>) {
+async function hammer(limits: Pick<HammerStart, 'sources' | 'visits' | 'connectionsMax' | 'burst' | 'rate'>) {
+  const beganMs = performance.now()
   const start: Omit<HammerStart, 'index'> = {
     ...limits,
     memory: makeSourceMemory(MIB, 1),
@@ -390,6 +391,7 @@ async function hammer(limits: Pick<HammerStart, 'sources' | 'visits' | 'connecti
     taken: report[REPORT.taken],
     refused: report[REPORT.refused],
     tooMany: report[REPORT.tooMany],
+    ms: performance.now() - beganMs,
     tracked: sum(WORKER.sourcesTracked),
     untracked: sum(WORKER.sourcesUntracked),
     openAtEnd,
@@ -398,7 +400,7 @@ async function hammer(limits: Pick<HammerStart, 'sources' | 'visits' | 'connecti
 
 describe('four threads on one table', () => {
   test('have never more open than a source may, and none is left', { timeout: 60_000 }, async () => {
-    const found = await hammer({ sources: 3, visits: 50_000, connectionsMax: 2, burst: 0 })
+    const found = await hammer({ sources: 3, visits: 50_000, connectionsMax: 2, burst: 0, rate: 0 })
     assert.equal(found.tooMany, 0)
     assert.ok(found.taken > 0 && found.refused > 0)
     assert.equal(found.taken + found.refused + found.untracked, THREADS * 50_000)
@@ -406,7 +408,14 @@ describe('four threads on one table', () => {
   })
 
   test('let in a burst once for all of them', { timeout: 60_000 }, async () => {
-    const found = await hammer({ sources: 5, visits: 20_000, connectionsMax: 0, burst: 1000 })
+    const found = await hammer({ sources: 5, visits: 20_000, connectionsMax: 0, burst: 1000, rate: 0 })
     assert.deepEqual([found.taken, found.tracked, found.openAtEnd], [5000, 0, [0, 0, 0, 0, 0]])
+  })
+
+  test('let in a rate once for all of them, while time goes by', { timeout: 60_000 }, async () => {
+    const found = await hammer({ sources: 2, visits: 50_000, connectionsMax: 0, burst: 10, rate: 2000 })
+    const most = 2 * (10 + (found.ms + EARLY_MS_MAX) * 2)
+    assert.ok(found.taken > 20 && found.taken <= most, `${found.taken} in ${found.ms} ms, at most ${most}`)
+    assert.equal(found.tracked, 0)
   })
 })

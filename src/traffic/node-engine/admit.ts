@@ -61,5 +61,7 @@ function takeServicePlace({ room, states }: TrafficWorker, service: Service): bo
 
 function refuse(worker: TrafficWorker, client: Socket, place: ListenerPlace, code: number): void {
   worker.counters.services[place.serviceIndex * SERVICE_STRIDE + SERVICE.refused + code] += 1
-  refuseSocket(worker, client, worker.service(place.serviceIndex)?.protect)
+  // Out of files nobody is kept, whatever the service says.
+  const isShortage = code === CLOSE_REASON_CODES['out-of-memory']
+  refuseSocket(worker, client, isShortage ? undefined : worker.service(place.serviceIndex)?.protect)
 }
