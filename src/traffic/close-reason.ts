@@ -29,8 +29,7 @@ export const CLOSE_REASONS = {
   'refused-address-connections': "The client's address had protect.perAddress.connections open already.",
   'refused-address-rate': "The client's address opened connections faster than protect.perAddress.rate.",
   'refused-prefix-connections': "The client's /24, of IPv6 the /48, had protect.perPrefix.connections open already.",
-  'refused-prefix-rate':
-    "The client's /24, of IPv6 the /48, opened connections faster than protect.perPrefix.rate.",
+  'refused-prefix-rate': "The client's /24, of IPv6 the /48, opened connections faster than protect.perPrefix.rate.",
   'refused-service-rate': 'The service got new connections faster than protect.newConnections.rate.',
   'out-of-memory': 'The kernel or the buffer pool had no memory for the connection.',
   drained: 'Tidegate stopped, and the connection was still open after drainTimeout.',

@@ -66,7 +66,13 @@ export function serviceForTest(
 
 type WorkerMemory = Pick<
   WorkerStart,
-  'counterShape' | 'counterMemory' | 'nodeWideMemory' | 'sourceMemory' | 'upstreamStatesMemory' | 'workerWakesMemory' | 'logRingMemory'
+  | 'counterShape'
+  | 'counterMemory'
+  | 'nodeWideMemory'
+  | 'sourceMemory'
+  | 'upstreamStatesMemory'
+  | 'workerWakesMemory'
+  | 'logRingMemory'
 >
 
 export function workerMemoryForTest(counterShape: CounterShape, upstreamAddresses: number): WorkerMemory {
