@@ -25,7 +25,9 @@ function answerOf(node: ReturnType<typeof nodeForTest>, address: string): CheckI
 }
 
 function inShort({ verdict, reason, findings }: CheckIpAnswer): unknown[] {
-  return [verdict, reason, findings.map(({ code }) => code)]
+  // The machine of the test may well have an address for documentation.
+  const codes = findings.map(({ code }) => code).filter((code) => code !== 'own-address')
+  return [verdict, reason, codes]
 }
 
 test('an address is let in, refused, or up to the limits, and each finding says why', async () => {
