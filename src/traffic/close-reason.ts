@@ -26,6 +26,9 @@ export const CLOSE_REASONS = {
   'refused-service-ceiling':
     "The service's maxConnections was reached; the client was refused before anything was allocated.",
   'refused-queue-full': 'The queue of the service was full; the client was refused before anything was allocated.',
+  'refused-ban': 'The client address, or a network around it, is banned; it was refused before anything was allocated.',
+  'refused-deny-list':
+    'A deny list names the client address, or a network around it; it was refused before anything was allocated.',
   'refused-address-connections': "The client's address had protect.perAddress.connections open already.",
   'refused-address-rate': "The client's address opened connections faster than protect.perAddress.rate.",
   'refused-prefix-connections': "The client's /24, of IPv6 the /48, had protect.perPrefix.connections open already.",

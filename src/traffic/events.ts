@@ -30,6 +30,7 @@ export interface WorkerStart {
   readonly sourceMemory: SharedArrayBuffer
   readonly upstreamStatesMemory: SharedArrayBuffer
   readonly workerWakesMemory: SharedArrayBuffer
+  readonly bansMemory: SharedArrayBuffer
   readonly logRingMemory: SharedArrayBuffer
 }
 

@@ -1,6 +1,7 @@
 /** A service and the memory of a worker as tests need them: ordinary, but for what a test changes. */
 import type { SocketAddress } from '../lib/ip.ts'
 import { makeSourceMemory, SOURCE_MEMORY_BYTES_MIN } from './admit/source-table.ts'
+import { BanTable } from './admit/ban-table.ts'
 import { Counters } from './counters.ts'
 import type { CounterShape } from './counters.ts'
 import type { WorkerStart } from './events.ts'
@@ -72,6 +73,7 @@ type WorkerMemory = Pick<
   | 'sourceMemory'
   | 'upstreamStatesMemory'
   | 'workerWakesMemory'
+  | 'bansMemory'
   | 'logRingMemory'
 >
 
@@ -83,6 +85,7 @@ export function workerMemoryForTest(counterShape: CounterShape, upstreamAddresse
     sourceMemory: makeSourceMemory(SOURCE_MEMORY_BYTES_MIN, counterShape.services),
     upstreamStatesMemory: new SharedArrayBuffer(UpstreamStates.bytes(counterShape)),
     workerWakesMemory: new SharedArrayBuffer(WorkerWakes.bytes(1)),
+    bansMemory: new BanTable(16).memory,
     logRingMemory: new SharedArrayBuffer(ringBytes(20)),
   }
 }

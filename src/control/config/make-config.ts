@@ -4,6 +4,7 @@ import type { Outlier, SocketOptions } from '../../traffic/tables.ts'
 import type { Config, ServiceConfig } from './config.ts'
 import type { ConfigSource } from './config-tree.ts'
 import { makeActiveCheck } from './make-active-check.ts'
+import { makeNodeProtect } from './make-node-protect.ts'
 import { makeSourceRulesConfig } from './make-source-limits.ts'
 import { OUTLIER_FAILURES } from './outlier-schema.ts'
 import type { ParsedConfig, ParsedService } from './schema.ts'
@@ -22,7 +23,7 @@ export function makeConfig(parsed: ParsedConfig, source: ConfigSource): Config {
       upgradeDrainTimeoutMs: upgradeDrainTimeout,
     },
     log: parsed.log,
-    protect: { memoryBytes: parsed.protect.memory },
+    protect: makeNodeProtect(parsed.protect, source),
     services: parsed.services.map((service, i) => makeService(service, i, source)),
   }
 }

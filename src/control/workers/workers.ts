@@ -108,6 +108,7 @@ export class Workers {
         sourceMemory: memory.sourceMemory,
         upstreamStatesMemory: memory.upstreamStatesMemory,
         workerWakesMemory: memory.workerWakesMemory,
+        bansMemory: memory.bans.memory,
         logRingMemory,
       },
       onEvent: (event) => this.#takeEvent(event, workerIndex),

@@ -6,9 +6,11 @@ import { Counters, SERVICE, SERVICE_STRIDE, WORKER } from '../counters.ts'
 import { PLAIN_PROTECT, serviceForTest } from '../service-for-test.ts'
 import type { ServiceProtect } from '../tables.ts'
 import { Admission, ADMITTED, type Source } from './admission.ts'
+import { BanTable } from './ban-table.ts'
 import { rateLimit } from './rate-limit.ts'
 import { makeSourceMemory, NO_HANDLE } from './source-table.ts'
 
+const NO_BANS = new BanTable(1).memory
 const SHAPE = { services: 2, upstreams: 1 }
 
 function sourceOf(text: string): Source {
@@ -20,7 +22,7 @@ function sourceOf(text: string): Source {
 function admissionFor(protect: Partial<ServiceProtect>, index = 0) {
   const service = serviceForTest([], { index, protect: { ...PLAIN_PROTECT, ...protect } })
   const counters = new Counters(new SharedArrayBuffer(Counters.bytes(SHAPE)), SHAPE)
-  const admission = new Admission(counters, makeSourceMemory(1024 * 1024, SHAPE.services))
+  const admission = new Admission(counters, undefined, NO_BANS, makeSourceMemory(1024 * 1024, SHAPE.services))
   return {
     admission,
     counters,
@@ -105,7 +107,7 @@ describe('admission by rates and counts', () => {
     const perAddress = { rule: 'on', connectionsMax: 1, rate: null } as const
     const memory = makeSourceMemory(1024 * 1024, SHAPE.services)
     const counters = new Counters(new SharedArrayBuffer(Counters.bytes(SHAPE)), SHAPE)
-    const admission = new Admission(counters, memory)
+    const admission = new Admission(counters, undefined, NO_BANS, memory)
     const found = [0, 1, 0].map((index) => {
       const service = serviceForTest([], {
         index,

@@ -9,14 +9,15 @@
  *
  * The service's rate comes last: a flood from few sources then spends their budgets and not the one of all.
  */
+import { AddressLists } from './address-lists.ts'
 import { CLOSE_REASON_CODES } from '../close-reason.ts'
 import type { CloseReason } from '../close-reason.ts'
 import { SERVICE, SERVICE_STRIDE } from '../counters.ts'
 import type { Counters } from '../counters.ts'
 import type { MonotonicMs } from '../node-wide.ts'
-import type { Rule, Service, SourceRule } from '../tables.ts'
 import { NO_HANDLE, OVER_CONNECTIONS, OVER_RATE, SOURCE, SourceTable, TAKEN } from './source-table.ts'
 import type { SourceKind } from './source-table.ts'
+import type { ListMemories, Rule, Service, SourceRule } from '../tables.ts'
 
 /** Anything else that a question returns is the code of the reason for which the client is refused. */
 export const ADMITTED = -1
@@ -33,9 +34,12 @@ const REASONS: Readonly<Record<SourceKind, Readonly<Record<number, CloseReason>>
   [SOURCE.address]: { [OVER_CONNECTIONS]: 'refused-address-connections', [OVER_RATE]: 'refused-address-rate' },
   [SOURCE.prefix]: { [OVER_CONNECTIONS]: 'refused-prefix-connections', [OVER_RATE]: 'refused-prefix-rate' },
 }
+const REFUSED_BAN = CLOSE_REASON_CODES['refused-ban']
+const REFUSED_DENY_LIST = CLOSE_REASON_CODES['refused-deny-list']
 
 export class Admission {
   readonly #services: Float64Array
+  readonly #lists: AddressLists
   /** Of the last `judgeAddress`: the allow list names it, and nothing but the ceilings holds for it. */
   isAllowed = false
   /** Of the last `takeSourcePlaces`: what the connection gives back at its end, with `giveSourcePlacesBack`. */
@@ -43,15 +47,29 @@ export class Admission {
   prefixHandle = NO_HANDLE
   readonly #sources: SourceTable
 
-  constructor(counters: Counters, sourceMemory: SharedArrayBuffer) {
+  constructor(
+    counters: Counters,
+    lists: ListMemories | undefined,
+    bansMemory: SharedArrayBuffer,
+    sourceMemory: SharedArrayBuffer,
+  ) {
     this.#services = counters.services
     this.#sources = new SourceTable(sourceMemory, counters.worker)
+    this.#lists = new AddressLists(lists, bansMemory)
+  }
+
+  /** With each new tables. */
+  useLists(lists: ListMemories | undefined): void {
+    this.#lists.use(lists)
   }
 
   /** By lists. Takes no place. */
-  judgeAddress(_service: Service, _source: Source, _nowMs: MonotonicMs): number {
-    this.isAllowed = false
-    return ADMITTED
+  judgeAddress(_service: Service, { addressBytes, addressAt, family }: Source, nowMs: MonotonicMs): number {
+    const lists = this.#lists
+    this.isAllowed = lists.isAllowed(addressBytes, addressAt, family)
+    if (this.isAllowed) return ADMITTED
+    if (lists.isBanned(addressBytes, addressAt, family, nowMs)) return REFUSED_BAN
+    return lists.isDenied(addressBytes, addressAt, family) ? REFUSED_DENY_LIST : ADMITTED
   }
 
   /** By rates and counts. What a refusal has taken so far is given back before it returns. */
