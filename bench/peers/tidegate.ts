@@ -5,6 +5,8 @@ import type { Header, Launch, Peer, PeerName, Route } from './peer.ts'
 
 const PROGRAM = fileURLToPath(new URL('../../bin/tidegate', import.meta.url))
 
+const NOBODY_ALLOWED = 'protect: { allow: [] }\n'
+
 const MODES: Record<Header, string> = {
   none: 'mode: raw',
   v1: 'mode: proxy-v1',
@@ -12,13 +14,19 @@ const MODES: Record<Header, string> = {
   'v2-tlvs': 'mode: proxy-v2\n    proxyHeader: { crc32c: true, uniqueId: true }',
 }
 
-function launchWith(engine: 'linux' | 'node', routes: readonly Route[], connectionLog: boolean): Launch {
+/** `protect` of each service, and the top-level one with it; undefined leaves both out. */
+function launchWith(
+  engine: 'linux' | 'node',
+  routes: readonly Route[],
+  connectionLog: boolean,
+  protect?: string,
+): Launch {
   const config = `
 admin: { listen: off }
 traffic: { workers: 1, engine: ${engine} }
 log: { connections: ${connectionLog ? 'all' : 'none'} }
-services:
-${routes.map(service).join('\n')}
+${protect === undefined ? '' : NOBODY_ALLOWED}services:
+${routes.map((route) => service(route, protect)).join('\n')}
 `
   return {
     configName: `tidegate-${engine}.yaml`,
@@ -27,11 +35,11 @@ ${routes.map(service).join('\n')}
   }
 }
 
-function service({ listenPort, upstreamPort, header }: Route): string {
+function service({ listenPort, upstreamPort, header }: Route, protect: string | undefined): string {
   return `  - name: port-${listenPort}
     listen: [ "${LOOPBACK}:${listenPort}" ]
     ${MODES[header]}
-    upstreams: [ "${LOOPBACK}:${upstreamPort}" ]`
+    upstreams: [ "${LOOPBACK}:${upstreamPort}" ]${protect === undefined ? '' : `\n    protect: ${protect}`}`
 }
 
 function peer(name: PeerName, engine: 'linux' | 'node'): Peer {
@@ -41,6 +49,12 @@ function peer(name: PeerName, engine: 'linux' | 'node'): Peer {
     headers: ['none', 'v1', 'v2', 'v2-tlvs'],
     launch: (routes, connectionLog) => launchWith(engine, routes, connectionLog),
   }
+}
+
+/** The linux engine with this `protect` for its services, and nobody on the allow list, where loopback is by default. */
+export function tidegateWith(protect: string): Peer {
+  const launch: Peer['launch'] = (routes, connectionLog) => launchWith('linux', routes, connectionLog, protect)
+  return { ...tidegate, launch }
 }
 
 export const tidegate = peer('tidegate', 'linux')

@@ -57,7 +57,7 @@ function listed(node: NodeView, address: Uint8Array, action: ListAction, code: A
     const { list, network, line, comment } = hit
     const about = comment === '' ? '' : `: ${comment}`
     const text = `${network} of list ${list.name} (${placeText(hit)})${about}`
-    return { code, text, list: list.name, network, file: list.file, line, ...(comment === '' ? {} : { comment }) }
+    return { code, text, list: list.name, network, file: list.file, line, comment }
   })
 }
 

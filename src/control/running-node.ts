@@ -104,7 +104,7 @@ export class RunningNode implements NodeView {
     this.engine = engine
     this.limits = limits
     const { services, upstreams, addresses } = this.#capacity
-    this.memory = new SharedMemory(workers, { services, upstreams }, addresses)
+    this.memory = new SharedMemory(workers, { services, upstreams }, addresses, config.protect.memoryBytes)
     this.#operatorStates = options.operatorStates
     this.#operatorStates?.applyTo(tables, this.memory.states)
     this.busy = new BusyRatios(this.memory.workers)

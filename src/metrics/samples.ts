@@ -28,6 +28,11 @@ export const SAMPLES: Readonly<Record<MetricName, (node: NodeView) => Sample[]>>
   tidegate_connections_total: (node) => perService(node, SERVICE.total),
   tidegate_connections_closed_total: (node) => perReason(node, SERVICE.closed, (reason) => !isRefusal(reason)),
   tidegate_refused_total: (node) => perReason(node, SERVICE.refused, isRefusal),
+  tidegate_watched_total: (node) => perReason(node, SERVICE.watched, isRefusal),
+  tidegate_sources_tracked: (node) => one(node.memory.workerSum(WORKER.sourcesTracked)),
+  tidegate_sources_untracked_total: (node) => one(node.memory.workerSum(WORKER.sourcesUntracked)),
+  tidegate_sources_forgotten_total: (node) => one(node.memory.workerSum(WORKER.sourcesForgotten)),
+  tidegate_tarpitted: (node) => one(node.memory.workerSum(WORKER.tarpitted)),
   tidegate_bytes_total: (node) =>
     node
       .tables()

@@ -37,6 +37,7 @@ test('a minimal file gets every default', () => {
       ],
       deny: [],
       lists: [],
+      memoryBytes: 64 * 2 ** 20,
     },
     services: [
       {
@@ -83,7 +84,13 @@ test('a minimal file gets every default', () => {
         acceptProxyFrom: [],
         clientSocket: sides,
         upstreamSocket: sides,
-        protect: { refuse: 'reset' },
+        protect: {
+          refuse: 'reset',
+          tarpitForMs: 10_000,
+          perAddress: { rule: 'on', connections: 1000, rate: { count: 100, perMs: 1000 }, burst: 1000 },
+          perPrefix: { rule: 'watch', connections: 8000, rate: { count: 800, perMs: 1000 }, burst: 8000 },
+          newConnections: { rule: 'off', rate: null, burst: 5 },
+        },
         check: undefined,
         at: place(5, 'services[0]'),
       },

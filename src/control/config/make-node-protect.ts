@@ -18,6 +18,7 @@ export function makeNodeProtect(protect: ParsedNodeProtect, source: ConfigSource
       action: list.action,
       at: source.place(['protect', 'lists', i]),
     })),
+    memoryBytes: protect.memory,
   }
 }
 

@@ -1,4 +1,5 @@
 /** The memory that control and the workers share, and what it says in sum over all workers. */
+import { makeSourceMemory, SOURCE_MEMORY_BYTES_MIN } from '../../traffic/admit/source-table.ts'
 import { BanTable } from '../../traffic/admit/ban-table.ts'
 import {
   type CounterShape,
@@ -30,16 +31,23 @@ export class SharedMemory {
   readonly counterShape: CounterShape
   readonly nodeWideMemory: SharedArrayBuffer
   readonly nodeWide: NodeWide
+  readonly sourceMemory: SharedArrayBuffer
   readonly upstreamStatesMemory: SharedArrayBuffer
   readonly states: UpstreamStates
   readonly workerWakesMemory: SharedArrayBuffer
   readonly bans = new BanTable(BANS_MAX)
   readonly workers: readonly WorkerMemory[]
 
-  constructor(workers: number, counterShape: CounterShape, upstreamAddresses: number) {
+  constructor(
+    workers: number,
+    counterShape: CounterShape,
+    upstreamAddresses: number,
+    sourceBytes = SOURCE_MEMORY_BYTES_MIN,
+  ) {
     this.counterShape = counterShape
     this.nodeWideMemory = new SharedArrayBuffer(NodeWide.bytes(upstreamAddresses))
     this.nodeWide = new NodeWide(this.nodeWideMemory)
+    this.sourceMemory = makeSourceMemory(sourceBytes, counterShape.services)
     this.upstreamStatesMemory = new SharedArrayBuffer(UpstreamStates.bytes(counterShape))
     this.states = new UpstreamStates(this.upstreamStatesMemory, counterShape)
     this.workerWakesMemory = new SharedArrayBuffer(WorkerWakes.bytes(workers))
