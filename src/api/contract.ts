@@ -206,6 +206,10 @@ export const ADDRESS_FINDINGS = {
   allowed: 'An allow list names it: no ban, deny list or limit for a source holds for it.',
   banned: 'It is banned, by itself or with a network around it.',
   denied: 'A deny list names it.',
+  country: 'Its country, by protect.countryDatabase.',
+  'country-rule': 'A service refuses its country, or would if the rule were on.',
+  asn: 'Its AS, by protect.asnDatabase.',
+  'asn-rule': 'A service refuses its AS, or would if the rule were on.',
   upstream: 'An upstream of a service has this address.',
   'own-address': 'This machine has the address.',
 } as const
@@ -226,7 +230,7 @@ const AddressFinding = z.object({
 })
 export type AddressFinding = z.infer<typeof AddressFinding>
 
-/** `refused` by a ban or a list, with the close reason; `limits`: let in as long as ceilings and limits allow it. */
+/** `refused` by a ban, a list, or by all services for its country or AS, with the close reason; `limits`: let in as long as ceilings and limits allow it. */
 export const CheckIpAnswer = z.object({
   address: z.string(),
   verdict: z.enum(['allowed', 'refused', 'limits']),

@@ -17,6 +17,7 @@ import { listenerText } from './listener-text.ts'
 import { ConnectionLog } from './log/connection-log.ts'
 import { sayListening } from './log/daemon-lines.ts'
 import { KnownNames } from './log/known-names.ts'
+import type { NetworkDatabases } from './databases/network-databases.ts'
 import type { Lists } from './lists/lists.ts'
 import type { Log } from './log/log.ts'
 import type { RefusedCount } from './log/refused-sums.ts'
@@ -49,6 +50,8 @@ export interface RunningNodeOptions {
   readonly operatorStates?: OperatorStates
   /** Without them nobody is on any. */
   readonly lists?: Lists
+  /** Without them nobody's country or AS is known. */
+  readonly databases?: NetworkDatabases
   /** Another worker than our own, for tests. */
   readonly workerEntry?: URL
   readonly onLostWorker: (error: Error | undefined) => void
@@ -83,6 +86,7 @@ export class RunningNode implements NodeView {
   readonly #upstreamWatch: UpstreamWatch
   readonly #queues = new Queues()
   #lists: Lists | undefined
+  #databases: NetworkDatabases | undefined
   /** Those that the tables were made with. */
   #addresses: ResolvedAddresses
   #state: NodeState = 'starting'
@@ -93,6 +97,7 @@ export class RunningNode implements NodeView {
     this.version = options.version
     this.#config = config
     this.#lists = options.lists
+    this.#databases = options.databases
     this.#addresses = options.addresses
     this.#inheritance = options.inheritance
     this.#log = log
@@ -149,7 +154,7 @@ export class RunningNode implements NodeView {
     const withoutQueues = makeTables(config, addresses, slots, version, (message) => {
       this.#log.say('addresses-left-out', {}, message)
     })
-    return { ...this.#queues.bringInto(withoutQueues), ...listsOf(this.#lists) }
+    return { ...this.#queues.bringInto(withoutQueues), ...listsOf(this.#lists), ...databasesOf(this.#databases) }
   }
 
   #findPower(tables: Tables): { engine: EngineName; workers: number; limits: NodeLimits } {
@@ -236,15 +241,30 @@ export class RunningNode implements NodeView {
     this.useAddresses(this.#addresses)
   }
 
+  databases(): NetworkDatabases | undefined {
+    return this.#databases
+  }
+
+  /** Goes by other databases of the same configuration; as `useLists`. */
+  useDatabases(databases: NetworkDatabases): void {
+    this.#databases = databases
+    this.useAddresses(this.#addresses)
+  }
+
   /**
    * Goes over to another configuration: all of it, or StartError and nothing has changed. One at a time (Reload sees to
    * it). Connections keep the tables they began with; those of services, listeners and upstreams that are gone go on
    * until they end.
    */
-  async reload(config: Config, addresses: ResolvedAddresses, lists = this.#lists): Promise<void> {
+  async reload(
+    config: Config,
+    addresses: ResolvedAddresses,
+    lists = this.#lists,
+    databases = this.#databases,
+  ): Promise<void> {
     const before = this.tables()
     const slots = this.#slots.copy()
-    const tables = { ...this.#makeTables(config, addresses, slots, before.version + 1), ...listsOf(lists) }
+    const tables = { ...this.#makeTables(config, addresses, slots, before.version + 1), ...listsOf(lists), ...databasesOf(databases) }
     requireRoom(this.#capacity, slots)
     this.#isChanging = true
     try {
@@ -252,6 +272,7 @@ export class RunningNode implements NodeView {
         this.#slots = slots
         this.#config = config
         this.#lists = lists
+        this.#databases = databases
         this.#addresses = addresses
         this.#addressesWaiting = undefined
         this.#useTables(config, before, withPorts)
@@ -314,6 +335,10 @@ export class RunningNode implements NodeView {
     this.busy.close()
     return { connectionsReset, isStuck: workers === 'stuck' }
   }
+}
+
+function databasesOf(databases: NetworkDatabases | undefined): Pick<Tables, 'databases'> {
+  return databases === undefined ? {} : { databases: databases.memories }
 }
 
 function listsOf(lists: Lists | undefined): Pick<Tables, 'lists'> {

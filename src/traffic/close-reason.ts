@@ -34,6 +34,9 @@ export const CLOSE_REASONS = {
   'refused-prefix-connections': "The client's /24, of IPv6 the /48, had protect.perPrefix.connections open already.",
   'refused-prefix-rate': "The client's /24, of IPv6 the /48, opened connections faster than protect.perPrefix.rate.",
   'refused-service-rate': 'The service got new connections faster than protect.newConnections.rate.',
+  'refused-country':
+    "The service does not take clients from the address's country; it was refused before anything was allocated.",
+  'refused-asn': "The service does not take clients from the address's AS; it was refused before anything was allocated.",
   'out-of-memory': 'The kernel or the buffer pool had no memory for the connection.',
   drained: 'Tidegate stopped, and the connection was still open after drainTimeout.',
   'internal-error': 'Tidegate met a state it does not expect; the error is in the log. Please report it.',

@@ -7,13 +7,15 @@ import type { CounterShape } from './counters.ts'
 import type { WorkerStart } from './events.ts'
 import { ringBytes } from './log-ring.ts'
 import { NodeWide } from './node-wide.ts'
-import type { Service, ServiceProtect, UpstreamShare } from './tables.ts'
+import type { NetworkRule, Service, ServiceProtect, UpstreamShare } from './tables.ts'
 import { WorkerWakes } from './queue/worker-wakes.ts'
 import { UpstreamStates } from './upstream-states.ts'
 
 export const LOOPBACK: SocketAddress = { family: 4, address: '127.0.0.1', port: 0 }
 
 export const PLAIN_SHARE: UpstreamShare = { weight: 1, backup: false, maxConnections: 0 }
+
+const NO_NETWORK_RULE: NetworkRule = { rule: 'off', named: 'refuse', numbers: new Set(), unknown: 'admit' }
 
 /** Everybody is let in. */
 export const PLAIN_PROTECT: ServiceProtect = {
@@ -22,6 +24,8 @@ export const PLAIN_PROTECT: ServiceProtect = {
   perAddress: { rule: 'off', connectionsMax: 0, rate: null },
   perPrefix: { rule: 'off', connectionsMax: 0, rate: null },
   newConnections: { rule: 'off', rate: null },
+  countries: NO_NETWORK_RULE,
+  asns: NO_NETWORK_RULE,
 }
 
 /** A service with one upstream for each address; places in shared memory count from `firstPlace`. */

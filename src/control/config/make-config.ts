@@ -4,6 +4,7 @@ import type { Outlier, SocketOptions } from '../../traffic/tables.ts'
 import type { Config, ServiceConfig } from './config.ts'
 import type { ConfigSource } from './config-tree.ts'
 import { makeActiveCheck } from './make-active-check.ts'
+import { makeNetworkRulesConfig } from './make-network-rules.ts'
 import { makeNodeProtect } from './make-node-protect.ts'
 import { makeSourceRulesConfig } from './make-source-limits.ts'
 import { OUTLIER_FAILURES } from './outlier-schema.ts'
@@ -66,7 +67,7 @@ function makeService(service: ParsedService, index: number, source: ConfigSource
     acceptProxyFrom: service.acceptProxyFrom,
     clientSocket: socketOptions(both, client),
     upstreamSocket: socketOptions(both, upstream),
-    protect: { refuse: service.protect.refuse, ...makeSourceRulesConfig(service.protect) },
+    protect: { refuse: service.protect.refuse, ...makeSourceRulesConfig(service.protect), ...makeNetworkRulesConfig(service.protect) },
     check: service.check === undefined ? undefined : makeActiveCheck(service.check, source.file),
     at: source.place(path),
   }

@@ -1,6 +1,7 @@
 /** `services[].protect`: who is let in, and what becomes of the others. */
 import { z } from 'zod'
 import { choice, duration } from './leaf.ts'
+import { asnsSchema, countriesSchema } from './network-rules-schema.ts'
 import { newConnectionsSchema, perAddressSchema, perPrefixSchema } from './source-limits-schema.ts'
 
 /** Each keeps a file open, and a client gives up some time. */
@@ -22,4 +23,10 @@ export const protectSchema = z.strictObject({
   newConnections: newConnectionsSchema
     .prefault({})
     .meta({ description: 'How many new connections the service takes.' }),
+  countries: countriesSchema
+    .optional()
+    .meta({ description: 'Which countries clients may come from, by protect.countryDatabase.' }),
+  asns: asnsSchema
+    .optional()
+    .meta({ description: 'Which networks (AS numbers) clients may come from, by protect.asnDatabase.' }),
 })

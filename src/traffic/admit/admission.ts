@@ -4,6 +4,7 @@
  * believed is judged again at hello, by the address in it.
  *
  *   judgeAddress        allow list, bans, deny list                        takes nothing
+ *   judgeNetwork        its country, its AS                                takes nothing
  *   (by the caller)     the ceilings of node and service                   take a place each
  *   takeSourcePlaces    its address, its prefix, then the service's rate   take a place each, for the connection's life
  *
@@ -15,9 +16,10 @@ import type { CloseReason } from '../close-reason.ts'
 import { SERVICE, SERVICE_STRIDE } from '../counters.ts'
 import type { Counters } from '../counters.ts'
 import type { MonotonicMs } from '../node-wide.ts'
+import { isKeptOut, NetworkRules } from './network-rules.ts'
 import { NO_HANDLE, OVER_CONNECTIONS, OVER_RATE, SOURCE, SourceTable, TAKEN } from './source-table.ts'
 import type { SourceKind } from './source-table.ts'
-import type { ListMemories, Rule, Service, SourceRule } from '../tables.ts'
+import type { DatabaseMemories, ListMemories, Rule, Service, SourceRule } from '../tables.ts'
 
 /** Anything else that a question returns is the code of the reason for which the client is refused. */
 export const ADMITTED = -1
@@ -40,6 +42,7 @@ const REFUSED_DENY_LIST = CLOSE_REASON_CODES['refused-deny-list']
 export class Admission {
   readonly #services: Float64Array
   readonly #lists: AddressLists
+  readonly #networks = new NetworkRules()
   /** Of the last `judgeAddress`: the allow list names it, and nothing but the ceilings holds for it. */
   isAllowed = false
   /** Of the last `takeSourcePlaces`: what the connection gives back at its end, with `giveSourcePlacesBack`. */
@@ -63,6 +66,11 @@ export class Admission {
     this.#lists.use(lists)
   }
 
+  /** At the start, and with each new tables. */
+  useDatabases(databases: DatabaseMemories | undefined): void {
+    this.#networks.use(databases)
+  }
+
   /** By lists. Takes no place. */
   judgeAddress(_service: Service, { addressBytes, addressAt, family }: Source, nowMs: MonotonicMs): number {
     const lists = this.#lists
@@ -70,6 +78,20 @@ export class Admission {
     if (this.isAllowed) return ADMITTED
     if (lists.isBanned(addressBytes, addressAt, family, nowMs)) return REFUSED_BAN
     return lists.isDenied(addressBytes, addressAt, family) ? REFUSED_DENY_LIST : ADMITTED
+  }
+
+  /** By country and AS, after `judgeAddress`. Not for a proxy in front, who may stand anywhere. Takes no place. */
+  judgeNetwork(service: Service, { addressBytes, addressAt, family }: Source): number {
+    if (this.isAllowed) return ADMITTED
+    const { countries, asns } = service.protect
+    if (countries.rule !== 'off') {
+      const country = this.#networks.countryOf(addressBytes, addressAt, family)
+      const code = isKeptOut(countries, country) ? this.broken(service, countries.rule, 'refused-country') : ADMITTED
+      if (code !== ADMITTED) return code
+    }
+    if (asns.rule === 'off') return ADMITTED
+    const asn = this.#networks.asnOf(addressBytes, addressAt, family)
+    return isKeptOut(asns, asn) ? this.broken(service, asns.rule, 'refused-asn') : ADMITTED
   }
 
   /** By rates and counts. What a refusal has taken so far is given back before it returns. */
