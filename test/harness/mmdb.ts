@@ -8,8 +8,10 @@ export interface MmdbOptions {
   readonly ipVersion?: 4 | 6
   readonly type?: string
   readonly builtAtMs?: number
-  /** Write everything out, without pointers. */
+  /** False: everything is written out. */
   readonly hasPointers?: boolean
+  /** What the file says of itself otherwise. */
+  readonly metadata?: Readonly<Record<string, MmdbValue>>
 }
 
 /** `192.0.2.0/24` and its record; later networks win over earlier ones. */
@@ -18,10 +20,24 @@ export type MmdbNetworks = Readonly<Record<string, MmdbValue>>
 const METADATA_MARKER = Buffer.from('\xab\xcd\xefMaxMind.com', 'latin1')
 
 export function mmdb(networks: MmdbNetworks, options: MmdbOptions = {}): Buffer {
-  const { recordBits = 24, ipVersion = 6, type = 'Test', builtAtMs = Date.now(), hasPointers = true } = options
+  const { recordBits = 24, ipVersion = 6, hasPointers = true } = options
   const tree = new Tree()
   const data = new DataWriter(hasPointers)
   for (const [text, value] of Object.entries(networks)) tree.set(bitsOf(text, ipVersion), data.write(value))
+  const count = tree.nodes.length
+  const nodes = tree.nodes.map(([left, right]) => {
+    const record = (to: Target): number => {
+      if (to === undefined) return count
+      return to.kind === 'node' ? to.index : count + 16 + to.at
+    }
+    return nodeBytes(record(left), record(right), recordBits)
+  })
+  return mmdbOf(nodes, data.bytes(), options)
+}
+
+/** Of nodes and data as they are, right or wrong. */
+export function mmdbOf(nodes: readonly Buffer[], data: Buffer, options: MmdbOptions = {}): Buffer {
+  const { recordBits = 24, ipVersion = 6, type = 'Test', builtAtMs = Date.now(), metadata: changes } = options
   const metadata = new DataWriter(false)
   metadata.write({
     binary_format_major_version: 2,
@@ -31,17 +47,11 @@ export function mmdb(networks: MmdbNetworks, options: MmdbOptions = {}): Buffer 
     description: { en: 'written by a test' },
     ip_version: ipVersion,
     languages: ['en'],
-    node_count: tree.nodes.length,
+    node_count: nodes.length,
     record_size: recordBits,
+    ...changes,
   })
-  const treeBytes = tree.nodes.map(([left, right]) => {
-    const record = (to: Target): number => {
-      if (to === undefined) return tree.nodes.length
-      return to.kind === 'node' ? to.index : tree.nodes.length + 16 + to.at
-    }
-    return nodeBytes(record(left), record(right), recordBits)
-  })
-  return Buffer.concat([...treeBytes, Buffer.alloc(16), data.bytes(), METADATA_MARKER, metadata.bytes()])
+  return Buffer.concat([...nodes, Buffer.alloc(16), data, METADATA_MARKER, metadata.bytes()])
 }
 
 export function nodeBytes(left: number, right: number, recordBits: 24 | 28 | 32): Buffer {
