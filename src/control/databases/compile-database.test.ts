@@ -75,7 +75,7 @@ describe('a compiled database', () => {
         assert.equal(lookUp(asns, text), asnOf(found), `AS of ${text}`)
       }
     })
-    await fc.assert(property, { numRuns: 200 })
+    await fc.assert(property, { numRuns: 100 })
   })
 
   test('with any bytes wrong it is an error of the file, or answers', async () => {
@@ -95,7 +95,7 @@ describe('a compiled database', () => {
         assert.ok(error instanceof DatabaseError, String((error as Error).stack))
       }
     })
-    await fc.assert(property, { numRuns: 500 })
+    await fc.assert(property, { numRuns: 300 })
   })
 
   test('cut off anywhere it is an error of the file', async () => {
@@ -129,7 +129,7 @@ describe('a compiled database', () => {
     // 2^64 ways lead through 64 nodes with both sides alike.
     const nodes = Array.from({ length: 64 }, (_, i) => (i === 63 ? nodeBytes(80, 64, 24) : nodeBytes(i + 1, i + 1, 24)))
     const { memory } = await makeDatabase(mmdbOf(nodes, country), 'country')
-    assert.ok(memory.byteLength < 1000)
+    assert.ok(new NetworkDatabase(memory).nodes.length <= 2 * 64)
   })
 
   test('networks that say the same take no room', async () => {

@@ -4,11 +4,12 @@
  */
 import { type MmdbFile } from '../../lib/mmdb/mmdb-file.ts'
 import { MmdbError } from '../../lib/mmdb/mmdb-data.ts'
-import { HEADER, HEADER_INTS, UNKNOWN, UNKNOWN_LEAF } from '../../traffic/admit/network-database.ts'
+import { NetworkDatabase, ROOTS, UNKNOWN, UNKNOWN_LEAF } from '../../traffic/admit/network-database.ts'
 import { Pacer } from '../lists/pacer.ts'
 
 /** In an IPv6 tree, IPv4 addresses are those that begin with 96 zero bits. */
 const IPV4_AT_DEPTH = 96
+const ROOT_BITS = Math.log2(ROOTS)
 
 /** What was found of a node: nothing yet, that it is on the way to where we are, or its new place, moved up by NEW_PLACE. */
 const UNSEEN = 0
@@ -22,14 +23,11 @@ export async function compileDatabase(file: MmdbFile, valueAt: (at: number) => n
   const nodes = new Int32Array(file.nodeCount * 2)
   const { root, count } = await compileTree(file, leaves, nodes)
   const { values } = leaves
-  const memory = new SharedArrayBuffer(HEADER_INTS * 4 + count * 8 + values.length * 4)
-  const header = new Int32Array(memory, 0, HEADER_INTS)
-  header[HEADER.nodes] = count
-  header[HEADER.values] = values.length
-  header[HEADER.ipv4] = file.ipVersion === 4 ? root : leftmost(nodes, root)
-  header[HEADER.ipv6] = file.ipVersion === 4 ? UNKNOWN_LEAF : root
-  new Int32Array(memory, HEADER_INTS * 4).set(nodes.subarray(0, count * 2))
-  new Uint32Array(memory, HEADER_INTS * 4 + count * 8).set(values)
+  const { memory, database } = NetworkDatabase.ofSize(count, values.length)
+  database.nodes.set(nodes.subarray(0, count * 2))
+  database.values.set(values)
+  fillRoots(database.ipv4Roots, nodes, file.ipVersion === 4 ? root : leftmost(nodes, root))
+  fillRoots(database.ipv6Roots, nodes, file.ipVersion === 4 ? UNKNOWN_LEAF : root)
   return memory
 }
 
@@ -111,6 +109,14 @@ function openNode(record: number, file: MmdbFile, found: Int32Array): number | u
   if (record >= file.nodeCount || found[record] < UNSEEN || found[record] >= NEW_PLACE) return undefined
   if (found[record] === UNDER_WAY) throw new MmdbError(`is damaged: node ${record} of its tree leads to itself`)
   return record
+}
+
+function fillRoots(roots: Int32Array, nodes: Int32Array, root: number): void {
+  for (let first = 0; first < ROOTS; first++) {
+    let place = root
+    for (let bit = ROOT_BITS - 1; bit >= 0 && place >= 0; bit--) place = nodes[place * 2 + ((first >> bit) & 1)]
+    roots[first] = place
+  }
 }
 
 function leftmost(nodes: Int32Array, root: number): number {
