@@ -264,7 +264,11 @@ export class RunningNode implements NodeView {
   ): Promise<void> {
     const before = this.tables()
     const slots = this.#slots.copy()
-    const tables = { ...this.#makeTables(config, addresses, slots, before.version + 1), ...listsOf(lists), ...databasesOf(databases) }
+    const tables = {
+      ...this.#makeTables(config, addresses, slots, before.version + 1),
+      ...listsOf(lists),
+      ...databasesOf(databases),
+    }
     requireRoom(this.#capacity, slots)
     this.#isChanging = true
     try {

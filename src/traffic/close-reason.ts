@@ -36,7 +36,8 @@ export const CLOSE_REASONS = {
   'refused-service-rate': 'The service got new connections faster than protect.newConnections.rate.',
   'refused-country':
     "The service does not take clients from the address's country; it was refused before anything was allocated.",
-  'refused-asn': "The service does not take clients from the address's AS; it was refused before anything was allocated.",
+  'refused-asn':
+    "The service does not take clients from the address's AS; it was refused before anything was allocated.",
   'out-of-memory': 'The kernel or the buffer pool had no memory for the connection.',
   drained: 'Tidegate stopped, and the connection was still open after drainTimeout.',
   'internal-error': 'Tidegate met a state it does not expect; the error is in the log. Please report it.',

@@ -1,7 +1,13 @@
 /** Writes MaxMind DB files as vendors do: records of 24, 28 or 32 bits, IPv4 in the IPv6 tree, pointers to what was written before. */
 import { parseNetwork } from '../../src/lib/ip.ts'
 
-export type MmdbValue = string | number | bigint | boolean | readonly MmdbValue[] | { readonly [key: string]: MmdbValue }
+export type MmdbValue =
+  | string
+  | number
+  | bigint
+  | boolean
+  | readonly MmdbValue[]
+  | { readonly [key: string]: MmdbValue }
 
 export interface MmdbOptions {
   readonly recordBits?: 24 | 28 | 32
@@ -76,7 +82,10 @@ function bitsOf(text: string, ipVersion: 4 | 6): number[] {
   return network.family === 4 && ipVersion === 6 ? [...Array.from({ length: 96 }, () => 0), ...own] : own
 }
 
-type Target = { readonly kind: 'node'; readonly index: number } | { readonly kind: 'data'; readonly at: number } | undefined
+type Target =
+  | { readonly kind: 'node'; readonly index: number }
+  | { readonly kind: 'data'; readonly at: number }
+  | undefined
 
 class Tree {
   readonly nodes: [Target, Target][] = [[undefined, undefined]]
@@ -94,7 +103,11 @@ class Tree {
       node = [to, to]
       this.nodes.push(node)
     }
-    if (bits.length === 0) this.nodes[0] = [{ kind: 'data', at }, { kind: 'data', at }]
+    if (bits.length === 0)
+      this.nodes[0] = [
+        { kind: 'data', at },
+        { kind: 'data', at },
+      ]
     else node[bits[bits.length - 1]] = { kind: 'data', at }
   }
 }

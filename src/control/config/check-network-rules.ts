@@ -21,7 +21,9 @@ function checkLists(
   isWhole: boolean,
 ): ConfigProblem[] {
   if (allow !== undefined && deny !== undefined) {
-    return [source.problem('E_CONFIG_VALUE', path, 'has both allow and deny; whoever is not allowed is refused already')]
+    return [
+      source.problem('E_CONFIG_VALUE', path, 'has both allow and deny; whoever is not allowed is refused already'),
+    ]
   }
   if (rule === 'off' || !isWhole || allow !== undefined || deny !== undefined) return []
   return [source.problem('E_CONFIG_MISSING', path, `rule is ${rule} without allow or deny; add one of them`)]

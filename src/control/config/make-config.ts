@@ -67,7 +67,11 @@ function makeService(service: ParsedService, index: number, source: ConfigSource
     acceptProxyFrom: service.acceptProxyFrom,
     clientSocket: socketOptions(both, client),
     upstreamSocket: socketOptions(both, upstream),
-    protect: { refuse: service.protect.refuse, ...makeSourceRulesConfig(service.protect), ...makeNetworkRulesConfig(service.protect) },
+    protect: {
+      refuse: service.protect.refuse,
+      ...makeSourceRulesConfig(service.protect),
+      ...makeNetworkRulesConfig(service.protect),
+    },
     check: service.check === undefined ? undefined : makeActiveCheck(service.check, source.file),
     at: source.place(path),
   }

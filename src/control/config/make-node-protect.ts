@@ -11,7 +11,9 @@ export function makeNodeProtect(protect: ParsedNodeProtect, source: ConfigSource
     protect[key].map((network, i) => ({ ...network, at: source.place(['protect', key, i]) }))
   const database = (key: 'countryDatabase' | 'asnDatabase'): DatabaseConfig | undefined => {
     const file = protect[key]
-    return file === undefined ? undefined : { file: resolve(dirname(source.file), file), at: source.place(['protect', key]) }
+    return file === undefined
+      ? undefined
+      : { file: resolve(dirname(source.file), file), at: source.place(['protect', key]) }
   }
   return {
     allow: networks('allow'),

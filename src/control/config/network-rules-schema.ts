@@ -34,8 +34,7 @@ const asn = leaf(readAsn, {
   description: 'An AS number: `64496` or `AS64496`.',
 })
 
-const countries = (description: string) =>
-  z.array(country).min(1).max(COUNTRIES_MAX).optional().meta({ description })
+const countries = (description: string) => z.array(country).min(1).max(COUNTRIES_MAX).optional().meta({ description })
 const asns = (description: string) => z.array(asn).min(1).max(ASNS_MAX).optional().meta({ description })
 
 export const countriesSchema = z.strictObject({
@@ -56,7 +55,10 @@ function readCountry(text: string): Reading<string> {
   if (isCountryCode(text)) return read(text)
   const meant = countryCodeMeant(text)
   const hint = meant === undefined ? '' : `, did you mean ${meant}?`
-  return unread('E_CONFIG_COUNTRY', `is not the code of a country${hint || ';'} expected two letters of ISO 3166-1, such as DE`)
+  return unread(
+    'E_CONFIG_COUNTRY',
+    `is not the code of a country${hint || ';'} expected two letters of ISO 3166-1, such as DE`,
+  )
 }
 
 function readAsn(text: string): Reading<number> {

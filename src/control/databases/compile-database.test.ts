@@ -31,7 +31,11 @@ function network(bytes: Uint8Array, length: number): string {
 
 const record = fc.oneof(
   fc.record({ country: fc.record({ geoname_id: fc.nat(), iso_code: fc.constantFrom('DE', 'FR', 'US') }) }),
-  fc.record({ country_code: fc.constantFrom('DE', 'GB'), country: fc.constant('Germany'), asn: fc.constant('AS64496') }),
+  fc.record({
+    country_code: fc.constantFrom('DE', 'GB'),
+    country: fc.constant('Germany'),
+    asn: fc.constant('AS64496'),
+  }),
   fc.record({ autonomous_system_number: fc.constantFrom(1, 64_496, 4_200_000_000), as_name: fc.string() }),
   fc.record({ country: fc.constantFrom('NL', 'Netherlands', '') }),
 )

@@ -15,7 +15,11 @@ function sayDatabase(log: Log, database: Database): void {
     return log.say('database-not-read', { database: kind, file, reason: problem, builtAt }, sentence)
   }
   const nowMs = Date.now()
-  log.say('database-read', { database: kind, file, type, builtAt }, `Database (${kind}): ${type} of ${builtAt}, from ${file}.`)
+  log.say(
+    'database-read',
+    { database: kind, file, type, builtAt },
+    `Database (${kind}): ${type} of ${builtAt}, from ${file}.`,
+  )
   if (isOld(database, nowMs)) {
     log.say('database-old', { database: kind, file, builtAt }, `Database (${kind}): ${oldText(database, nowMs)}.`)
   }

@@ -31,6 +31,16 @@ export async function readDatabase(path: string, kind: DatabaseKind): Promise<Re
   return await makeDatabase(await readWhole(path), kind)
 }
 
+/** What the file says of itself; its tree and records are not looked at. Throws DatabaseError. */
+export async function openDatabase(path: string): Promise<MmdbFile> {
+  const bytes = await readWhole(path)
+  try {
+    return new MmdbFile(bytes)
+  } catch (error) {
+    throw error instanceof MmdbError ? new DatabaseError(error.message) : error
+  }
+}
+
 /** Throws DatabaseError. */
 export async function makeDatabase(bytes: Buffer, kind: DatabaseKind): Promise<ReadDatabase> {
   try {
@@ -42,8 +52,7 @@ export async function makeDatabase(bytes: Buffer, kind: DatabaseKind): Promise<R
     }
     return { memory, type, builtAtMs }
   } catch (error) {
-    if (error instanceof MmdbError) throw new DatabaseError(error.message)
-    throw error
+    throw error instanceof MmdbError ? new DatabaseError(error.message) : error
   }
 }
 

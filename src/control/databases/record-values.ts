@@ -17,7 +17,9 @@ const ASN_TEXT_BYTES_MAX = 12
 export function countryAt(data: MmdbData, at: number): number {
   const country = data.find(at, 'country')
   const isoCode = country === NOT_FOUND ? NOT_FOUND : data.find(country, 'iso_code')
-  return countryTextAt(data, isoCode) || countryTextAt(data, data.find(at, 'country_code')) || countryTextAt(data, country)
+  return (
+    countryTextAt(data, isoCode) || countryTextAt(data, data.find(at, 'country_code')) || countryTextAt(data, country)
+  )
 }
 
 function countryTextAt(data: MmdbData, at: number): number {

@@ -45,6 +45,7 @@ const FACTS: Facts = {
   fullest: undefined,
   tcpCounters: new Map([['ListenOverflows', 0]]),
   rights: ROOT,
+  databases: [],
 }
 
 function config(yaml: string) {

@@ -38,6 +38,7 @@ export const FINDING_IDS = [
   'conntrack',
   'low-ports',
   'firewall-rights',
+  'databases',
 ] as const
 export type FindingId = (typeof FINDING_IDS)[number]
 

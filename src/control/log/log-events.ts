@@ -99,7 +99,8 @@ export const LOG_EVENTS = {
   },
   'database-not-read': {
     level: 'warn',
-    meaning: 'A database cannot be read; what was read before, of `builtAt`, stays in force. `database`, `file`, `reason`.',
+    meaning:
+      'A database cannot be read; what was read before, of `builtAt`, stays in force. `database`, `file`, `reason`.',
   },
   'database-old': {
     level: 'warn',

@@ -156,12 +156,7 @@ export class Reload {
     return { kind: isDry ? 'checked' : 'done', difference, text: differenceText(difference), tablesVersion }
   }
 
-  async #swap(
-    config: Config,
-    upstreams: UpstreamAddresses,
-    lists: Lists,
-    databases: NetworkDatabases,
-  ): Promise<void> {
+  async #swap(config: Config, upstreams: UpstreamAddresses, lists: Lists, databases: NetworkDatabases): Promise<void> {
     const before = this.#options.node.databases()
     await this.#options.node.reload(config, upstreams.current, lists, databases)
     this.#options.databaseWatch.follow(databases)

@@ -117,10 +117,7 @@ export class MmdbData {
 
   #next(): number {
     const isBare =
-      this.#type === TYPE.pointer ||
-      this.#type === TYPE.map ||
-      this.#type === TYPE.array ||
-      this.#type === TYPE.boolean
+      this.#type === TYPE.pointer || this.#type === TYPE.map || this.#type === TYPE.array || this.#type === TYPE.boolean
     return isBare ? this.#contentAt : this.#contentAt + this.#size
   }
 

@@ -46,7 +46,10 @@ describe('an MMDB file', () => {
   }
   for (const [says, bytes] of Object.entries(wrong)) {
     test(`${says}, where that is so`, () => {
-      assert.throws(() => new MmdbFile(bytes), (error) => error instanceof MmdbError && error.message.startsWith(says))
+      assert.throws(
+        () => new MmdbFile(bytes),
+        (error) => error instanceof MmdbError && error.message.startsWith(says),
+      )
     })
   }
 })
