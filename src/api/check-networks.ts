@@ -41,9 +41,11 @@ export function networkFindings(node: NodeView, address: Uint8Array): NetworkFin
 
 /** Where there is no service that would take it; the reason of the first. */
 export function networkRefusal(node: NodeView, address: Uint8Array): CloseReason | undefined {
+  const databases = node.databases()
+  if (databases === undefined) return undefined
   const reasons = node.tables().services.map(({ protect }) => {
     const broken = KINDS.find(({ kind, rules }) => {
-      const value = node.databases()?.lookUp(kind, address) ?? UNKNOWN
+      const value = databases.lookUp(kind, address) ?? UNKNOWN
       return protect[rules].rule === 'on' && isKeptOut(protect[rules], value)
     })
     return broken?.reason

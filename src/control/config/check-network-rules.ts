@@ -9,7 +9,7 @@ export function checkNetworkRules(config: Config, source: ConfigSource, isWhole:
     (['countries', 'asns'] as const).flatMap((key) => {
       const path = ['services', i, 'protect', key]
       const lists = checkLists(protect[key], path, source, isWhole)
-      return [...lists, ...(isWhole ? checkDatabase(config, key, protect[key], path, source) : [])]
+      return isWhole ? lists.concat(checkDatabase(config, key, protect[key], path, source)) : lists
     }),
   )
 }

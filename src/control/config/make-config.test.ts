@@ -37,6 +37,8 @@ test('a minimal file gets every default', () => {
       ],
       deny: [],
       lists: [],
+      countryDatabase: undefined,
+      asnDatabase: undefined,
       memoryBytes: 64 * 2 ** 20,
     },
     services: [
@@ -90,6 +92,8 @@ test('a minimal file gets every default', () => {
           perAddress: { rule: 'on', connections: 1000, rate: { count: 100, perMs: 1000 }, burst: 1000 },
           perPrefix: { rule: 'watch', connections: 8000, rate: { count: 800, perMs: 1000 }, burst: 8000 },
           newConnections: { rule: 'off', rate: null, burst: 5 },
+          countries: { rule: 'off', allow: undefined, deny: undefined, unknown: 'admit' },
+          asns: { rule: 'off', allow: undefined, deny: undefined, unknown: 'admit' },
         },
         check: undefined,
         at: place(5, 'services[0]'),

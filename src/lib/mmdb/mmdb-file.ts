@@ -14,7 +14,7 @@ const SEPARATOR_BYTES = 16
 const TYPE_BYTES_MAX = 256
 /** Looking for a field in every record costs less than one step for each byte; damaged files may want any number. */
 const STEPS_PER_BYTE = 16
-const RECORD_BITS: readonly number[] = [24, 28, 32]
+const RECORD_BITS: ReadonlySet<number> = new Set([24, 28, 32])
 
 export class MmdbFile {
   readonly #bytes: Buffer
@@ -35,7 +35,7 @@ export class MmdbFile {
     const version = metadata.uint('binary_format_major_version')
     if (version !== 2) throw new MmdbError(`has version ${version} of the MaxMind DB format; expected 2`)
     this.#recordBits = metadata.uint('record_size')
-    if (!RECORD_BITS.includes(this.#recordBits)) throw new MmdbError(`has records of ${this.#recordBits} bits`)
+    if (!RECORD_BITS.has(this.#recordBits)) throw new MmdbError(`has records of ${this.#recordBits} bits`)
     const ipVersion = metadata.uint('ip_version')
     if (ipVersion !== 4 && ipVersion !== 6) throw new MmdbError(`is for IP version ${ipVersion}`)
     this.ipVersion = ipVersion
