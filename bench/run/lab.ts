@@ -93,7 +93,8 @@ export async function startPeer(
   return { running, routes }
 }
 
-async function startEcho(dir: string, cpus: string | undefined): Promise<number> {
+/** An upstream that sends back what it gets; returns its port. */
+export async function startEcho(dir: string, cpus: string | undefined): Promise<number> {
   const port = await freePort()
   const running = start([process.execPath, ECHO_PROGRAM, String(port)], { label: 'echo', dir, cpus })
   await untilListening(port, running)
