@@ -30,6 +30,8 @@ const BASE: Form = { words: 'ordered, 1 upstream', balance: 'ordered', upstreams
 
 const FORMS: readonly Form[] = [
   BASE,
+  // The same once more: as far as its ratio is from 1, others may be by chance.
+  { ...BASE, words: `${BASE.words}, again` },
   ...BALANCE_METHOD_NAMES.map((balance) => of(balance, '')),
   of('least-connections', ' + weights 1 to 5', { upstream: (i) => `, weight: ${1 + (i % 5)}` }),
   of('round-robin', ' + maxConnections', { upstream: () => ', maxConnections: 1000' }),

@@ -12,13 +12,13 @@ import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ThroughChangesReport } from '../../bench/load/through-changes.ts'
 import { startEcho } from '../../bench/run/lab.ts'
+import { freePort } from '../../bench/run/ports.ts'
 import { killAllOnExit } from '../../bench/run/processes.ts'
 import { Clients } from '../../bench/run/through-changes.ts'
 import { temporaryFolder, writeConfig, type TestService } from '../harness/config.ts'
 import { Daemon } from '../harness/daemon.ts'
 import { waitFor } from '../harness/deadline.ts'
 import type { EngineName } from '../harness/engines.ts'
-import { closedAddress } from '../harness/upstream.ts'
 
 export interface ChangesSoak {
   readonly engine: EngineName
@@ -94,7 +94,8 @@ class ChangingNode {
   }
 
   static async start(engine: EngineName, upstream: string): Promise<ChangingNode> {
-    const moving = (await closedAddress()).text
+    // Outside the range of client ports: one of a hundred thousand clients would have it when it is to be opened.
+    const moving = `127.0.0.1:${await freePort()}`
     const services = servicesOf(0, upstream, moving)
     const daemon = await Daemon.start({ engine, log: { connections: 'none' }, services })
     return new ChangingNode(daemon, engine, upstream, moving)
