@@ -10,7 +10,7 @@ import { BenchFailure } from './failure.ts'
 import { start, type Running, type StartOptions } from './processes.ts'
 
 const GENERATOR = fileURLToPath(new URL('../load/through-changes.ts', import.meta.url))
-const PATIENCE_MS = 30_000
+const PATIENCE_MS = 60_000
 
 export class Clients {
   readonly #running: Running

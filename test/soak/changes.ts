@@ -98,7 +98,10 @@ class ChangingNode {
     const moving = `127.0.0.1:${await freePort()}`
     const services = servicesOf(0, upstream, moving)
     const daemon = await Daemon.start({ engine, log: { connections: 'none' }, services })
-    return new ChangingNode(daemon, engine, upstream, moving)
+    const node = new ChangingNode(daemon, engine, upstream, moving)
+    // The harness knows the first process only.
+    process.once('exit', () => node.kill())
+    return node
   }
 
   get port(): number {
