@@ -26,6 +26,8 @@ const { values } = parseArgs({
     reloads: { type: 'string', default: '100' },
     upgrades: { type: 'string', default: '10' },
     seconds: { type: 'string', default: '45' },
+    /** New ones each second. */
+    connects: { type: 'string', default: '2200' },
   },
 })
 
@@ -47,7 +49,7 @@ const changed = await soakChanges({
   upgrades: Number(values.upgrades),
   seconds: Number(values.seconds),
   streams: 500,
-  connectsPerSecond: 2200,
+  connectsPerSecond: Number(values.connects),
 })
 console.log(`soak: ${changed}`)
 if (values.part === 'changes') process.exit(0)
