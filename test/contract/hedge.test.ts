@@ -9,8 +9,9 @@ import type { TestService } from '../harness/config.ts'
 import { type ConnectionLine, Daemon, TIDEGATE } from '../harness/daemon.ts'
 import { waitFor } from '../harness/deadline.ts'
 import { forEachEngine } from '../harness/engines.ts'
-import { blackhole, clearFirewall, letThrough, prepareFirewall, refuse } from '../harness/own-network.ts'
+import { blackhole, clearFirewall, letThrough, prepareFirewall, refuse, setSysctl } from '../harness/own-network.ts'
 import { Peer } from '../harness/peer.ts'
+import { Random } from '../harness/random.ts'
 import { socketStates } from '../harness/socket-state.ts'
 import { answerOf } from '../harness/started-program.ts'
 import { closedAddress, echo, greetThenEcho, Upstream } from '../harness/upstream.ts'
@@ -19,6 +20,9 @@ const skip = prepareFirewall() ?? false
 /** Packets to these vanish until a test lets them through; a SYN is sent again every second or so. */
 const SILENT = address('127.0.7.1', 7001)
 const SILENT_TOO = address('127.0.7.2', 7002)
+
+/** Connections an upstream may have while the network is mad. */
+const PLACES = 30
 
 forEachEngine((engine) => {
   describe('hedge', { skip }, () => {
@@ -224,51 +228,60 @@ forEachEngine((engine) => {
       await daemon.waitForSocketCount(sockets)
     })
 
-    for (const mode of ['raw', 'proxy-v1', 'proxy-v2'] as const) {
-      it(`${mode}: both answer at the same moment, and one gets all bytes, the other none`, async () => {
-        const answer = (at: Peer): void => void at.write('seen').catch(() => {})
-        const both = [await silentUpstream(SILENT, answer), await silentUpstream(SILENT_TOO, answer)]
-        const daemon = await start({ upstreams: [SILENT.text, SILENT_TOO.text], mode }, 1)
-        const sockets = daemon.socketCount()
-        const peer = await hedgedClient(daemon)
-        const [first, hedge] = await daemon.frozen(async () => {
-          for (const { host, port } of [SILENT, SILENT_TOO]) letThrough(host, port)
-          return Promise.all(both.map((one) => one.next()))
+    // Told by one wait for events, in the order of the answers.
+    for (const order of ['first', 'hedge'] as const) {
+      for (const mode of ['raw', 'proxy-v1', 'proxy-v2'] as const) {
+        it(`${mode}: both answer at the same moment, the ${order} before the other: one gets all bytes, the other none`, async () => {
+          const answer = (at: Peer): void => void at.write('seen').catch(() => {})
+          const both = [await silentUpstream(SILENT, answer), await silentUpstream(SILENT_TOO, answer)]
+          const daemon = await start({ upstreams: [SILENT.text, SILENT_TOO.text], mode }, 1)
+          const sockets = daemon.socketCount()
+          const peer = await hedgedClient(daemon)
+          const met = await daemon.frozen(async () => {
+            const peers: Peer[] = []
+            for (const one of order === 'first' ? both : both.toReversed()) {
+              letThrough(one.address.host, one.address.port)
+              peers.push(await one.next())
+            }
+            return peers
+          })
+          const winner = await waitFor('all bytes', () => met.find((one) => /hello$/.test(one.received.toString())))
+          const [loser] = met.filter((one) => one !== winner)
+          await loser.ending
+          assert.equal(loser.bytesReceived, 0)
+          await peer.receiveText('seen')
+          winner.finish()
+          peer.finish()
+          assert.equal((await peer.receiveAll()).ending, 'fin')
+          const said = winner.received.toString('latin1')
+          if (mode === 'raw') assert.equal(said, 'hello')
+          if (mode === 'proxy-v1') assert.match(said, /^PROXY TCP4 127\.0\.0\.1 127\.0\.0\.1 \d+ \d+\r\nhello$/)
+          if (mode === 'proxy-v2') assert.ok(said.startsWith('\r\n\r\n\0\r\nQUIT\n'))
+          assert.equal((await daemon.lineOf(peer)).attempts, 2)
+          await daemon.waitForMetric('tidegate_upstream_connections_open', {}, 0)
+          await daemon.waitForSocketCount(sockets)
         })
-        const winner = await waitFor('all bytes', () =>
-          [first, hedge].find((one) => /hello$/.test(one.received.toString())),
-        )
-        const loser = winner === first ? hedge : first
-        await loser.ending
-        assert.equal(loser.bytesReceived, 0)
-        await peer.receiveText('seen')
-        winner.finish()
-        peer.finish()
-        assert.equal((await peer.receiveAll()).ending, 'fin')
-        const said = winner.received.toString('latin1')
-        if (mode === 'raw') assert.equal(said, 'hello')
-        if (mode === 'proxy-v1') assert.match(said, /^PROXY TCP4 127\.0\.0\.1 127\.0\.0\.1 \d+ \d+\r\nhello$/)
-        if (mode === 'proxy-v2') assert.ok(said.startsWith('\r\n\r\n\0\r\nQUIT\n'))
-        assert.equal((await daemon.lineOf(peer)).attempts, 2)
-        await daemon.waitForMetric('tidegate_upstream_connections_open', {}, 0)
-        await daemon.waitForSocketCount(sockets)
+      }
+
+      it(`the first is refused and its hedge answers at the same moment, the ${order} before the other`, async () => {
+        await silentUpstream(SILENT_TOO)
+        blackhole(SILENT.host, SILENT.port)
+        const daemon = await start({ upstreams: [SILENT.text, SILENT_TOO.text] }, 1)
+        const peer = await hedgedClient(daemon)
+        await daemon.frozen(async () => {
+          for (const place of order === 'first' ? [0, 1] : [1, 0]) {
+            const { host, port } = [SILENT, SILENT_TOO][place]
+            if (place === 0) refuse(host, port)
+            else letThrough(host, port)
+            const isAnswered = () => socketStates(`state syn-sent dport = :${port}`).length === 0
+            await waitFor(`an answer of ${host}`, isAnswered)
+          }
+        })
+        const line = await served(daemon, peer)
+        assert.deepEqual([line.upstream, line.attempts], [SILENT_TOO.text, 2])
+        assert.equal(errorsOf(line).length, 1)
       })
     }
-
-    it('the first is refused at the moment in which its hedge answers', async () => {
-      await silentUpstream(SILENT_TOO)
-      blackhole(SILENT.host, SILENT.port)
-      const daemon = await start({ upstreams: [SILENT.text, SILENT_TOO.text] }, 1)
-      const peer = await hedgedClient(daemon)
-      await daemon.frozen(async () => {
-        refuse(SILENT.host, SILENT.port)
-        letThrough(SILENT_TOO.host, SILENT_TOO.port)
-        await waitFor('both to be answered', () => socketStates('state syn-sent').length === 0)
-      })
-      const line = await served(daemon, peer)
-      assert.deepEqual([line.upstream, line.attempts], [SILENT_TOO.text, 2])
-      assert.equal(errorsOf(line).length, 1)
-    })
 
     it('a client that leaves takes both dials with it', async () => {
       for (const { host, port } of [SILENT, SILENT_TOO]) blackhole(host, port)
@@ -322,6 +335,66 @@ forEachEngine((engine) => {
       await assertHedges(daemon, 600, 600)
       await daemon.waitForSocketCount(sockets)
       assert.equal(JSON.parse((await daemon.get('/status.json')).body).connectionsOpen, 0)
+    })
+
+    it('a hedge for which we have no port is none; one that has come free is used for the next try', async () => {
+      blackhole(SILENT.host, SILENT.port)
+      const second = await upstream()
+      const daemon = await start({ upstreams: [SILENT.text, second.address.text] })
+      const visitor = async (localPort: number): Promise<Peer> => {
+        const peer = await Peer.connect(daemon.addressOf(), { localPort })
+        open.push({ stop: () => peer.destroy() })
+        await peer.write('hello')
+        return peer
+      }
+      // One port for each upstream: what is open at the second leaves none for a hedge.
+      setSysctl('net.ipv4.ip_local_port_range', '40000 40000')
+      try {
+        const one = await visitor(31_001)
+        await one.receiveText('hello')
+        const two = await visitor(31_002)
+        await waitFor('a dial', () => socketStates(`state syn-sent dport = :${SILENT.port}`).length === 1)
+        one.reset()
+        const line = await served(daemon, two)
+        assert.deepEqual([line.upstream, line.attempts], [second.address.text, 2])
+        assert.deepEqual(errorsOf(line), [[SILENT.text, 'overtaken']])
+      } finally {
+        setSysctl('net.ipv4.ip_local_port_range', '32768 60999')
+      }
+      await daemon.waitForMetric('tidegate_upstream_connect_failures_total', {}, 0)
+    })
+
+    it('a network that changes its mind all the time: every client comes to an end, and no place is lost', async () => {
+      const random = new Random(15)
+      const addresses = [SILENT, SILENT_TOO, address('127.0.7.3', 7003)]
+      for (const at of addresses) await silentUpstream(at)
+      const upstreams = addresses.map(({ text }) => ({ address: text, maxConnections: PLACES }))
+      const queue = { max: 1000, perClient: 1000, timeout: '2s' }
+      const limits = { connectTimeout: '1500ms', hedgeAfter: '50ms', retryFailedAfter: '0s', queue }
+      const daemon = await start({ upstreams, balance: 'round-robin', ...limits })
+      const sockets = daemon.socketCount()
+      const ends: Promise<unknown>[] = []
+      for (let round = 0; round < 40; round++) {
+        clearFirewall()
+        for (const { host, port } of addresses) {
+          const fate = random.integer(4)
+          if (fate < 2) blackhole(host, port)
+          else if (fate === 2) refuse(host, port)
+        }
+        for (let i = 0; i < 8; i++) {
+          const peer = await client(daemon)
+          const isOver = Promise.race([peer.ending, waitFor('the echo', () => peer.bytesReceived > 0, 60_000)])
+          if (random.chance(0.3)) setImmediate(() => peer.reset())
+          else ends.push(isOver.then(() => peer.destroy()))
+        }
+      }
+      // What was cut off behind the handshake arrives now, as soon as TCP sends it again.
+      clearFirewall()
+      await Promise.all(ends)
+      await daemon.waitForMetric('tidegate_connections_open', {}, 0)
+      await daemon.waitForSocketCount(sockets)
+      const all = await Promise.all(Array.from({ length: addresses.length * PLACES }, () => client(daemon)))
+      for (const peer of all) await peer.receiveText('hello')
     })
 
     it('onDown close finds both dials', async () => {
