@@ -33,7 +33,7 @@ describe('counters', () => {
     )
   })
 
-  test('the places of one service fill its block: open to queue, then each reason closed, then each refused', () => {
+  test('the places of one service fill its block: open to queue, then each reason closed, refused, watched', () => {
     const codes = CLOSE_REASON_NAMES.map((name) => CLOSE_REASON_CODES[name])
     const places = [
       SERVICE.open,
@@ -44,6 +44,7 @@ describe('counters', () => {
       SERVICE.queueMsSum,
       ...codes.map((code) => SERVICE.closed + code),
       ...codes.map((code) => SERVICE.refused + code),
+      ...codes.map((code) => SERVICE.watched + code),
     ]
     assert.deepEqual(
       [...new Set(places)].toSorted((a, b) => a - b),
