@@ -5,6 +5,7 @@ import { latency } from './latency.ts'
 import { logs } from './logs.ts'
 import type { Measure } from './measure.ts'
 import { memory } from './memory.ts'
+import { methods } from './methods.ts'
 import { newConnections } from './new.ts'
 import { proxyHeader } from './proxy.ts'
 import { shield } from './shield.ts'
@@ -20,6 +21,7 @@ export const ALL_MEASURES: readonly Measure[] = [
   proxyHeader,
   logs,
   shield,
+  methods,
   changes,
   syscalls,
 ]

@@ -5,8 +5,6 @@ import type { Header, Launch, Peer, PeerName, Route } from './peer.ts'
 
 const PROGRAM = fileURLToPath(new URL('../../bin/tidegate', import.meta.url))
 
-const NOBODY_ALLOWED = 'protect: { allow: [] }\n'
-
 const MODES: Record<Header, string> = {
   none: 'mode: raw',
   v1: 'mode: proxy-v1',
@@ -14,19 +12,18 @@ const MODES: Record<Header, string> = {
   'v2-tlvs': 'mode: proxy-v2\n    proxyHeader: { crc32c: true, uniqueId: true }',
 }
 
-/** `protect` of each service, and the top-level one with it; undefined leaves both out. */
-function launchWith(
-  engine: 'linux' | 'node',
-  routes: readonly Route[],
-  connectionLog: boolean,
-  protect?: string,
-): Launch {
+function launchWith(engine: 'linux' | 'node', routes: readonly Route[], connectionLog: boolean): Launch {
+  return launchServices(engine, routes.map(service), connectionLog)
+}
+
+/** Services as they stand in the configuration: for what no other proxy here has. */
+export function launchServices(engine: 'linux' | 'node', services: readonly string[], connectionLog = false): Launch {
   const config = `
 admin: { listen: off }
 traffic: { workers: 1, engine: ${engine} }
 log: { connections: ${connectionLog ? 'all' : 'none'} }
-${protect === undefined ? '' : NOBODY_ALLOWED}services:
-${routes.map((route) => service(route, protect)).join('\n')}
+services:
+${services.join('\n')}
 `
   return {
     configName: `tidegate-${engine}.yaml`,
@@ -35,11 +32,11 @@ ${routes.map((route) => service(route, protect)).join('\n')}
   }
 }
 
-function service({ listenPort, upstreamPort, header }: Route, protect: string | undefined): string {
+function service({ listenPort, upstreamPort, header }: Route): string {
   return `  - name: port-${listenPort}
     listen: [ "${LOOPBACK}:${listenPort}" ]
     ${MODES[header]}
-    upstreams: [ "${LOOPBACK}:${upstreamPort}" ]${protect === undefined ? '' : `\n    protect: ${protect}`}`
+    upstreams: [ "${LOOPBACK}:${upstreamPort}" ]`
 }
 
 function peer(name: PeerName, engine: 'linux' | 'node'): Peer {
@@ -53,7 +50,11 @@ function peer(name: PeerName, engine: 'linux' | 'node'): Peer {
 
 /** The linux engine with this `protect` for its services, and nobody on the allow list, where loopback is by default. */
 export function tidegateWith(protect: string): Peer {
-  const launch: Peer['launch'] = (routes, connectionLog) => launchWith('linux', routes, connectionLog, protect)
+  const launch: Peer['launch'] = (routes, connectionLog) => {
+    const services = routes.map((route) => `${service(route)}\n    protect: ${protect}`)
+    const { config, ...rest } = launchServices('linux', services, connectionLog)
+    return { ...rest, config: `${config}protect: { allow: [] }\n` }
+  }
   return { ...tidegate, launch }
 }
 

@@ -33,7 +33,7 @@ describe('counters', () => {
     )
   })
 
-  test('the places of one service fill its block: open to queue, then each reason closed, refused and watched', () => {
+  test('the places of one service fill its block: open to hedges, then each reason closed, refused, watched', () => {
     const codes = CLOSE_REASON_NAMES.map((name) => CLOSE_REASON_CODES[name])
     const places = [
       SERVICE.open,
@@ -42,6 +42,8 @@ describe('counters', () => {
       SERVICE.bytesToClient,
       SERVICE.queued,
       SERVICE.queueMsSum,
+      SERVICE.hedges,
+      SERVICE.hedgesWon,
       ...codes.map((code) => SERVICE.closed + code),
       ...codes.map((code) => SERVICE.refused + code),
       ...codes.map((code) => SERVICE.watched + code),

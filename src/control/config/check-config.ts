@@ -1,5 +1,6 @@
 /** The checks between values: what each value alone cannot show. */
 import { checkActiveChecks } from './check-active-checks.ts'
+import { checkHedging } from './check-hedging.ts'
 import { checkListeners } from './check-listeners.ts'
 import { checkLoops } from './check-loops.ts'
 import { checkOutliers } from './check-outliers.ts'
@@ -18,6 +19,8 @@ export function checkConfig(config: Config, source: ConfigSource, isWhole: boole
     ...checkNames(config, source),
     ...checkListeners(config, source),
     ...checkOutliers(config, source),
+    // Without a connectTimeout that can't be read, the default would be compared.
+    ...(isWhole ? checkHedging(config, source) : []),
     // A source address with a typo must not be missed a second time.
     ...(isWhole ? checkSourceFamilies(config, NO_ADDRESSES) : []),
     // And a rate that was taken out for its typo is not missing.

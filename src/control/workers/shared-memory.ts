@@ -18,7 +18,7 @@ import { UpstreamStates } from '../../traffic/upstream-states.ts'
 /** 2^20 bytes hold 8,192 connections without failed attempts: more than a worker ends between two reads of its ring. */
 const LOG_RING_POWER_OF_TWO = 20
 
-/** Of each IP version; 11 MiB with what control keeps beside it. */
+/** Of each IP version; 20 MiB with what control keeps beside it, once they are many. */
 const BANS_MAX = 100_000
 
 export interface WorkerMemory {

@@ -56,8 +56,11 @@ const ENTRIES = 10
 /** Int32 places in a bucket; the highs stand in the cache line of the lock. */
 const BUCKET = { lock: 0, high: 4, low: 14, owner: 24, open: 34, fullAt: 44 } as const
 const TWO_TO_32 = 2 ** 32
-/** What is done under a lock takes well below a microsecond; a holder that is off its core is waited for so long. */
-const LOCK_MS_MAX = 5
+/**
+ * What is done under a lock takes well below a microsecond. A holder may be off its core for some turns of the scheduler,
+ * and is waited for so long; one that has died is not.
+ */
+const LOCK_MS_MAX = 50
 
 export const SOURCE_MEMORY_BYTES_MIN = 1024 * 1024
 

@@ -3,7 +3,10 @@
  *
  *   accept -> admit -> hello ------> dial ---------> relay -------------> free
  *             refuse   PROXY header  next candidate  both ways,           record,
- *             (reset)  in, if asked  on failure      then the FINs        fds closed
+ *             (reset)  in, if asked  on failure,     then the FINs        fds closed
+ *                                    or beside one
+ *                                    that is silent
+ *                                    (hedge.ts)        |
  *                                    |     ^           |
  *                                    v     |           |
  *                                    waiting: all places are taken, and the service has a queue
@@ -19,6 +22,7 @@ import type { Fd } from '../../kernel/libc.ts'
 import type { Pipe } from '../../kernel/pipe-pool.ts'
 import { CLOSE_REASON_CODES } from '../close-reason.ts'
 import type { FailedAttempt } from '../log-ring.ts'
+import type { Hedge } from './hedge-pool.ts'
 import type { ServicePlan } from './service-plan.ts'
 import type { Spill } from './spill-pool.ts'
 
@@ -53,6 +57,8 @@ export const FLAG = {
   splicing: 1 << 13,
   /** ERR was seen: recv has an error to tell after the bytes that are there. */
   erred: 1 << 14,
+  /** The upstream's: the dial began as a hedge. */
+  hedged: 1 << 15,
 } as const
 
 /** No reason yet. */
@@ -105,6 +111,8 @@ export class Connection {
   queueTicket = 0
   /** A place at the candidate's upstream is taken. */
   hasUpstreamPlace = false
+  /** A second dial beside that of `candidate`. */
+  hedge: Hedge | null = null
   failedAttempts: FailedAttempt[] | null = null
   reasonCode = NO_REASON
   /** The kernel refused us a local port in one of the attempts. */
