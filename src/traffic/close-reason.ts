@@ -33,6 +33,10 @@ export const CLOSE_REASONS = {
   'refused-address-rate': "The client's address opened connections faster than protect.perAddress.rate.",
   'refused-prefix-connections': "The client's /24, of IPv6 the /48, had protect.perPrefix.connections open already.",
   'refused-prefix-rate': "The client's /24, of IPv6 the /48, opened connections faster than protect.perPrefix.rate.",
+  'refused-asn-connections':
+    "The client's AS had perAsn.connections open; the client was refused before anything was allocated.",
+  'refused-asn-rate':
+    "The client's AS opened connections faster than perAsn.rate; the client was refused before anything was allocated.",
   'refused-service-rate': 'The service got new connections faster than protect.newConnections.rate.',
   'refused-country':
     "The service does not take clients from the address's country; it was refused before anything was allocated.",

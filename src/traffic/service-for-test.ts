@@ -23,6 +23,7 @@ export const PLAIN_PROTECT: ServiceProtect = {
   tarpitForMs: 10_000,
   perAddress: { rule: 'off', connectionsMax: 0, rate: null },
   perPrefix: { rule: 'off', connectionsMax: 0, rate: null },
+  perAsn: { rule: 'off', connectionsMax: 0, rate: null },
   newConnections: { rule: 'off', rate: null },
   countries: NO_NETWORK_RULE,
   asns: NO_NETWORK_RULE,

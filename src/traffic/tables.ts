@@ -106,6 +106,8 @@ export interface SourceRules {
   readonly tarpitForMs: number
   readonly perAddress: SourceRule
   readonly perPrefix: SourceRule
+  /** Where the AS of the client is known. */
+  readonly perAsn: SourceRule
   readonly newConnections: RateRule
 }
 

@@ -119,6 +119,25 @@ forEachEngine((engine) => {
       assert.equal(await sum(daemon, 'tidegate_refused_total', 'refused-asn'), 0)
     })
 
+    it('all clients of one AS share its limit, and what they had taken comes back', async () => {
+      const asnDatabase = fileOf('asn.mmdb', mmdb({ ...ASNS, '192.0.2.0/24': { autonomous_system_number: 64_496 } }))
+      const own = { acceptProxyFrom: ['127.0.9.0/24'], protect: { perAsn: { connections: 2 } } }
+      const daemon = await start({ asnDatabase }, own)
+      const stays = await Peer.connect(daemon.addressOf(), { localAddress: GERMAN })
+      const behindProxy = await Peer.connect(daemon.addressOf(), { localAddress: NOWHERE })
+      await behindProxy.write('PROXY TCP4 192.0.2.9 203.0.113.1 1 2\r\nhello')
+      await behindProxy.receiveText('hello')
+      await stays.write('hello')
+      await stays.receiveText('hello')
+      assert.deepEqual(await areServed(daemon, '127.0.2.2', FRENCH), [false, true])
+      assert.equal(await isServed(daemon, NOWHERE, 'PROXY TCP4 192.0.2.8 203.0.113.1 1 2\r\n'), false)
+      assert.equal(await sum(daemon, 'tidegate_refused_total', 'refused-asn-connections'), 1)
+      behindProxy.finish()
+      await behindProxy.receiveAll()
+      await daemon.waitForMetric('tidegate_connections_open', { service: 'web' }, 1)
+      assert.equal(await isServed(daemon, '127.0.2.2'), true)
+    })
+
     it('the allow list is above countries, and the deny list before them', async () => {
       const countryDatabase = fileOf('country.mmdb', mmdb(COUNTRIES))
       const protect = { countryDatabase, allow: [GERMAN], deny: ['127.0.2.2'] }

@@ -1,6 +1,7 @@
 /** A rule about countries or AS numbers names some, in one list, and has a database to go by. */
 import type { Config, NetworkRuleConfig } from './config.ts'
 import type { ConfigPath, ConfigSource } from './config-tree.ts'
+import { databaseMissing } from './check-source-limits.ts'
 import type { ConfigProblem } from './problem.ts'
 
 /** `isWhole` is false where wrong parts were taken out before: then what is missing may be one of them. */
@@ -38,6 +39,5 @@ function checkDatabase(
 ): ConfigProblem[] {
   const database = key === 'countries' ? 'countryDatabase' : 'asnDatabase'
   if (rule === 'off' || protect[database] !== undefined) return []
-  const says = `needs a database, and protect.${database} at the top of the file names none; add it, such as protect: { ${database}: ${key === 'countries' ? 'country' : 'asn'}.mmdb }`
-  return [source.problem('E_CONFIG_DATABASE', path, says)]
+  return [source.problem('E_CONFIG_DATABASE', path, databaseMissing(database))]
 }

@@ -137,6 +137,7 @@ export interface SourceRulesConfig {
   readonly tarpitForMs: number
   readonly perAddress: SourceLimitsConfig
   readonly perPrefix: SourceLimitsConfig
+  readonly perAsn: SourceLimitsConfig
   readonly newConnections: RateConfig
 }
 

@@ -92,6 +92,7 @@ test('a minimal file gets every default', () => {
           tarpitForMs: 10_000,
           perAddress: { rule: 'on', connections: 1000, rate: { count: 100, perMs: 1000 }, burst: 1000 },
           perPrefix: { rule: 'watch', connections: 8000, rate: { count: 800, perMs: 1000 }, burst: 8000 },
+          perAsn: { rule: 'off', connections: 0, rate: null, burst: 5 },
           newConnections: { rule: 'off', rate: null, burst: 5 },
           countries: { rule: 'off', allow: undefined, deny: undefined, unknown: 'admit' },
           asns: { rule: 'off', allow: undefined, deny: undefined, unknown: 'admit' },

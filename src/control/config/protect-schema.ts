@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { choice, duration } from './leaf.ts'
 import { asnsSchema, countriesSchema } from './network-rules-schema.ts'
-import { newConnectionsSchema, perAddressSchema, perPrefixSchema } from './source-limits-schema.ts'
+import { newConnectionsSchema, perAddressSchema, perAsnSchema, perPrefixSchema } from './source-limits-schema.ts'
 
 /** Each keeps a file open, and a client gives up some time. */
 const TARPIT_MS_MAX = 10 * 60_000
@@ -20,6 +20,9 @@ export const protectSchema = z.strictObject({
     .prefault({})
     .meta({ description: 'How much one address may do; of IPv6 the /64 is one.' }),
   perPrefix: perPrefixSchema.prefault({}).meta({ description: 'How much a /24 may do, of IPv6 a /48.' }),
+  perAsn: perAsnSchema
+    .optional()
+    .meta({ description: 'How much all clients of one network operator (AS) may do, by protect.asnDatabase.' }),
   newConnections: newConnectionsSchema
     .prefault({})
     .meta({ description: 'How many new connections the service takes.' }),

@@ -77,7 +77,7 @@ function admit(loop: Loop, open: OpenListener, fd: Fd): void {
   const counted = saysHeader ? ADMITTED : admission.takeSourcePlaces(service, source, loop.nowMs)
   const connection = counted === ADMITTED ? loop.pool.take(open.plan) : undefined
   if (connection === undefined) {
-    admission.giveSourcePlacesBack(admission.addressHandle, admission.prefixHandle)
+    admission.giveSourcePlacesBack(admission.addressHandle, admission.prefixHandle, admission.asnHandle)
     loop.nodeWide.givePlaceBack()
     if (hasServicePlace) giveServicePlaceBack(loop, service)
     return refuse(loop, open, fd, counted === ADMITTED ? REFUSED.ceiling : counted)

@@ -45,8 +45,8 @@ export function admitClient(worker: TrafficWorker, pause: AcceptPause, client: S
     return refuse(worker, client, place, counted)
   }
   const { listenerIndex } = place
-  const { addressHandle, prefixHandle } = admission
-  const places = { hasServicePlace, addressHandle, prefixHandle }
+  const { addressHandle, prefixHandle, asnHandle } = admission
+  const places = { hasServicePlace, addressHandle, prefixHandle, asnHandle }
   Connection.begin(worker, { service, listenerIndex, ...places, clientEnd, saysHeader }, client)
 }
 

@@ -77,6 +77,7 @@ export class Hello extends Station {
     const counted = admission.takeSourcePlaces(service, sourceOf(end), nowMs)
     connection.addressHandle = admission.addressHandle
     connection.prefixHandle = admission.prefixHandle
+    connection.asnHandle = admission.asnHandle
     return counted
   }
 

@@ -96,7 +96,7 @@ export class TrafficWorker {
     this.held.release(connection)
     this.connections.delete(connection)
     this.nodeWide.givePlaceBack()
-    this.admission.giveSourcePlacesBack(connection.addressHandle, connection.prefixHandle)
+    this.admission.giveSourcePlacesBack(connection.addressHandle, connection.prefixHandle, connection.asnHandle)
     connection.givePlacesBack('both')
     if (this.connections.size > 0) return
     clearInterval(this.#ticking)
