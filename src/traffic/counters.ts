@@ -20,8 +20,10 @@ export const SERVICE = {
   closed: 6,
   /** `refused + reason code`: clients that were never admitted. */
   refused: 6 + CLOSE_REASON_NAMES.length,
+  /** `watched + reason code`: clients that a rule on `watch` would have refused. */
+  watched: 6 + 2 * CLOSE_REASON_NAMES.length,
 } as const
-export const SERVICE_STRIDE = 6 + 2 * CLOSE_REASON_NAMES.length
+export const SERVICE_STRIDE = 6 + 3 * CLOSE_REASON_NAMES.length
 
 /** Places in an upstream's block. */
 export const UPSTREAM = {

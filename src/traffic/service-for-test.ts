@@ -49,6 +49,7 @@ export function serviceForTest(
     acceptProxyTimeoutMs: 5000,
     clientSocket: {},
     upstreamSocket: {},
+    protect: { refuse: 'reset' },
     ...changes,
   }
 }

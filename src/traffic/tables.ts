@@ -61,6 +61,16 @@ export interface Service {
   readonly acceptProxyTimeoutMs: number
   readonly clientSocket: SocketOptions
   readonly upstreamSocket: SocketOptions
+  readonly protect: ServiceProtect
+}
+
+/** Whether a rule of admission refuses, or only counts what it would refuse. */
+export type Rule = 'off' | 'watch' | 'on'
+
+/** Who is let in, and what becomes of the others (admit/admission.ts). */
+export interface ServiceProtect {
+  /** What a client sees that is refused: a reset, or an ordinary close. */
+  readonly refuse: 'reset' | 'close'
 }
 
 /** What a version 2 header carries besides the addresses. */

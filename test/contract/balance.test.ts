@@ -290,6 +290,14 @@ forEachEngine((engine) => {
         await daemon.waitForMetric('tidegate_connections_open', { service: 'web' }, 4)
         assert.equal((await client(daemon)).upstream, 'a')
       })
+
+      it('refuses with an ordinary end where protect.refuse is close', async () => {
+        const upstreams = named(await upstreamsNamed('a'))
+        const daemon = await start({ maxConnections: 1, upstreams, protect: { refuse: 'close' } })
+        await client(daemon)
+        assert.equal((await (await Peer.connect(daemon.addressOf())).receiveAll()).ending, 'fin')
+        await daemon.waitForMetric('tidegate_refused_total', { reason: 'refused-service-ceiling' }, 1)
+      })
     })
   })
 })

@@ -8,6 +8,7 @@ export interface TestConfig {
   readonly traffic?: Record<string, unknown>
   readonly admin?: Record<string, unknown>
   readonly log?: Record<string, unknown>
+  readonly protect?: Record<string, unknown>
   readonly services: readonly TestService[]
 }
 
@@ -33,6 +34,7 @@ export function writeConfig(folder: string, config: TestConfig): string {
     admin: { listen: '127.0.0.1:0', ...config.admin },
     traffic: { workers: 2, ...config.traffic },
     log: { level: 'info', format: 'json', connections: 'all', ...config.log },
+    ...(config.protect === undefined ? {} : { protect: config.protect }),
     services: config.services.map((service, i) => ({
       name: i === 0 ? 'web' : `web-${i}`,
       listen: ['127.0.0.1:0'],

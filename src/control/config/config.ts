@@ -6,6 +6,7 @@ import type {
   Mode,
   Outlier,
   ProxyHeaderOptions,
+  ServiceProtect,
   SocketOptions,
 } from '../../traffic/tables.ts'
 import type { ActiveCheckConfig, CheckUrl } from './active-check.ts'
@@ -73,6 +74,7 @@ export interface ServiceConfig {
   readonly acceptProxyFrom: readonly Network[]
   readonly clientSocket: SocketOptions
   readonly upstreamSocket: SocketOptions
+  readonly protect: ServiceProtect
   /** Undefined: its upstreams are not checked. */
   readonly check: ActiveCheckConfig | undefined
   readonly at: ConfigPlace

@@ -2,7 +2,7 @@
 
 /** By the place of the mapping, with list positions left out. */
 export const LATER_KEYS: Readonly<Record<string, readonly string[]>> = {
-  'services[]': ['protect'],
+  '': ['protect'],
 }
 
 export const LATER_MODES: readonly string[] = ['http']

@@ -73,6 +73,7 @@ test('a minimal file gets every default', () => {
         acceptProxyFrom: [],
         clientSocket: sides,
         upstreamSocket: sides,
+        protect: { refuse: 'reset' },
         check: undefined,
         at: place(5, 'services[0]'),
       },

@@ -63,6 +63,7 @@ function makeService(service: ParsedService, index: number, source: ConfigSource
     acceptProxyFrom: service.acceptProxyFrom,
     clientSocket: socketOptions(both, client),
     upstreamSocket: socketOptions(both, upstream),
+    protect: service.protect,
     check: service.check === undefined ? undefined : makeActiveCheck(service.check, source.file),
     at: source.place(path),
   }

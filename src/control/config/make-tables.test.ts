@@ -45,7 +45,7 @@ test('a service comes out whole, and survives structured clone', () => {
     rest: ', idleTimeout: 10m, acceptProxyFrom: [192.0.2.0/24]',
   })
   const tables = makeTables(config, addresses(), slotsFor(config), 7)
-  const { clientSocket, upstreamSocket, acceptProxyFrom, ...service } = tables.services[0]
+  const { clientSocket, upstreamSocket, acceptProxyFrom, protect, ...service } = tables.services[0]
   const { services } = config
   const share = { weight: 1, backup: false, maxConnections: 0 }
   assert.deepEqual([tables.version, tables.logConnections], [7, 'all'])
@@ -84,8 +84,8 @@ test('a service comes out whole, and survives structured clone', () => {
     acceptProxyTimeoutMs: 5_000,
   })
   assert.deepEqual(
-    [clientSocket, upstreamSocket, acceptProxyFrom],
-    [services[0].clientSocket, services[0].upstreamSocket, services[0].acceptProxyFrom],
+    [clientSocket, upstreamSocket, acceptProxyFrom, protect],
+    [services[0].clientSocket, services[0].upstreamSocket, services[0].acceptProxyFrom, services[0].protect],
   )
   assert.deepEqual(structuredClone(tables), tables)
 })

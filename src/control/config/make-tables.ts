@@ -86,6 +86,7 @@ function makeService(
     acceptProxyTimeoutMs: ACCEPT_PROXY_TIMEOUT_MS,
     clientSocket: service.clientSocket,
     upstreamSocket: service.upstreamSocket,
+    protect: service.protect,
   }
 }
 

@@ -13,6 +13,7 @@ import {
   readUpstreamAddress,
 } from './read-address.ts'
 import { affinitySchema } from './affinity-schema.ts'
+import { protectSchema } from './protect-schema.ts'
 import { readFolder } from './read-folder.ts'
 import { socketSchema } from './socket-schema.ts'
 
@@ -150,6 +151,7 @@ const service = z.strictObject({
   socket: socketSchema
     .prefault({})
     .meta({ description: "Socket options for both sides; `auto` leaves the kernel's default." }),
+  protect: protectSchema.prefault({}).meta({ description: 'Who is let in, and what becomes of the others.' }),
   check: activeCheckSchema
     .optional()
     .meta({ description: 'Active checks of every upstream. Without the key there are none.' }),

@@ -1,9 +1,9 @@
 /** Steps 1 and 2 of 6: takes clients off the accept queue and says yes or no before anything is allocated for them. */
-import { accept4, E, errno, errnoName, SOCK } from '../../kernel/libc.ts'
+import { accept4, close, E, errno, errnoName, SOCK } from '../../kernel/libc.ts'
 import type { Fd } from '../../kernel/libc.ts'
 import { closeWithReset } from '../../kernel/socket-option.ts'
+import { ADMITTED } from '../admit/admission.ts'
 import { CLOSE_REASON_CODES } from '../close-reason.ts'
-import type { CloseReason } from '../close-reason.ts'
 import { SERVICE, WORKER } from '../counters.ts'
 import { addressAt, FLAG, NO_REASON, NUMBER, NUMBERS, STAGE } from './connection.ts'
 import type { Connection } from './connection.ts'
@@ -58,33 +58,51 @@ export function acceptQueued(loop: Loop, open: OpenListener): void {
 
 function admit(loop: Loop, open: OpenListener, fd: Fd): void {
   const { service } = open.plan
-  if (!loop.nodeWide.takePlace(loop.start.limits.connectionsMax)) return refuse(loop, open, fd, 'refused-ceiling')
+  const { admission, source } = loop
+  noteSource(loop)
+  const listed = admission.judgeAddress(service, source, loop.nowMs)
+  if (listed !== ADMITTED) return refuse(loop, open, fd, listed)
+  if (!loop.nodeWide.takePlace(loop.start.limits.connectionsMax)) return refuse(loop, open, fd, REFUSED.ceiling)
   const hasServicePlace = takeServicePlace(loop, service)
   if (!hasServicePlace && loop.room.isFull(service)) {
     loop.nodeWide.givePlaceBack()
-    return refuse(loop, open, fd, service.queue.max > 0 ? 'refused-queue-full' : 'refused-service-ceiling')
+    return refuse(loop, open, fd, service.queue.max > 0 ? REFUSED.queueFull : REFUSED.serviceCeiling)
   }
-  const connection = loop.pool.take(open.plan)
+  // A proxy in front speaks for many: the limits are for the address in its header.
+  const saysHeader = service.acceptProxyFrom.length > 0 && mustSayProxyHeader(service, source)
+  const counted = saysHeader ? ADMITTED : admission.takeSourcePlaces(service, source, loop.nowMs)
+  const connection = counted === ADMITTED ? loop.pool.take(open.plan) : undefined
   if (connection === undefined) {
     loop.nodeWide.givePlaceBack()
     if (hasServicePlace) giveServicePlaceBack(loop, service)
-    return refuse(loop, open, fd, 'refused-ceiling')
+    return refuse(loop, open, fd, counted === ADMITTED ? REFUSED.ceiling : counted)
   }
   connection.hasServicePlace = hasServicePlace
   begin(loop, open, connection, fd)
-  guarded(loop, connection, 0, takeFirstStep)
+  guarded(loop, connection, 0, saysHeader ? takeHeader : takeFirstStep)
 }
 
-const takeFirstStep: Step = (loop, connection) => {
-  if (connection.plan.service.acceptProxyFrom.length > 0 && mustSayProxyHeader(loop, connection))
-    expectHeader(loop, connection)
-  else dial(loop, connection)
+/** The client that accept4 has just told. */
+function noteSource({ source, peerAddress }: Loop): void {
+  source.addressBytes = peerAddress.bytes
+  source.addressAt = peerAddress.ipAt
+  source.family = peerAddress.ipFamily
 }
 
-/** With a reset: no TIME_WAIT of ours for a client that was never served. */
-function refuse(loop: Loop, open: OpenListener, fd: Fd, reason: CloseReason): void {
-  loop.counters.services[open.plan.countersAt + SERVICE.refused + CLOSE_REASON_CODES[reason]] += 1
-  closeWithReset(fd)
+const takeHeader: Step = (loop, connection) => expectHeader(loop, connection)
+const takeFirstStep: Step = (loop, connection) => dial(loop, connection)
+
+const REFUSED = {
+  ceiling: CLOSE_REASON_CODES['refused-ceiling'],
+  serviceCeiling: CLOSE_REASON_CODES['refused-service-ceiling'],
+  queueFull: CLOSE_REASON_CODES['refused-queue-full'],
+} as const
+
+/** By default with a reset: no TIME_WAIT of ours for a client that was never served. */
+function refuse(loop: Loop, open: OpenListener, fd: Fd, code: number): void {
+  loop.counters.services[open.plan.countersAt + SERVICE.refused + code] += 1
+  if (open.plan.service.protect.refuse === 'close') close(fd)
+  else closeWithReset(fd)
 }
 
 function begin(loop: Loop, open: OpenListener, connection: Connection, fd: Fd): void {

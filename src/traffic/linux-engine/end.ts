@@ -1,7 +1,7 @@
 /** The last step: one reason, one log record, both fds closed, everything lent given back, the slot free. Nothing else closes a connection. */
 import { close, recv } from '../../kernel/libc.ts'
 import { closeWithReset } from '../../kernel/socket-option.ts'
-import { CLOSE_REASON_CODES } from '../close-reason.ts'
+import { CLOSE_REASON_CODES, CLOSE_REASON_NAMES } from '../close-reason.ts'
 import type { CloseReason } from '../close-reason.ts'
 import { SERVICE, UPSTREAM, UPSTREAM_STRIDE } from '../counters.ts'
 import { NO_REASON, NUMBER, NUMBERS, STAGE } from './connection.ts'
@@ -31,6 +31,13 @@ export function endWithFin(loop: Loop, connection: Connection, reason: CloseReas
   const { fd } = connection.client
   for (let i = 0; i < DISCARD_READS_MAX && recv(fd, loop.bufferAt, SPILL_BYTES_MAX, 0) > 0; i++);
   end(loop, connection, close)
+}
+
+/** Ends a client that its PROXY header's address keeps out, as the service refuses. */
+export function endRefused(loop: Loop, connection: Connection, code: number): void {
+  const { refuse } = connection.plan.service.protect
+  if (refuse === 'close') endWithFin(loop, connection, CLOSE_REASON_NAMES[code])
+  else endWithReset(loop, connection, CLOSE_REASON_NAMES[code])
 }
 
 /** Ends a client that no upstream served, as the service's onFailure says. */

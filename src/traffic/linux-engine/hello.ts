@@ -6,20 +6,23 @@ import { E, errno, recv } from '../../kernel/libc.ts'
 import { networkContains } from '../../lib/ip.ts'
 import { DECODED_HEADER_BYTES_MAX, decodeProxyHeader } from '../../lib/proxy-protocol/decode.ts'
 import type { ProxyHeader } from '../../lib/proxy-protocol/decoded.ts'
+import { ADMITTED } from '../admit/admission.ts'
+import type { Source } from '../admit/admission.ts'
+import type { Service } from '../tables.ts'
 import { addressAt, FLAG, STAGE } from './connection.ts'
 import type { Connection } from './connection.ts'
 import { dial } from './dial.ts'
-import { countBytes, endWithReset } from './end.ts'
+import { countBytes, endRefused, endWithReset } from './end.ts'
 import { firstLookMs } from './first-look.ts'
 import type { Loop } from './loop.ts'
 import { register } from './watch.ts'
 
-export function mustSayProxyHeader(loop: Loop, connection: Connection): boolean {
-  const networks = connection.plan.service.acceptProxyFrom
+export function mustSayProxyHeader(service: Service, { addressBytes, addressAt, family }: Source): boolean {
+  const networks = service.acceptProxyFrom
   for (let i = 0; i < networks.length; i++) {
     const network = networks[i]
-    if (network.family !== connection.clientFamily) continue
-    if (networkContains(network, loop.pool.clientAddresses, addressAt(connection))) return true
+    if (network.family !== family) continue
+    if (networkContains(network, addressBytes, addressAt)) return true
   }
   return false
 }
@@ -75,6 +78,17 @@ function dropHeader(loop: Loop, connection: Connection): void {
   client.spill = null
 }
 
+/** The socket's own address was judged at accept; its limits are not for a proxy that speaks for many. */
+function judgeHeaderAddress(loop: Loop, connection: Connection): number {
+  const { service } = connection.plan
+  const { admission, source, nowMs } = loop
+  source.addressBytes = loop.pool.clientAddresses
+  source.addressAt = addressAt(connection)
+  source.family = connection.clientFamily
+  const code = admission.judgeAddress(service, source, nowMs)
+  return code === ADMITTED ? admission.takeSourcePlaces(service, source, nowMs) : code
+}
+
 function accept(loop: Loop, connection: Connection, header: ProxyHeader): void {
   const { client } = connection
   const spill = client.spill
@@ -88,6 +102,8 @@ function accept(loop: Loop, connection: Connection, header: ProxyHeader): void {
     connection.clientPort = source.port
     loop.pool.clientAddresses.set(source.address, addressAt(connection))
     connection.destination = destination
+    const code = judgeHeaderAddress(loop, connection)
+    if (code !== ADMITTED) return endRefused(loop, connection, code)
   }
   loop.wheel.schedule(connection, firstLookMs(loop, connection.plan.service))
   dial(loop, connection)

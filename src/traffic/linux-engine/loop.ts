@@ -10,6 +10,8 @@ import { lowBytes } from '../../kernel/low-memory.ts'
 import { PipePool } from '../../kernel/pipe-pool.ts'
 import { SocketAddressSlot } from '../../kernel/socket-address.ts'
 import { TcpInfo } from '../../kernel/tcp-info.ts'
+import { Admission } from '../admit/admission.ts'
+import type { Source } from '../admit/admission.ts'
 import { Affinity } from '../affinity.ts'
 import { Chooser } from '../balance/choose.ts'
 import { Counters } from '../counters.ts'
@@ -46,6 +48,7 @@ export class Loop {
   readonly states: UpstreamStates
   readonly chooser: Chooser
   readonly affinity = new Affinity()
+  readonly admission: Admission
   readonly wakes: WorkerWakes
   readonly room: WaitingRoom
   readonly logRing: LogRingWriter
@@ -55,6 +58,12 @@ export class Loop {
   readonly peerAddress = new SocketAddressSlot()
   readonly localAddress = new SocketAddressSlot()
   readonly proxyHeader = new ProxyHeaderSource()
+  /** Who asks to be admitted; filled anew for each question. */
+  readonly source: { -readonly [Key in keyof Source]: Source[Key] } = {
+    addressBytes: this.peerAddress.bytes,
+    addressAt: 0,
+    family: 4,
+  }
   /** Every read goes here first, behind room for a PROXY header. */
   readonly buffer = lowBytes(WRITTEN_HEADER_BYTES_MAX + SPILL_BYTES_MAX)
   readonly bufferAt = addressOf(this.buffer)
@@ -88,6 +97,7 @@ export class Loop {
     this.pipes = new PipePool(start.limits.pipesMax)
     this.spills = new SpillPool(start.limits.spillBytesMax)
     this.counters = new Counters(start.counterMemory, start.counterShape)
+    this.admission = new Admission(this.counters)
     this.nodeWide = new NodeWide(start.nodeWideMemory)
     this.states = new UpstreamStates(start.upstreamStatesMemory, start.counterShape)
     this.chooser = new Chooser(this.nodeWide, this.states)

@@ -1,27 +1,50 @@
-/** Step 2 of 6, after listen, before hello: a place for the client, or a reset. */
+/** Step 2 of 6, after listen, before hello: yes or no from the client's address (../admit/admission.ts), and a place for it. */
 import type { Socket } from 'node:net'
+import { monotonicMs } from '../../lib/clock.ts'
+import { ADMITTED } from '../admit/admission.ts'
 import { CLOSE_REASON_CODES, type CloseReason } from '../close-reason.ts'
 import { SERVICE, SERVICE_STRIDE } from '../counters.ts'
 import type { AcceptPause } from './accept-pause.ts'
 import type { Service } from '../tables.ts'
 import { Connection } from './connection.ts'
+import { endpointOf, sourceOf } from './endpoint.ts'
+import { isHeaderRequired } from './hello.ts'
 import type { ListenerPlace } from './listen.ts'
 import { ignoreError, resetSocket } from './reset.ts'
 import type { TrafficWorker } from './traffic-worker.ts'
 
 export function admitClient(worker: TrafficWorker, pause: AcceptPause, client: Socket, place: ListenerPlace): void {
   const service = worker.service(place.serviceIndex)
-  if (service === undefined) return refuse(worker, client, place, 'internal-error')
-  if (pause.isOn) return refuse(worker, client, place, 'out-of-memory')
+  if (service === undefined) return refuse(worker, client, place, CLOSE_REASON_CODES['internal-error'])
+  if (pause.isOn) return refuse(worker, client, place, CLOSE_REASON_CODES['out-of-memory'])
+  const clientEnd = endpointOf(client.remoteAddress, client.remotePort)
+  const nowMs = monotonicMs()
+  const listed = worker.admission.judgeAddress(service, sourceOf(clientEnd), nowMs)
+  if (listed !== ADMITTED) return refuse(worker, client, place, listed)
   if (!worker.nodeWide.takePlace(worker.start.limits.connectionsMax)) {
-    return refuse(worker, client, place, 'refused-ceiling')
+    return refuse(worker, client, place, CLOSE_REASON_CODES['refused-ceiling'])
   }
   const hasServicePlace = takeServicePlace(worker, service)
   if (!hasServicePlace && worker.room.isFull(service)) {
     worker.nodeWide.givePlaceBack()
-    return refuse(worker, client, place, service.queue.max > 0 ? 'refused-queue-full' : 'refused-service-ceiling')
+    const reason: CloseReason = service.queue.max > 0 ? 'refused-queue-full' : 'refused-service-ceiling'
+    return refuse(worker, client, place, CLOSE_REASON_CODES[reason])
   }
-  Connection.begin(worker, { service, listenerIndex: place.listenerIndex, hasServicePlace }, client)
+  // A proxy in front speaks for many: the limits are for the address in its header.
+  const saysHeader = isHeaderRequired(service, clientEnd)
+  const counted = saysHeader ? ADMITTED : worker.admission.takeSourcePlaces(service, sourceOf(clientEnd), nowMs)
+  if (counted !== ADMITTED) {
+    worker.nodeWide.givePlaceBack()
+    if (hasServicePlace) giveServicePlaceBack(worker, service)
+    return refuse(worker, client, place, counted)
+  }
+  const { listenerIndex } = place
+  Connection.begin(worker, { service, listenerIndex, hasServicePlace, clientEnd, saysHeader }, client)
+}
+
+function giveServicePlaceBack({ states, room }: TrafficWorker, service: Service): void {
+  states.giveServicePlaceBack(service.index)
+  room.noteFreed(service)
 }
 
 /** A client that will have to wait for others takes no place from them. */
@@ -30,9 +53,9 @@ function takeServicePlace({ room, states }: TrafficWorker, service: Service): bo
   return states.takeServicePlace(service.index, service.maxConnections)
 }
 
-function refuse(worker: TrafficWorker, client: Socket, place: ListenerPlace, reason: CloseReason): void {
-  const at = place.serviceIndex * SERVICE_STRIDE + SERVICE.refused + CLOSE_REASON_CODES[reason]
-  worker.counters.services[at] += 1
+function refuse(worker: TrafficWorker, client: Socket, place: ListenerPlace, code: number): void {
+  worker.counters.services[place.serviceIndex * SERVICE_STRIDE + SERVICE.refused + code] += 1
   client.on('error', ignoreError)
-  resetSocket(client)
+  if (worker.service(place.serviceIndex)?.protect.refuse === 'close') client.destroy()
+  else resetSocket(client)
 }

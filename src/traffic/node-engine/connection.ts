@@ -20,8 +20,8 @@ import type { FailedAttempt } from '../log-ring.ts'
 import type { MonotonicMs } from '../node-wide.ts'
 import type { Candidate, Service } from '../tables.ts'
 import { Dial } from './dial.ts'
-import { endpointOf, UNKNOWN_ENDPOINT, type Endpoint } from './endpoint.ts'
-import { Hello, isHeaderRequired } from './hello.ts'
+import { UNKNOWN_ENDPOINT, type Endpoint } from './endpoint.ts'
+import { Hello } from './hello.ts'
 import { countBegin, recordEnd } from './record.ts'
 import { resetSocket } from './reset.ts'
 import { setKeepAlive } from './socket-options.ts'
@@ -36,6 +36,10 @@ export interface Admitted {
   readonly service: Service
   readonly listenerIndex: number
   readonly hasServicePlace: boolean
+  /** Who the client is by its socket. */
+  readonly clientEnd: Endpoint
+  /** It has to say a PROXY header. */
+  readonly saysHeader: boolean
 }
 
 export class Connection implements WheelEntry<Connection> {
@@ -74,7 +78,8 @@ export class Connection implements WheelEntry<Connection> {
   wheelBucket = NOT_SCHEDULED
   #station: Station = ACCEPTED
 
-  private constructor(worker: TrafficWorker, { service, listenerIndex, hasServicePlace }: Admitted, client: Socket) {
+  private constructor(worker: TrafficWorker, admitted: Admitted, client: Socket) {
+    const { service, listenerIndex, hasServicePlace, clientEnd } = admitted
     this.worker = worker
     this.service = service
     this.listenerIndex = listenerIndex
@@ -82,7 +87,7 @@ export class Connection implements WheelEntry<Connection> {
     this.client = client
     this.sequence = ++worker.sequence
     this.startedMs = monotonicMs()
-    this.clientEnd = endpointOf(client.remoteAddress, client.remotePort)
+    this.clientEnd = clientEnd
   }
 
   /** The caller has taken places for it; the connection gives them back. */
@@ -95,7 +100,7 @@ export class Connection implements WheelEntry<Connection> {
     connection.guard(() => {
       setKeepAlive(client, service.clientSocket)
       if (connection.clientEnd === UNKNOWN_ENDPOINT) return connection.end('client-left')
-      connection.enter(isHeaderRequired(service, connection.clientEnd) ? new Hello(connection) : new Dial(connection))
+      connection.enter(admitted.saysHeader ? new Hello(connection) : new Dial(connection))
     })
   }
 

@@ -1,4 +1,5 @@
 /** One end of a connection as bytes, the form that the log and PROXY headers take. */
+import type { Source } from '../admit/admission.ts'
 import { parseIp, type IpFamily } from '../../lib/ip.ts'
 
 export interface Endpoint {
@@ -16,6 +17,11 @@ export function endpointOf(address: string | undefined, port: number | undefined
   const bytes = address === undefined ? undefined : parseIp(withoutZone(address))
   if (bytes === undefined || port === undefined) return UNKNOWN_ENDPOINT
   return { family: bytes.length === 4 ? 4 : 6, address: bytes, port }
+}
+
+/** The form in which admission and the queue take an address. */
+export function sourceOf({ family, address }: Endpoint): Source {
+  return { addressBytes: address, addressAt: 0, family }
 }
 
 function withoutZone(address: string): string {

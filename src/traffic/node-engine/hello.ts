@@ -1,11 +1,15 @@
 /** Step 3 of 6, after admit, before dial: the PROXY header of a client from acceptProxyFrom, under a deadline. */
+import { monotonicMs } from '../../lib/clock.ts'
 import { networkContains } from '../../lib/ip.ts'
 import { decodeProxyHeader } from '../../lib/proxy-protocol/decode.ts'
 import type { ProxyHeader } from '../../lib/proxy-protocol/decoded.ts'
+import { ADMITTED } from '../admit/admission.ts'
+import { CLOSE_REASON_NAMES } from '../close-reason.ts'
 import type { MonotonicMs } from '../node-wide.ts'
 import type { Service } from '../tables.ts'
 import type { Connection } from './connection.ts'
 import { Dial } from './dial.ts'
+import { sourceOf } from './endpoint.ts'
 import type { Endpoint } from './endpoint.ts'
 import { Station } from './station.ts'
 
@@ -47,11 +51,22 @@ export class Hello extends Station {
     if (addresses !== undefined) {
       this.#connection.clientEnd = addresses.source
       this.#connection.destinationEnd = addresses.destination
+      const code = this.#judge(addresses.source)
+      if (code !== ADMITTED)
+        return this.#connection.end(CLOSE_REASON_NAMES[code], this.#connection.service.protect.refuse)
     }
     const dial = new Dial(this.#connection)
     // Before the dial starts: it may end at once, and then nothing more may be taken.
     if (headerBytes < this.#bytes.length) dial.take('client', this.#bytes.subarray(headerBytes))
     this.#connection.enter(dial)
+  }
+
+  /** The socket's own address was judged at accept; its limits are not for a proxy that speaks for many. */
+  #judge(end: Endpoint): number {
+    const { service, worker } = this.#connection
+    const nowMs = monotonicMs()
+    const code = worker.admission.judgeAddress(service, sourceOf(end), nowMs)
+    return code === ADMITTED ? worker.admission.takeSourcePlaces(service, sourceOf(end), nowMs) : code
   }
 
   override takeEnd(): void {

@@ -1,6 +1,7 @@
 /** What all connections of one worker share: tables, counters, log, clock, the events to control. */
 import { monotonicMs } from '../../lib/clock.ts'
 import { TICK_MS, TimingWheel } from '../../lib/timing-wheel.ts'
+import { Admission } from '../admit/admission.ts'
 import { Affinity } from '../affinity.ts'
 import { Chooser } from '../balance/choose.ts'
 import { Counters } from '../counters.ts'
@@ -27,6 +28,7 @@ export class TrafficWorker {
   readonly states: UpstreamStates
   readonly chooser: Chooser
   readonly affinity = new Affinity()
+  readonly admission: Admission
   readonly wakes: WorkerWakes
   readonly room: WaitingRoom
   /** Who waits in a queue, by the number it has there. */
@@ -48,6 +50,7 @@ export class TrafficWorker {
   constructor(start: WorkerStart) {
     this.start = start
     this.counters = new Counters(start.counterMemory, start.counterShape)
+    this.admission = new Admission(this.counters)
     this.nodeWide = new NodeWide(start.nodeWideMemory)
     this.states = new UpstreamStates(start.upstreamStatesMemory, start.counterShape)
     this.chooser = new Chooser(this.nodeWide, this.states)
