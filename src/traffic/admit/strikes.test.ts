@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { Worker } from 'node:worker_threads'
 import fc from 'fast-check'
+import { Counters, SERVICE, SERVICE_STRIDE, WORKER } from '../counters.ts'
 import { STRIKE_CODES, STRIKE_NAMES, STRIKES, StrikesReader, StrikesWriter, strikeRingBytes } from './strikes.ts'
 import type { Strike, StrikeKind } from './strikes.ts'
 
@@ -28,13 +29,17 @@ function strikeOf(n: number): Strike {
 interface Ring {
   readonly writer: StrikesWriter
   readonly reader: StrikesReader
+  readonly counters: Counters
 }
+
+const SHAPE = { services: 1000, upstreams: 1 }
 
 /** `startAt`: both positions begin there, as after so many strikes. */
 function ring(powerOfTwo: number, startAt = 0): Ring {
   const memory = new SharedArrayBuffer(strikeRingBytes(powerOfTwo))
   new Int32Array(memory, 0, 2).fill(startAt)
-  return { writer: new StrikesWriter(memory), reader: new StrikesReader(memory) }
+  const counters = new Counters(new SharedArrayBuffer(Counters.bytes(SHAPE)), SHAPE)
+  return { writer: new StrikesWriter(memory, counters), reader: new StrikesReader(memory), counters }
 }
 
 function write({ writer }: Ring, n: number): void {
@@ -71,17 +76,30 @@ describe('strikes', () => {
     assert.deepEqual(readAll(one), [])
   })
 
+  test('counts them by service and kind', () => {
+    const one = ring(1)
+    for (const serviceIndex of [7, 7, 9]) {
+      one.writer.write(serviceIndex, STRIKE_CODES['slow-read'], new Uint8Array(4), 0, 4)
+    }
+    const counted = [7, 8, 9].map((serviceIndex) => {
+      const at = serviceIndex * SERVICE_STRIDE + SERVICE.strikes
+      return STRIKE_NAMES.map((_, code) => one.counters.services[at + code])
+    })
+    const of = (strikes: number): number[] => STRIKE_NAMES.map((name) => (name === 'slow-read' ? strikes : 0))
+    assert.deepEqual(counted, [of(2), of(0), of(1)])
+  })
+
   test('fills to its last place, then drops the new, counts them and keeps the old', () => {
     const one = ring(3)
     for (let n = 0; n < 8 + 5; n++) write(one, n)
-    assert.equal(one.reader.dropped, 5)
+    assert.equal(one.counters.worker[WORKER.strikesDropped], 5)
     assert.deepEqual(
       readAll(one),
       Array.from({ length: 8 }, (_, n) => strikeOf(n)),
     )
     write(one, 99)
     assert.deepEqual(readAll(one), [strikeOf(99)])
-    assert.equal(one.reader.dropped, 5)
+    assert.equal(one.counters.worker[WORKER.strikesDropped], 5)
   })
 
   test('whatever is written and read, from wherever: nothing is lost uncounted, doubled, changed or swapped', () => {
@@ -117,7 +135,7 @@ describe('strikes', () => {
             }
           }
           assert.deepEqual(readAll(one), held)
-          assert.equal(one.reader.dropped, dropped)
+          assert.equal(one.counters.worker[WORKER.strikesDropped], dropped)
         },
       ),
       { numRuns: 400 },
@@ -130,8 +148,11 @@ describe('strikes', () => {
     const source = `
       import { workerData } from 'node:worker_threads'
       const { StrikesWriter } = await import(workerData.module)
-      const writer = new StrikesWriter(workerData.memory)
-      const header = new Int32Array(workerData.memory, 0, 3)
+      const { Counters } = await import(workerData.counters)
+      const shape = { services: ${strikes}, upstreams: 1 }
+      const counters = new Counters(new SharedArrayBuffer(Counters.bytes(shape)), shape)
+      const writer = new StrikesWriter(workerData.memory, counters)
+      const header = new Int32Array(workerData.memory, 0, 2)
       const address = new Uint8Array(16)
       for (let n = 0; n < ${strikes};) {
         address.fill(n & 0xff)
@@ -140,7 +161,11 @@ describe('strikes', () => {
         if (header[0] !== before) n++
       }
     `
-    const workerData = { memory, module: new URL('strikes.ts', import.meta.url).href }
+    const workerData = {
+      memory,
+      module: new URL('strikes.ts', import.meta.url).href,
+      counters: new URL('../counters.ts', import.meta.url).href,
+    }
     const thread = new Worker(new URL(`data:text/javascript,${encodeURIComponent(source)}`), { workerData })
     const failed = new Promise<never>((_, reject) => thread.once('error', reject))
     const reader = new StrikesReader(memory)

@@ -3,30 +3,15 @@
  * the worker. Control makes bans of it. When control is behind and the ring is full, strikes are dropped and counted:
  * a flood of strikes may never hold up traffic, and who goes on misbehaving is struck again.
  *
- *   header (Int32):  0 written | 1 read | 2 dropped      (all modulo 2^32)
+ *   header (Int32):  0 written | 1 read                  (modulo 2^32)
  *   strikes (Int32): service index | kind | family | nothing | 16 bytes of address
  */
+import { SERVICE, SERVICE_STRIDE, WORKER } from '../counters.ts'
+import type { Counters } from '../counters.ts'
+import { STRIKE_NAMES } from './strike-kinds.ts'
+import type { StrikeKind } from './strike-kinds.ts'
 
-/** What a client can be struck for. Used by bans, metrics and docs/wire.md. */
-export const STRIKES = {
-  rate: 'The address opened connections faster than its rate allows.',
-  connections: 'The address wanted more connections at once than it may have.',
-  unused: 'A connection ended by the client, or by its silence, that never carried a byte.',
-  'first-byte': 'The client sent no first byte in time.',
-  'slow-send': 'The client sent more slowly than the floor.',
-  'slow-read': 'The client took bytes more slowly than the floor.',
-  'tiny-segments': 'The client sent more tiny segments than allowed.',
-  'proxy-header': 'The client had to send a PROXY header, and sent none in time or a wrong one.',
-} as const
-
-export type StrikeKind = keyof typeof STRIKES
-
-/** In the ring a kind is its place in this list. */
-export const STRIKE_NAMES = Object.keys(STRIKES) as readonly StrikeKind[]
-
-export const STRIKE_CODES = Object.fromEntries(STRIKE_NAMES.map((name, code) => [name, code])) as Readonly<
-  Record<StrikeKind, number>
->
+export { STRIKE_CODES, STRIKE_NAMES, STRIKES, type StrikeKind } from './strike-kinds.ts'
 
 /** What the reader hands out: one object for all strikes, filled anew for each. */
 export interface Strike {
@@ -46,7 +31,6 @@ const ADDRESS_AT = 16
 
 const WRITTEN = 0
 const READ = 1
-const DROPPED = 2
 
 /** Shared memory for a ring of 2^`powerOfTwo` strikes. */
 export function strikeRingBytes(powerOfTwo: number): number {
@@ -61,7 +45,7 @@ class StrikeRing {
 
   /** `memory` is as long as `strikeRingBytes` says. */
   constructor(memory: SharedArrayBuffer) {
-    this.header = new Int32Array(memory, 0, 3)
+    this.header = new Int32Array(memory, 0, 2)
     this.ints = new Int32Array(memory, HEADER_BYTES)
     this.bytes = new Uint8Array(memory, HEADER_BYTES)
     this.mask = this.bytes.length / STRIKE_BYTES - 1
@@ -69,12 +53,20 @@ class StrikeRing {
 }
 
 export class StrikesWriter extends StrikeRing {
-  /** `kind` is one of STRIKE_CODES; the address begins at `bytes[at]`. A full ring drops the strike and counts that. */
+  readonly #counters: Counters
+
+  constructor(memory: SharedArrayBuffer, counters: Counters) {
+    super(memory)
+    this.#counters = counters
+  }
+
+  /** `kind` is one of STRIKE_CODES; the address begins at `bytes[at]`. A full ring drops the strike; both are counted. */
   write(serviceIndex: number, kind: number, bytes: Uint8Array, at: number, family: 4 | 6): void {
+    this.#counters.services[serviceIndex * SERVICE_STRIDE + SERVICE.strikes + kind] += 1
     const written = this.header[WRITTEN]
     // As a difference modulo 2^32: both positions grow for ever.
     if (((written - Atomics.load(this.header, READ)) | 0) > this.mask) {
-      Atomics.store(this.header, DROPPED, this.header[DROPPED] + 1)
+      this.#counters.worker[WORKER.strikesDropped] += 1
       return
     }
     const strikeAt = written & this.mask
@@ -108,11 +100,6 @@ export class StrikesReader extends StrikeRing {
     }
     Atomics.store(this.header, READ, read)
     return strikes
-  }
-
-  /** Since the start, modulo 2^32: strikes that found the ring full. */
-  get dropped(): number {
-    return Atomics.load(this.header, DROPPED) >>> 0
   }
 
   #strikeAt(strikeAt: number): Strike {

@@ -1,17 +1,15 @@
-/** What a service asks of a client's behaviour on the wire (docs/wire.md). Part of the tables. */
-
-/** `watch` counts whom the rule would end, and ends nobody. */
-export type RuleState = 'off' | 'watch' | 'on'
+/** What a service asks of a client's behaviour on the wire (docs/protect/wire.md). Part of the tables. */
+import type { Rule } from '../tables.ts'
 
 /** So many bytes in so much time, or the client is too slow. */
 export interface FloorRule {
-  readonly rule: RuleState
+  readonly rule: Rule
   readonly bytes: number
   readonly withinMs: number
 }
 
 export interface TinySegmentsRule {
-  readonly rule: RuleState
+  readonly rule: Rule
   readonly perSecondMax: number
   /** Of payload, on average. */
   readonly smallerThanBytes: number

@@ -22,5 +22,10 @@ export const WIRE = {
 } as const
 export const WIRE_NUMBERS = 10
 
+/** Bits of `watched`. */
+export const WATCHED = { 'slow-send': 1, 'slow-read': 2, 'tiny-segments': 4 } as const
+/** The rules that can be watched are called as the reasons they end a connection for. */
+export type WireReason = keyof typeof WATCHED
+
 /** Looks in a window: a verdict comes at most a quarter of it late. */
 export const LOOKS_PER_WINDOW = 4
