@@ -7,6 +7,7 @@ import { waitFor } from '../harness/deadline.ts'
 import { forEachEngine } from '../harness/engines.ts'
 import { Peer } from '../harness/peer.ts'
 import { readHeader } from '../harness/proxy-header.ts'
+import { Random } from '../harness/random.ts'
 import { echo, Upstream } from '../harness/upstream.ts'
 
 const SILENT_CLIENTS = 60
@@ -90,7 +91,7 @@ forEachEngine((engine) => {
     }
   })
 
-  for (const how of ['finish', 'reset'] as const) {
+  for (const [before, how] of (['finish', 'reset'] as const).entries()) {
     it(`a client that leaves (${how}) before its first byte was never the upstream's`, async () => {
       const client = await connect('patient')
       await admitted('patient', 1)
@@ -98,6 +99,7 @@ forEachEngine((engine) => {
       const line = await daemon.lineOf(client)
       assert.deepEqual([line.reason, line.attempts], ['client-left', 0])
       assert.equal(upstream.connections.length, 0)
+      await daemon.waitForMetric('tidegate_strikes_total', { service: 'patient', kind: 'unused' }, before + 1)
       client.destroy()
       await daemon.waitForSocketCount(socketsAtStart)
     })
@@ -160,6 +162,31 @@ forEachEngine((engine) => {
     await silent.write('third')
     await silent.receiveText('third')
     silent.destroy()
+  })
+
+  it('whatever many clients do, every place is given back', async () => {
+    const random = new Random(7)
+    const acts: ((client: Peer) => unknown)[] = [
+      (client) => client.finish(),
+      (client) => client.reset(),
+      (client) => client.destroy(),
+      (client) => client.socket.end('hello'),
+      (client) => client.socket.write('hello', () => client.reset()),
+      (client) => client.socket.write('hello', () => client.destroy()),
+      (client) => client.socket.write('hello', () => setTimeout(() => client.finish(), 20)),
+    ]
+    for (const service of ['full', 'queue', 'patient']) {
+      const clients = await Promise.all(Array.from({ length: 80 }, () => connect(service)))
+      for (const client of clients) setTimeout(() => acts[random.integer(acts.length)](client), random.integer(150))
+      await Promise.all(clients.map((client) => client.ending))
+      await admitted(service, 0)
+      const last = await connect(service)
+      await last.write('is there a place?')
+      await last.receiveText('is there a place?')
+      last.finish()
+      await daemon.lineOf(last)
+    }
+    await daemon.waitForMetric('tidegate_upstream_connections_open', {}, 0)
   })
 
   it('nothing is left open', () => daemon.waitForSocketCount(socketsAtStart))

@@ -21,8 +21,8 @@ const SMALL_ANSWER = wholeStream(2, 100 * KIB)
 const GREETING = '220 hello\r\n'
 
 const slowSend = { rule: 'on', bytes: '1KiB', within: '1s' }
-const slowRead = { rule: 'on', bytes: '1KiB', within: '2s' }
-const tinySegments = { rule: 'on', perSecond: 40, smallerThan: 16, within: '1s' }
+const slowRead = { rule: 'on', bytes: '512', within: '2s' }
+const tinySegments = { rule: 'on', perSecond: 25, smallerThan: 16, within: '1s' }
 
 function endWithClient(peer: Peer): void {
   void peer.ending.then(() => peer.destroy())
@@ -145,8 +145,8 @@ forEachEngine((engine) => {
 
     it('a client that sends slowly and steadily is no slow sender', async () => {
       const client = await connect('send')
-      // 8 KiB a second.
-      await stays(client, 3000, () => client.write(Buffer.alloc(410)), 50)
+      // Whole segments, as over a bad mobile network: 8 KiB a second.
+      await stays(client, 3000, () => client.write(Buffer.alloc(1400)), 170)
     })
 
     it('typing that is answered, key by key, breaks no rule', async () => {
@@ -171,14 +171,14 @@ forEachEngine((engine) => {
 
     it('a client that takes a few bytes now and then ends with slow-read', async () => {
       const reader = await NarrowReader.connect(daemon.addressOf('big'))
-      // 200 bytes a second.
+      // 100 bytes a second.
       await until(
         {
           get endingNow() {
             return reader.ending
           },
         },
-        () => reader.take(20),
+        () => reader.take(10),
         100,
       )
       assert.equal(reader.ending, 'reset')
@@ -237,7 +237,7 @@ forEachEngine((engine) => {
       const [fast, few] = await Promise.all([connect('tiny'), connect('tiny')])
       await Promise.all([
         stays(fast, 2500, () => fast.write(Buffer.alloc(100)), 4),
-        stays(few, 2500, () => few.write('.'), 50),
+        stays(few, 2500, () => few.write('.'), 80),
       ])
     })
 

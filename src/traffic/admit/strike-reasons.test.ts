@@ -10,11 +10,13 @@ function strikeOf(reason: CloseReason, couldBeUsed: boolean, bytes: number): str
   return code === NO_STRIKE ? undefined : STRIKE_NAMES[code]
 }
 
-test('an end for misbehaviour on the wire is a strike of its own, whatever was carried', () => {
+test('an end for misbehaviour is a strike of its own, whatever was carried', () => {
   assert.equal(strikeOf('slow-read', true, 1_000_000), 'slow-read')
   assert.equal(strikeOf('slow-send', true, 12), 'slow-send')
   assert.equal(strikeOf('tiny-segments', true, 4000), 'tiny-segments')
   assert.equal(strikeOf('first-byte-timeout', true, 0), 'first-byte')
+  assert.equal(strikeOf('proxy-header-invalid', false, 0), 'proxy-header')
+  assert.equal(strikeOf('proxy-header-timeout', false, 0), 'proxy-header')
 })
 
 test('a client that ends a connection without a byte is struck, one that used it is not', () => {

@@ -4,8 +4,10 @@
  *   listen -> admit -> Hello ------> Dial ---------> Relay -----------> end
  *             refuse   PROXY header  next candidate  both ways, then    record, both sockets
  *             (reset)  in, if asked  on failure,     the FINs           closed, place given back
- *                                    or a wait         |                   ^
- *                                    in the queue      |                   |
+ *                      |             or a wait         |                   ^
+ *                      v             in the queue      |                   |
+ *                      FirstByte ----^                 |                   |
+ *                      if dialOn asks                  |                   |
  *                                                      +-> Flush ----------+
  *                                     one side failed: what it had sent is delivered, then the other is reset
  *
