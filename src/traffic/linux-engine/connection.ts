@@ -21,7 +21,9 @@ import type { Fd } from '../../kernel/libc.ts'
 import type { Pipe } from '../../kernel/pipe-pool.ts'
 import { CLOSE_REASON_CODES } from '../close-reason.ts'
 import type { FailedAttempt } from '../log-ring.ts'
-import { WIRE_NUMBERS } from '../wire/wire-state.ts'
+import { READ_NUMBERS } from '../wire/slow-read.ts'
+import { SEND_NUMBERS } from '../wire/slow-send.ts'
+import { TINY_NUMBERS } from '../wire/tiny-segments.ts'
 import type { ServicePlan } from './service-plan.ts'
 import type { Spill } from './spill-pool.ts'
 
@@ -172,8 +174,10 @@ const ADDRESS_BYTES = 16
 /** Slots and their columns. Memory is touched only up to the highest slot ever used; the arrays themselves are zero pages. */
 export class ConnectionPool {
   readonly numbers: Float64Array
-  /** What the rules of wire/ remember; never touched where there are none. */
-  readonly wire: Float64Array
+  /** What the rules of wire/ remember; memory is touched only where they are on, for connections that last. */
+  readonly slowSend: Float64Array
+  readonly slowRead: Float64Array
+  readonly tinySegments: Float64Array
   readonly clientAddresses: Uint8Array
   readonly #all: Connection[] = []
   readonly #free: Connection[] = []
@@ -185,7 +189,9 @@ export class ConnectionPool {
   constructor(slots: number) {
     this.#slots = slots
     this.numbers = new Float64Array(slots * NUMBERS)
-    this.wire = new Float64Array(slots * WIRE_NUMBERS)
+    this.slowSend = new Float64Array(slots * SEND_NUMBERS)
+    this.slowRead = new Float64Array(slots * READ_NUMBERS)
+    this.tinySegments = new Float64Array(slots * TINY_NUMBERS)
     this.clientAddresses = new Uint8Array(slots * ADDRESS_BYTES)
   }
 
