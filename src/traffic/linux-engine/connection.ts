@@ -3,12 +3,13 @@
  *
  *   accept -> admit -> hello ------> dial ---------> relay -------------> free
  *             refuse   PROXY header  next candidate  both ways,           record,
- *             (reset)  in, if asked  on failure      then the FINs        fds closed
- *                      |             ^     ^           |
- *                      v             |     |           |
- *                      firstByte ----+     |           |
- *                      of the client,      v           |
- *                      if dialOn asks      waiting: all places are taken, and the service has a queue
+ *             (reset)  in, if asked  on failure,     then the FINs        fds closed
+ *                      |         +-> or beside one     |
+ *                      v         |   that is silent    |
+ *                      firstByte +   (hedge.ts)        |
+ *                      of the        |     ^           |
+ *                      client, if    v     |           |
+ *                      dialOn asks   waiting: all places are taken, and the service has a queue
  *                                                      |
  *                                                      +-> resetting: what was read is delivered, then a reset
  *
@@ -24,6 +25,7 @@ import type { FailedAttempt } from '../log-ring.ts'
 import { READ_NUMBERS } from '../wire/slow-read.ts'
 import { SEND_NUMBERS } from '../wire/slow-send.ts'
 import { TINY_NUMBERS } from '../wire/tiny-segments.ts'
+import type { Hedge } from './hedge-pool.ts'
 import type { ServicePlan } from './service-plan.ts'
 import type { Spill } from './spill-pool.ts'
 
@@ -58,6 +60,8 @@ export const FLAG = {
   splicing: 1 << 13,
   /** ERR was seen: recv has an error to tell after the bytes that are there. */
   erred: 1 << 14,
+  /** The upstream's: the dial began as a hedge. */
+  hedged: 1 << 15,
 } as const
 
 /** No reason yet. */
@@ -110,6 +114,8 @@ export class Connection {
   queueTicket = 0
   /** A place at the candidate's upstream is taken. */
   hasUpstreamPlace = false
+  /** A second dial beside that of `candidate`. */
+  hedge: Hedge | null = null
   failedAttempts: FailedAttempt[] | null = null
   reasonCode = NO_REASON
   /** The kernel refused us a local port in one of the attempts. */
