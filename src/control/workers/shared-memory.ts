@@ -21,7 +21,7 @@ const LOG_RING_POWER_OF_TWO = 20
 
 /** 8,192 strikes of 32 bytes: 256 KiB. */
 const STRIKES_POWER_OF_TWO = 13
-/** Of each IP version; 11 MiB with what control keeps beside it. */
+/** Of each IP version; 20 MiB with what control keeps beside it, once they are many. */
 const BANS_MAX = 100_000
 
 export interface WorkerMemory {
