@@ -1,0 +1,381 @@
+/**
+ * Brings our table into the kernel and keeps it there as it should be: changes in batches, one nft at a time; all of it
+ * anew after a failure, or when somebody else flushed it. Nothing waits for it.
+ *
+ *   idle ─▶ active ⇄ refused      left: the next version, or the next start, finds the table as it is
+ */
+import { listChains, NftError, readTable, type RunNft, takeCounters } from '../../kernel/nftables.ts'
+import { monotonicMs } from '../../lib/clock.ts'
+import type { Listener } from '../../traffic/tables.ts'
+import type { Log } from '../log/log.ts'
+import { DropCounts } from './drop-counts.ts'
+import type { FirewallConfig } from './firewall-config.ts'
+import { sayActive, sayLeftover, sayRefused, sayRestored, sayWithout } from './firewall-lines.ts'
+import type { FirewallState, FirewallView } from './firewall-view.ts'
+import { handshakeFor } from './handshake.ts'
+import { changeScript, FIREWALL_RULE_NAMES, pidOfChain, type RulesetPlan, tableScript } from './ruleset.ts'
+import { TableLock } from './table-lock.ts'
+import type { WantedSources } from './wanted-sources.ts'
+
+export interface TableKeeperOptions {
+  readonly config: FirewallConfig
+  readonly log: Log
+  readonly sources: WantedSources
+  readonly run: RunNft
+  readonly hasPredecessor: boolean
+  readonly pollMs: number | undefined
+}
+
+/** What comes within this time goes in one batch. */
+const BATCH_MS = 20
+const POLL_MS = 5_000
+/** A look at every rule and element takes nft long where there are many: at most 1/200 of the time. */
+const DEEP_LOOK_EVERY_POLLS = 12
+const DEEP_LOOK_REST = 200
+const RETRY_MS = 1_000
+const RETRY_MS_MAX = 60_000
+/** Somebody has to install a program or give a right. */
+const RETRY_HOPELESS_MS = 300_000
+/** The version before lets go right after we are ready. */
+const HANDOVER_RETRY_MS = 250
+const HANDOVER_TIMEOUT_MS = 60_000
+/** In one transaction. */
+const ELEMENTS_PER_BATCH = 50_000
+/** Where a container may not enlarge its socket buffer, a transaction has to fit in 208 KiB. */
+const ELEMENTS_PER_SMALL_BATCH = 1_000
+const OPTIONAL_PARTS = ['synproxy', 'dropInvalid', 'synRate'] as const
+type OptionalPart = (typeof OPTIONAL_PARTS)[number]
+
+export class TableKeeper {
+  readonly #config: FirewallConfig
+  readonly #log: Log
+  readonly #sources: WantedSources
+  readonly #run: RunNft
+  readonly #lock: TableLock
+  readonly #pollMs: number
+  #listeners: readonly Listener[] = []
+  #state: FirewallState = { kind: 'idle' }
+  /** The kernel's table is not what it should be: the next turn makes it anew. */
+  #isStale = true
+  /** A table may be there from a version, or a crash, before. */
+  #mayBeLeft: boolean
+  readonly #handoverUntilMs: number
+  #elementsPerBatch = ELEMENTS_PER_BATCH
+  #failures = 0
+  #notBeforeMs = 0
+  #timer: NodeJS.Timeout | undefined
+  #timerAtMs = Infinity
+  #working: Promise<void> | undefined
+  #isClosed = false
+  #lookAtMs = 0
+  #deepLookAtMs = 0
+  #rulesByChain: ReadonlyMap<string, number> | undefined
+  #wasFoundBroken = false
+  #restored = 0
+  #withouts = new Map<OptionalPart, string>()
+  readonly #dropped = new DropCounts()
+
+  constructor({ config, log, sources, run, hasPredecessor, pollMs = POLL_MS }: TableKeeperOptions) {
+    this.#config = config
+    this.#log = log
+    this.#sources = sources
+    this.#run = run
+    this.#lock = new TableLock(config.table)
+    this.#pollMs = pollMs
+    this.#mayBeLeft = hasPredecessor
+    this.#handoverUntilMs = hasPredecessor ? monotonicMs() + HANDOVER_TIMEOUT_MS : 0
+    if (config.mode === 'off') this.#state = { kind: 'off' }
+  }
+
+  /** Looks whether a crash left a table behind. Where nft or rights are missing there is nothing of ours, and no word yet. */
+  async start(): Promise<void> {
+    if (process.platform !== 'linux') return
+    if (!this.#mayBeLeft) this.#mayBeLeft = await this.#isTableThere().catch(() => false)
+    if (!this.#mayBeLeft) return
+    this.wake()
+    if (this.#handoverUntilMs === 0) await this.#work()
+  }
+
+  async #isTableThere(): Promise<boolean> {
+    return (await this.#ownChains()).length > 0
+  }
+
+  async #ownChains(): Promise<string[]> {
+    const chains = await listChains(this.#run)
+    const { table } = this.#config
+    return chains.filter((chain) => chain.family === 'inet' && chain.table === table).map(({ name }) => name)
+  }
+
+  useListeners(listeners: readonly Listener[]): void {
+    this.#listeners = listeners
+    this.#isStale = true
+    this.wake()
+  }
+
+  wake(): void {
+    if (this.#isNeeded() || this.#mayBeLeft || this.#state.kind === 'active') this.#schedule(BATCH_MS)
+  }
+
+  #isNeeded(): boolean {
+    const { mode, synsPerSecond, dropInvalid, synproxy } = this.#config
+    if (mode === 'off') return false
+    return this.#sources.hasRefused || synsPerSecond > 0 || dropInvalid || synproxy
+  }
+
+  #schedule(delayMs: number): void {
+    if (this.#isClosed) return
+    const atMs = Math.max(monotonicMs() + delayMs, this.#notBeforeMs)
+    if (this.#timerAtMs <= atMs) return
+    clearTimeout(this.#timer)
+    this.#timerAtMs = atMs
+    this.#timer = setTimeout(() => void this.#work(), Math.max(0, atMs - monotonicMs()))
+    this.#timer.unref()
+  }
+
+  async #work(): Promise<void> {
+    clearTimeout(this.#timer)
+    this.#timerAtMs = Infinity
+    if (this.#isClosed || this.#working !== undefined) return
+    this.#working = this.#turn()
+    await this.#working
+    this.#working = undefined
+    this.#scheduleNext()
+  }
+
+  #scheduleNext(): void {
+    if (this.#state.kind === 'refused') this.#schedule(0)
+    else if (this.#mayBeLeft) this.#schedule(HANDOVER_RETRY_MS)
+    else if (this.#isNeeded() && (this.#isStale || this.#sources.hasChanges)) this.#schedule(BATCH_MS)
+    else if (this.#state.kind === 'active') this.#schedule(this.#pollMs)
+  }
+
+  /** Never rejects. */
+  async #turn(): Promise<void> {
+    try {
+      this.#sources.settle(monotonicMs())
+      if (this.#isNeeded() || this.#state.kind === 'active') await this.#bringUp()
+      else if (this.#mayBeLeft) await this.#removeLeftover()
+    } catch (error) {
+      await this.#fail(error as Error)
+    }
+  }
+
+  async #bringUp(): Promise<void> {
+    if (!(await this.#takeLock())) return
+    this.#mayBeLeft = false
+    if (this.#isStale) await this.#make()
+    else if (this.#sources.hasChanges) await this.#run(['-f', '-'], this.#takeChanges())
+    if (monotonicMs() >= this.#lookAtMs) await this.#look()
+    this.#failures = 0
+  }
+
+  async #removeLeftover(): Promise<void> {
+    if (!(await this.#isTableThere())) this.#mayBeLeft = false
+    else if (await this.#lock.take()) {
+      await this.#removeTable()
+      await this.#lock.release()
+      sayLeftover(this.#log, this.#config.table)
+      this.#mayBeLeft = false
+      // Another daemon that lives: its table is none of our business.
+    } else if (monotonicMs() > this.#handoverUntilMs) this.#mayBeLeft = false
+  }
+
+  async #takeLock(): Promise<boolean> {
+    if (await this.#lock.take()) return true
+    // The version before still has it, for a moment.
+    if (monotonicMs() < this.#handoverUntilMs) {
+      this.#mayBeLeft = true
+      return false
+    }
+    const { table } = this.#config
+    const pid = (await this.#ownChains()).map(pidOfChain).find((found) => found !== undefined)
+    const who = pid === undefined ? '' : ` (pid ${pid})`
+    const why = `table inet ${table} belongs to another Tidegate that runs${who}; give this one its own with protect.firewall.table`
+    throw new NftError('refused', why)
+  }
+
+  /** All of it anew, in one transaction: packets meet the old table or the new one, never none. */
+  async #make(): Promise<void> {
+    if (this.#state.kind === 'active') await this.#count().catch(() => {})
+    this.#withouts.clear()
+    const { handshake, why } = this.#config.synproxy ? handshakeFor() : { handshake: undefined, why: undefined }
+    if (why !== undefined) this.#goWithout('synproxy', why)
+    for (;;) {
+      this.#sources.startOver()
+      try {
+        await this.#run(['-f', '-'], tableScript(this.#plan(handshake)) + this.#takeChanges())
+        break
+      } catch (error) {
+        const part = OPTIONAL_PARTS.find((part) => this.#isOn(part) && !this.#withouts.has(part))
+        if (!(error instanceof NftError) || !['refused', 'not-there'].includes(error.problem) || part === undefined) {
+          throw error
+        }
+        this.#goWithout(part, error.message)
+      }
+    }
+    this.#isStale = false
+    this.#rulesByChain = undefined
+    this.#lookAtMs = monotonicMs() + this.#pollMs
+    this.#deepLookAtMs = monotonicMs() + this.#pollMs * DEEP_LOOK_EVERY_POLLS
+    this.#sayMade()
+  }
+
+  #sayMade(): void {
+    const { table } = this.#config
+    if (this.#wasFoundBroken) {
+      this.#restored++
+      sayRestored(this.#log, table)
+    }
+    this.#wasFoundBroken = false
+    if (this.#state.kind === 'active') return
+    this.#state = { kind: 'active', sinceMs: Date.now() }
+    sayActive(this.#log, table)
+  }
+
+  #isOn(part: OptionalPart): boolean {
+    return part === 'synRate' ? this.#config.synsPerSecond > 0 : this.#config[part]
+  }
+
+  #goWithout(part: OptionalPart, why: string): void {
+    this.#withouts.set(part, why)
+    sayWithout(this.#log, part, why)
+  }
+
+  #plan(handshake: RulesetPlan['handshake']): RulesetPlan {
+    const config = {
+      ...this.#config,
+      synsPerSecond: this.#withouts.has('synRate') ? 0 : this.#config.synsPerSecond,
+      dropInvalid: this.#config.dropInvalid && !this.#withouts.has('dropInvalid'),
+    }
+    return {
+      config,
+      listeners: this.#listeners,
+      handshake: this.#withouts.has('synproxy') ? undefined : handshake,
+      pid: process.pid,
+    }
+  }
+
+  /** As many as go in one transaction; the rest comes with the next turn. */
+  #takeChanges(): string {
+    const nowMs = monotonicMs()
+    let room = this.#elementsPerBatch
+    let script = ''
+    for (const set of this.#sources.sets) {
+      const changes = set.takeChanges(nowMs, room)
+      script += changeScript(this.#config.table, set.name, changes, nowMs)
+      room -= changes.length
+    }
+    return script
+  }
+
+  async #count(): Promise<void> {
+    this.#dropped.add(await takeCounters(this.#run, this.#config.table))
+  }
+
+  /** Reads the counters, and whether the table is still as we left it. */
+  async #look(): Promise<void> {
+    this.#lookAtMs = monotonicMs() + this.#pollMs
+    const isWhole = await this.#isWhole()
+    this.#dropped.sayFresh(this.#log, monotonicMs())
+    if (isWhole) return
+    this.#wasFoundBroken = true
+    this.#isStale = true
+  }
+
+  async #isWhole(): Promise<boolean> {
+    try {
+      await this.#count()
+    } catch (error) {
+      if (error instanceof NftError && error.problem === 'not-there') return false
+      throw error
+    }
+    const chains = await this.#ownChains()
+    if (!chains.includes('prerouting') || !chains.includes(`daemon_${process.pid}`)) return false
+    return monotonicMs() < this.#deepLookAtMs || (await this.#isWholeInDepth())
+  }
+
+  async #isWholeInDepth(): Promise<boolean> {
+    const startMs = monotonicMs()
+    const { rulesByChain, elementsBySet } = await readTable(this.#run, this.#config.table)
+    const nowMs = monotonicMs()
+    this.#deepLookAtMs = nowMs + Math.max(this.#pollMs * DEEP_LOOK_EVERY_POLLS, (nowMs - startMs) * DEEP_LOOK_REST)
+    const known = this.#rulesByChain
+    this.#rulesByChain = rulesByChain
+    if (rulesByChain.size === 0) return false
+    if (known !== undefined && [...known].some(([chain, rules]) => rulesByChain.get(chain) !== rules)) return false
+    // What is about to expire may be gone already. Somebody's single additions or removals are left to them.
+    return this.#sources.sets.every((set) => (elementsBySet.get(set.name) ?? 0) > 0 || set.lastingThere(startMs) === 0)
+  }
+
+  async #fail(error: Error): Promise<void> {
+    const problem = error instanceof NftError ? error.problem : 'refused'
+    const wasMaking = this.#isStale
+    this.#isStale = true
+    this.#mayBeLeft &&= problem !== 'no-program' && problem !== 'no-rights'
+    if (problem === 'too-long' && this.#elementsPerBatch > ELEMENTS_PER_SMALL_BATCH) {
+      this.#elementsPerBatch = ELEMENTS_PER_SMALL_BATCH
+      return
+    }
+    // One change that the kernel did not like: the whole table, made anew, has no such history.
+    if (!wasMaking && this.#failures++ === 0) return
+    const isHopeless = problem === 'no-program' || problem === 'no-rights'
+    const retryMs = Math.min(RETRY_MS_MAX, RETRY_MS * 2 ** Math.min(this.#failures++, 10))
+    this.#notBeforeMs = monotonicMs() + (isHopeless ? RETRY_HOPELESS_MS : retryMs)
+    if (this.#config.mode === 'off') return
+    // Old bans that can't be lifted are worse than none.
+    if (this.#lock.isHeld && !isHopeless) await this.#removeTable().catch(() => {})
+    const isNew = this.#state.kind !== 'refused' || this.#state.why !== error.message
+    this.#state = { kind: 'refused', why: error.message }
+    if (isNew) sayRefused(this.#log, error.message)
+  }
+
+  async #removeTable(): Promise<void> {
+    const { table } = this.#config
+    await this.#run(['-f', '-'], `add table inet ${table}\ndelete table inet ${table}\n`)
+  }
+
+  view(): FirewallView {
+    const { table, entriesMax } = this.#config
+    const isOn = { ban: true, deny: true, 'syn-rate': this.#runs('synRate'), invalid: this.#runs('dropInvalid') }
+    const rules = Object.fromEntries(
+      FIREWALL_RULE_NAMES.map((rule) => {
+        return [rule, { ...this.#dropped.of(rule), isOn: isOn[rule] }]
+      }),
+    ) as FirewallView['rules']
+    return {
+      state: this.#state,
+      table,
+      rules,
+      sets: this.#sources.sets.map(({ name, sizeThere, displaced }) => {
+        return { name, entries: sizeThere, entriesMax, displaced }
+      }),
+      restored: this.#restored,
+      withouts: [...this.#withouts].map(([part, why]) => `${part}: ${why}`),
+    }
+  }
+
+  #runs(part: OptionalPart): boolean {
+    return this.#isOn(part) && !this.#withouts.has(part)
+  }
+
+  async handOver(): Promise<void> {
+    await this.#stop()
+    await this.#lock.release()
+    if (this.#state.kind !== 'off') this.#state = { kind: 'left' }
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return
+    await this.#stop()
+    if (!this.#lock.isHeld) return
+    if (!this.#config.keep) await this.#removeTable().catch((error: Error) => sayRefused(this.#log, error.message))
+    await this.#lock.release()
+    this.#state = this.#config.keep ? { kind: 'left' } : { kind: 'idle' }
+  }
+
+  async #stop(): Promise<void> {
+    this.#isClosed = true
+    clearTimeout(this.#timer)
+    await this.#working
+  }
+}

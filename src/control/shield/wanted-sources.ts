@@ -1,0 +1,122 @@
+/** Who is to be refused or let through in the kernel, set by set. Pure: what becomes of it is the keeper's business. */
+import { formatIp, type Network, parseIp } from '../../lib/ip.ts'
+import { coverOf } from './cover.ts'
+import { elementText, SINGLE_SOURCE_BITS, SOURCE_SETS } from './ruleset.ts'
+import { SetMirror } from './set-mirror.ts'
+
+/** A ban: an address or prefix and its end, in the time of monotonicMs; Infinity is for good. */
+export interface BannedSource {
+  readonly network: Network
+  readonly untilMs: number
+}
+
+type SetKind = (typeof SOURCE_SETS)[number]['kind']
+
+export class WantedSources {
+  readonly sets: readonly SetMirror[]
+  readonly #setByName: ReadonlyMap<string, SetMirror>
+  readonly #loopback: boolean
+  /** Banned prefixes by text, those that another one covers too: they may outlast it. */
+  readonly #prefixes = new Map<string, BannedSource>()
+  readonly #prefixesMax: number
+  #prefixesChanged = false
+
+  constructor({ loopback, entriesMax }: { readonly loopback: boolean; readonly entriesMax: number }) {
+    this.#loopback = loopback
+    this.#prefixesMax = entriesMax
+    this.sets = SOURCE_SETS.map(({ name, isTimed }) => new SetMirror(name, { isTimed, max: entriesMax }))
+    this.#setByName = new Map(this.sets.map((set) => [set.name, set]))
+  }
+
+  /** Whether anybody is to be refused. */
+  get hasRefused(): boolean {
+    return this.#prefixesChanged || this.sets.some(({ name, size }) => !name.startsWith('allowed') && size > 0)
+  }
+
+  get hasChanges(): boolean {
+    return this.#prefixesChanged || this.sets.some(({ isSettled }) => !isSettled)
+  }
+
+  ban({ network, untilMs }: BannedSource): void {
+    if (this.#isOutside(network)) return
+    if (network.prefixLength === SINGLE_SOURCE_BITS[network.family]) {
+      this.#set('banned', network.family).want(formatIp(network.bytes), untilMs)
+      return
+    }
+    const text = elementText(network)
+    this.#prefixes.delete(text)
+    if (this.#prefixes.size >= this.#prefixesMax) {
+      const [oldest] = this.#prefixes.keys()
+      this.#prefixes.delete(oldest)
+    }
+    this.#prefixes.set(text, { network, untilMs })
+    this.#prefixesChanged = true
+  }
+
+  unban(network: Network): void {
+    if (network.prefixLength === SINGLE_SOURCE_BITS[network.family]) {
+      this.#set('banned', network.family).forget(formatIp(network.bytes))
+    } else if (this.#prefixes.delete(elementText(network))) this.#prefixesChanged = true
+  }
+
+  /** These and no others. */
+  banAll(bans: Iterable<BannedSource>): void {
+    for (const family of [4, 6] as const) this.#set('banned', family).wantAll([])
+    this.#prefixes.clear()
+    this.#prefixesChanged = true
+    for (const ban of bans) this.ban(ban)
+  }
+
+  allow(networks: readonly Network[]): void {
+    this.#fill('allowed', networks)
+  }
+
+  deny(networks: readonly Network[]): void {
+    this.#fill(
+      'denied',
+      networks.filter((network) => !this.#isOutside(network)),
+    )
+  }
+
+  /** Before changes are taken: forgets what has expired, and finds which prefixes are to be in the kernel now. */
+  settle(nowMs: number): void {
+    let hasExpired = false
+    for (const set of this.sets) if (set.sweep(nowMs) && set.name.startsWith('banned_prefixes')) hasExpired = true
+    if (!this.#prefixesChanged && !hasExpired) return
+    for (const [text, { untilMs }] of this.#prefixes) if (untilMs <= nowMs) this.#prefixes.delete(text)
+    const cover = coverOf([...this.#prefixes.values()])
+    for (const family of [4, 6] as const) {
+      const ofFamily = cover.filter(({ network }) => network.family === family)
+      this.#set('banned_prefixes', family).wantAll(
+        ofFamily.map(({ network, untilMs }) => [elementText(network), untilMs]),
+      )
+    }
+    this.#prefixesChanged = false
+  }
+
+  /** The kernel's table is new and empty. */
+  startOver(): void {
+    for (const set of this.sets) set.startOver()
+  }
+
+  #fill(kind: SetKind, networks: readonly Network[]): void {
+    const cover = coverOf(networks.map((network) => ({ network })))
+    for (const family of [4, 6] as const) {
+      const ofFamily = cover.filter(({ network }) => network.family === family)
+      this.#set(kind, family).wantAll(ofFamily.map(({ network }) => [elementText(network), Infinity]))
+    }
+  }
+
+  #set(kind: SetKind, family: 4 | 6): SetMirror {
+    return this.#setByName.get(`${kind}${family}`)!
+  }
+
+  /** Loopback packets are accepted before any set is asked: an entry would only take room. */
+  #isOutside({ family, bytes, prefixLength }: Network): boolean {
+    if (this.#loopback) return false
+    if (family === 4) return prefixLength >= 8 && bytes[0] === 127
+    return prefixLength === 128 && bytes.every((byte, i) => byte === LOOPBACK_6[i])
+  }
+}
+
+const LOOPBACK_6 = parseIp('::1')!
