@@ -134,6 +134,7 @@ async function linger(
 ): Promise<StopRequest> {
   stop.startOver()
   admin?.closeGently()
+  await node.firewall.handOver()
   const { upgradeDrainTimeoutMs } = node.config.traffic
   sayDraining(log, 'upgrade', node.memory.nodeWide.openConnections, upgradeDrainTimeoutMs)
   const asked = stop.first

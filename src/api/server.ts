@@ -15,6 +15,7 @@ import { ADMIN_PATHS, RELOAD_PATH, UPGRADE_PATH } from './contract.ts'
 import { refuseWebPage } from './guard.ts'
 import { reload, type ReloadActions } from './reload.ts'
 import { setUpstreamState, upstreamPath, type SetUpstreamState } from './set-upstream-state.ts'
+import { shieldStatus } from './shield.ts'
 import { nodeStatus } from './status.ts'
 import { upgrade, type UpgradeAction } from './upgrade.ts'
 
@@ -53,6 +54,7 @@ const ROUTES: Readonly<Record<string, Route>> = {
     return problem(503, 'Not ready', state === 'starting' ? 'Not all listeners are open yet.' : 'The node is draining.')
   },
   [ADMIN_PATHS.status]: (node) => json(200, nodeStatus(node)),
+  [ADMIN_PATHS.shield]: (node) => json(200, shieldStatus(node)),
 }
 
 export class AdminServer {

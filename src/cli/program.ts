@@ -10,6 +10,7 @@ import { CommandError, EXIT_CODES, type ExitCode } from './exit-code.ts'
 import { packageVersion } from './package-version.ts'
 import { addReloadCommand } from './reload.ts'
 import { addRunCommand } from './run.ts'
+import { addShieldCommand } from './shield.ts'
 import { addStatusCommand } from './status.ts'
 import { addUpgradeCommand } from './upgrade.ts'
 import { addUpstreamsCommand } from './upstreams.ts'
@@ -23,6 +24,7 @@ const COMMANDS: readonly AddCommand[] = [
   addDemoCommand,
   addDoctorCommand,
   addStatusCommand,
+  addShieldCommand,
   addUpgradeCommand,
   addUpstreamsCommand,
   addReloadCommand,

@@ -9,6 +9,7 @@ import type { EngineName } from '../traffic/events.ts'
 import { SharedQueue } from '../traffic/queue/shared-queue.ts'
 import type { Service, Tables, Upstream } from '../traffic/tables.ts'
 import type { ActiveChecks } from './check/active-checks.ts'
+import type { Firewall } from './shield/firewall.ts'
 import type { NodeLimits } from './limits/node-limits.ts'
 import type { BusyRatios } from './workers/busy-ratios.ts'
 import type { SharedMemory } from './workers/shared-memory.ts'
@@ -23,6 +24,7 @@ export interface NodeView {
   readonly limits: NodeLimits
   readonly memory: SharedMemory
   readonly busy: BusyRatios
+  readonly firewall: Pick<Firewall, 'view'>
   readonly checks: Pick<ActiveChecks, 'viewOf' | 'isAllDown'>
   readonly state: () => NodeState
   readonly tables: () => Tables

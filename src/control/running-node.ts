@@ -20,6 +20,7 @@ import { KnownNames } from './log/known-names.ts'
 import type { Log } from './log/log.ts'
 import type { RefusedCount } from './log/refused-sums.ts'
 import { type CountByReason, type NodeState, type NodeView, refusedByReason } from './node-view.ts'
+import { Firewall } from './shield/firewall.ts'
 import type { Inheritance, ListeningSockets } from './upgrade/handover.ts'
 import { UpstreamWatch } from './upstream-watch.ts'
 import { Queues } from './queues.ts'
@@ -65,6 +66,7 @@ export class RunningNode implements NodeView {
   readonly memory: SharedMemory
   readonly busy: BusyRatios
   readonly checks: ActiveChecks
+  readonly firewall: Firewall
   #config: Config
   readonly #log: Log
   readonly #capacity: Capacity
@@ -88,6 +90,8 @@ export class RunningNode implements NodeView {
     this.#config = config
     this.#inheritance = options.inheritance
     this.#log = log
+    const hasPredecessor = options.inheritance !== undefined
+    this.firewall = new Firewall({ config: config.protect.firewall, log, hasPredecessor })
     this.#capacity = capacityFor(config)
     this.#slots = new StableSlots(this.#capacity.addresses)
     const tables = this.#makeTables(config, options.addresses, this.#slots, 1)
@@ -194,6 +198,8 @@ export class RunningNode implements NodeView {
     await checkPortsAreFree(this.tables(), this.#inheritance)
     await this.#workers.start()
     this.#names.learn(this.tables())
+    this.firewall.useTables(this.tables())
+    await this.firewall.start()
     this.#state = 'ready'
     this.checks.start(this.#config)
     this.#sayListening(undefined, this.tables())
@@ -247,6 +253,7 @@ export class RunningNode implements NodeView {
     this.#names.learn(tables)
     this.#operatorStates?.applyTo(tables, this.memory.states)
     this.checks.update(config)
+    this.firewall.useTables(tables)
     this.#log.change(config.log)
     this.#connectionLog.change(config.log.connections)
     this.#sayListening(before, tables)
@@ -286,6 +293,7 @@ export class RunningNode implements NodeView {
     if (workers !== 'in order') {
       this.#log.say('worker-stuck', { workers }, 'A worker did not end in time and was cut off.')
     }
+    await this.firewall.close()
     this.#connectionLog.close()
     this.checks.stop()
     this.#upstreamWatch.close()

@@ -1,6 +1,6 @@
 /**
  * Runs nft(8): a script in, what it lists out. A script is one transaction: all of it holds or nothing.
- * It is a process for each script, as libnftables works on the thread that calls it (docs/decisions/015).
+ * It is a process for each script, as libnftables works on the thread that calls it (docs/decisions/019).
  */
 import { spawn } from 'node:child_process'
 

@@ -100,6 +100,26 @@ export const METRICS = {
     help: 'How long the last active check of the upstream took, all its attempts together.',
     labels: ['service', 'upstream'],
   },
+  tidegate_firewall_active: {
+    type: 'gauge',
+    help: '1 while our table is in the kernel; 0 when there is nobody to refuse, or the kernel does not take it.',
+    labels: [],
+  },
+  tidegate_firewall_entries: {
+    type: 'gauge',
+    help: 'Addresses and prefixes in each set of our table.',
+    labels: ['set'],
+  },
+  tidegate_firewall_dropped_packets_total: {
+    type: 'counter',
+    help: 'Packets that the kernel dropped by our table, by rule: ban, deny, syn-rate or invalid.',
+    labels: ['rule'],
+  },
+  tidegate_firewall_dropped_bytes_total: {
+    type: 'counter',
+    help: 'Bytes of those packets, headers included.',
+    labels: ['rule'],
+  },
   tidegate_worker_loop_busy_ratio: {
     type: 'gauge',
     help: 'The part of the last 10 s that the worker did not spend waiting; near 1 it is the bottleneck.',

@@ -6,6 +6,7 @@ import type { Service, Upstream } from '../traffic/tables.ts'
 import { WANTED, WANTED_NAMES } from '../traffic/upstream-states.ts'
 import type { CheckView } from '../control/check/active-checks.ts'
 import { isUpstreamUp, type NodeView, waitingIn } from '../control/node-view.ts'
+import type { RuleCount } from '../control/shield/firewall-view.ts'
 import { fileLimit } from '../kernel/limits.ts'
 import type { MetricName } from './metric-names.ts'
 
@@ -65,6 +66,11 @@ export const SAMPLES: Readonly<Record<MetricName, (node: NodeView) => Sample[]>>
     ]),
   tidegate_check_seconds: (node) =>
     perChecked(node, (labels, { last }) => (last === undefined ? [] : [{ labels, value: last.ms / 1000 }])),
+  tidegate_firewall_active: (node) => one(node.firewall.view().state.kind === 'active' ? 1 : 0),
+  tidegate_firewall_entries: (node) =>
+    node.firewall.view().sets.map(({ name, entries }) => ({ labels: { set: name }, value: entries })),
+  tidegate_firewall_dropped_packets_total: (node) => perFirewallRule(node, ({ packets }) => packets),
+  tidegate_firewall_dropped_bytes_total: (node) => perFirewallRule(node, ({ bytes }) => bytes),
   tidegate_worker_loop_busy_ratio: (node) =>
     node.busy.ratios().map((value, i) => ({ labels: { worker: String(i) }, value })),
   tidegate_worker_pipes_open: (node) => perWorker(node, WORKER.pipesOpen),
@@ -135,6 +141,13 @@ function perChecked(node: NodeView, samplesOf: (labels: Sample['labels'], view: 
       return view === undefined ? [] : samplesOf({ service: service.name, upstream: name }, view)
     }),
   )
+}
+
+function perFirewallRule(node: NodeView, valueOf: (count: RuleCount) => number): Sample[] {
+  return Object.entries(node.firewall.view().rules).map(([rule, count]) => ({
+    labels: { rule },
+    value: valueOf(count),
+  }))
 }
 
 function perWorker(node: NodeView, place: (typeof WORKER)[keyof typeof WORKER]): Sample[] {

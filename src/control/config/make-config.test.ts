@@ -28,6 +28,18 @@ test('a minimal file gets every default', () => {
       upgradeDrainTimeoutMs: 0,
     },
     log: { level: 'info', format: 'json', connections: 'all' },
+    protect: {
+      firewall: {
+        mode: 'auto',
+        table: 'tidegate',
+        keep: false,
+        loopback: false,
+        entriesMax: 65_536,
+        synsPerSecond: 0,
+        dropInvalid: false,
+        synproxy: false,
+      },
+    },
     services: [
       {
         name: 'web',

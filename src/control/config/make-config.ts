@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path'
 import type { Outlier, SocketOptions } from '../../traffic/tables.ts'
 import type { Config, ServiceConfig } from './config.ts'
 import type { ConfigSource } from './config-tree.ts'
+import type { FirewallConfig } from '../shield/firewall-config.ts'
 import { makeActiveCheck } from './make-active-check.ts'
 import { OUTLIER_FAILURES } from './outlier-schema.ts'
 import type { ParsedConfig, ParsedService } from './schema.ts'
@@ -21,6 +22,7 @@ export function makeConfig(parsed: ParsedConfig, source: ConfigSource): Config {
       upgradeDrainTimeoutMs: upgradeDrainTimeout,
     },
     log: parsed.log,
+    protect: { firewall: makeFirewall(parsed.protect.firewall) },
     services: parsed.services.map((service, i) => makeService(service, i, source)),
   }
 }
@@ -67,6 +69,10 @@ function makeService(service: ParsedService, index: number, source: ConfigSource
     check: service.check === undefined ? undefined : makeActiveCheck(service.check, source.file),
     at: source.place(path),
   }
+}
+
+function makeFirewall({ maxEntries, synRate, ...rest }: ParsedConfig['protect']['firewall']): FirewallConfig {
+  return { ...rest, entriesMax: maxEntries, synsPerSecond: synRate }
 }
 
 function makeOutlier({ outlier, retryFailedAfter }: ParsedService): Outlier {

@@ -57,6 +57,8 @@ export class TableKeeper {
   #state: FirewallState = { kind: 'idle' }
   /** The kernel's table is not what it should be: the next turn makes it anew. */
   #isStale = true
+  /** A table of ours is in the kernel, whatever is in it. */
+  #isMade = false
   /** A table may be there from a version, or a crash, before. */
   #mayBeLeft: boolean
   readonly #handoverUntilMs: number
@@ -107,8 +109,9 @@ export class TableKeeper {
   }
 
   useListeners(listeners: readonly Listener[]): void {
+    const isSame = JSON.stringify(listeners) === JSON.stringify(this.#listeners)
     this.#listeners = listeners
-    this.#isStale = true
+    if (!isSame) this.#isStale = true
     this.wake()
   }
 
@@ -214,6 +217,7 @@ export class TableKeeper {
       }
     }
     this.#isStale = false
+    this.#isMade = true
     this.#rulesByChain = undefined
     this.#lookAtMs = monotonicMs() + this.#pollMs
     this.#deepLookAtMs = monotonicMs() + this.#pollMs * DEEP_LOOK_EVERY_POLLS
@@ -323,7 +327,7 @@ export class TableKeeper {
     this.#notBeforeMs = monotonicMs() + (isHopeless ? RETRY_HOPELESS_MS : retryMs)
     if (this.#config.mode === 'off') return
     // Old bans that can't be lifted are worse than none.
-    if (this.#lock.isHeld && !isHopeless) await this.#removeTable().catch(() => {})
+    if (this.#isMade && !isHopeless) await this.#removeTable().catch(() => {})
     const isNew = this.#state.kind !== 'refused' || this.#state.why !== error.message
     this.#state = { kind: 'refused', why: error.message }
     if (isNew) sayRefused(this.#log, error.message)
@@ -332,6 +336,7 @@ export class TableKeeper {
   async #removeTable(): Promise<void> {
     const { table } = this.#config
     await this.#run(['-f', '-'], `add table inet ${table}\ndelete table inet ${table}\n`)
+    this.#isMade = false
   }
 
   view(): FirewallView {
@@ -368,7 +373,7 @@ export class TableKeeper {
     if (this.#isClosed) return
     await this.#stop()
     if (!this.#lock.isHeld) return
-    if (!this.#config.keep) await this.#removeTable().catch((error: Error) => sayRefused(this.#log, error.message))
+    if (this.#isMade && !this.#config.keep) await this.#removeTable().catch((error: Error) => sayRefused(this.#log, error.message))
     await this.#lock.release()
     this.#state = this.#config.keep ? { kind: 'left' } : { kind: 'idle' }
   }
