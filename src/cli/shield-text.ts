@@ -26,7 +26,6 @@ export function shieldText({ firewall }: ShieldStatus, paint: Painter): string {
   }))
   const setRows = sets.map(({ name, entries, max, displaced }) => ({
     cells: [shown(name), count(entries), count(max), count(displaced)],
-    ...(displaced > 0 ? { style: 'yellow' as const } : {}),
   }))
   lines.push('', ...tableLines(['rule', 'state', 'packets dropped', 'bytes dropped'], ruleRows, paint))
   lines.push('', ...tableLines(['set', 'entries', 'at most', 'left out'], setRows, paint))

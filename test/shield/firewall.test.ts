@@ -1,8 +1,7 @@
 /** The kernel's part in refusing, with nftables for real: a network of our own, and a cable to another one. */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { createServer, type Server } from 'node:net'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, createServer, type Server } from 'node:net'
 import { after, afterEach, before, describe, test } from 'node:test'
 import { NftError, problemFrom, runNft, type RunNft } from '../../src/kernel/nftables.ts'
 import { parseNetwork, type Network } from '../../src/lib/ip.ts'
@@ -178,7 +177,7 @@ describe('firewall', { skip }, () => {
     }))
     firewall.set(bans)
     await isSettled()
-    const [set] = firewall.view().sets.filter(({ name }) => name === 'banned4')
+    const set = firewall.view().sets.find(({ name }) => name === 'banned4')
     assert.deepEqual(set, { name: 'banned4', entries: 10_000, entriesMax: 10_000, displaced: 100 })
     assert.equal(nft('list set inet tidegate banned4').match(/ timeout /g)?.length, 10_000)
     // Set anew with another end, all of them.

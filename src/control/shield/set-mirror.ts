@@ -81,7 +81,7 @@ export class SetMirror {
   wantAll(entries: readonly (readonly [text: string, untilMs: number])[]): void {
     const fitting = new Map(entries.slice(0, this.#max))
     this.#displaced = entries.length - fitting.size
-    for (const text of [...this.#wanted.keys()]) if (!fitting.has(text)) this.forget(text)
+    for (const text of this.#wanted.keys()) if (!fitting.has(text)) this.forget(text)
     for (const [text, untilMs] of fitting) this.want(text, untilMs)
   }
 

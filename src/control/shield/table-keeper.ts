@@ -311,8 +311,8 @@ export class TableKeeper {
     return this.#sources.sets.every((set) => (elementsBySet.get(set.name) ?? 0) > 0 || set.lastingThere(startMs) === 0)
   }
 
-  async #fail(error: Error): Promise<void> {
-    const problem = error instanceof NftError ? error.problem : 'refused'
+  async #fail(failure: Error): Promise<void> {
+    const problem = failure instanceof NftError ? failure.problem : 'refused'
     const wasMaking = this.#isStale
     this.#isStale = true
     this.#mayBeLeft &&= problem !== 'no-program' && problem !== 'no-rights'
@@ -328,9 +328,9 @@ export class TableKeeper {
     if (this.#config.mode === 'off') return
     // Old bans that can't be lifted are worse than none.
     if (this.#isMade && !isHopeless) await this.#removeTable().catch(() => {})
-    const isNew = this.#state.kind !== 'refused' || this.#state.why !== error.message
-    this.#state = { kind: 'refused', why: error.message }
-    if (isNew) sayRefused(this.#log, error.message)
+    const isNew = this.#state.kind !== 'refused' || this.#state.why !== failure.message
+    this.#state = { kind: 'refused', why: failure.message }
+    if (isNew) sayRefused(this.#log, failure.message)
   }
 
   async #removeTable(): Promise<void> {
@@ -373,7 +373,8 @@ export class TableKeeper {
     if (this.#isClosed) return
     await this.#stop()
     if (!this.#lock.isHeld) return
-    if (this.#isMade && !this.#config.keep) await this.#removeTable().catch((error: Error) => sayRefused(this.#log, error.message))
+    if (this.#isMade && !this.#config.keep)
+      await this.#removeTable().catch((error: Error) => sayRefused(this.#log, error.message))
     await this.#lock.release()
     this.#state = this.#config.keep ? { kind: 'left' } : { kind: 'idle' }
   }
