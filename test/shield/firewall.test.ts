@@ -177,8 +177,11 @@ describe('firewall', { skip }, () => {
     }))
     firewall.set(bans)
     await isSettled()
-    const set = firewall.view().sets.find(({ name }) => name === 'banned4')
-    assert.deepEqual(set, { name: 'banned4', entries: 10_000, entriesMax: 10_000, displaced: 100 })
+    const banned = () => firewall.view().sets.find(({ name }) => name === 'banned4')
+    // At once, but where a user namespace allows small transactions only.
+    await waitFor('all of them', () => banned()?.entries === 10_000)
+    assert.deepEqual(banned(), { name: 'banned4', entries: 10_000, entriesMax: 10_000, displaced: 100 })
+    await waitFor('the kernel to have them', () => nft('list set inet tidegate banned4').includes('10.0.39.115'))
     assert.equal(nft('list set inet tidegate banned4').match(/ timeout /g)?.length, 10_000)
     // Set anew with another end, all of them.
     firewall.change({ add: bans.map(({ prefix }) => ({ prefix, timeoutMs: 100_000 })) })
@@ -286,6 +289,28 @@ describe('firewall', { skip }, () => {
     await first.firewall.handOver()
     await waitFor('the table to go', () => !/tidegate/.test(nft('list tables')))
     assert.equal(next.firewall.view().state.kind, 'off')
+  })
+
+  test('an upgrade to another table name: the old table goes with the old process', async () => {
+    const first = await open()
+    first.firewall.setDenied([prefix('10.99.0.0/24')])
+    await first.isSettled()
+    const next = await open({ table: 'renamed' }, runNft, true)
+    next.firewall.setDenied([prefix('10.99.0.0/24')])
+    await first.firewall.handOver()
+    await next.isSettled()
+    await first.firewall.close()
+    assert.deepEqual(nft('list tables').trim().split('\n'), ['table inet renamed'])
+  })
+
+  test('what could not be brought into the kernel is idle again once nobody is to be refused', async () => {
+    const { firewall } = await open({}, async () => {
+      throw new NftError('refused', 'Cannot allocate memory')
+    })
+    firewall.setDenied([prefix('10.99.0.0/24')])
+    await waitFor('a refusal', () => firewall.view().state.kind === 'refused')
+    firewall.setDenied([])
+    await waitFor('peace', () => firewall.view().state.kind === 'idle')
   })
 
   test('more connects than synRate allows are dropped, for one source only', async () => {

@@ -107,7 +107,8 @@ function block(head: string, lines: readonly string[]): string {
 function setLines(family: 4 | 6, { config, listeners }: RulesetPlan): string[] {
   const { type } = FAMILIES[family]
   const { addresses, ports } = listenerElements(family, listeners)
-  const size = `size ${config.entriesMax};`
+  // The kernel counts what has expired until it has swept it away.
+  const size = `size ${2 * config.entriesMax};`
   return [
     `set listeners${family} { type ${type} . inet_service; ${elementsText(addresses)}}`,
     `set ports${family} { type inet_service; ${elementsText(ports)}}`,

@@ -4,6 +4,7 @@
  *
  *   idle ─▶ active ⇄ refused      left: the next version, or the next start, finds the table as it is
  */
+import { setTimeout as delay } from 'node:timers/promises'
 import { listChains, NftError, readTable, type RunNft, takeCounters } from '../../kernel/nftables.ts'
 import { monotonicMs } from '../../lib/clock.ts'
 import type { Listener } from '../../traffic/tables.ts'
@@ -39,6 +40,8 @@ const RETRY_HOPELESS_MS = 300_000
 /** The version before lets go right after we are ready. */
 const HANDOVER_RETRY_MS = 250
 const HANDOVER_TIMEOUT_MS = 60_000
+/** By then it has taken the lock, if it wants that table at all. */
+const HANDOVER_GRACE_MS = 5_000
 /** In one transaction. */
 const ELEMENTS_PER_BATCH = 50_000
 /** Where a container may not enlarge its socket buffer, a transaction has to fit in 208 KiB. */
@@ -62,6 +65,7 @@ export class TableKeeper {
   /** A table may be there from a version, or a crash, before. */
   #mayBeLeft: boolean
   readonly #handoverUntilMs: number
+  #handedOverAtMs: number | undefined
   #elementsPerBatch = ELEMENTS_PER_BATCH
   #failures = 0
   #notBeforeMs = 0
@@ -146,10 +150,10 @@ export class TableKeeper {
   }
 
   #scheduleNext(): void {
-    if (this.#state.kind === 'refused') this.#schedule(0)
-    else if (this.#mayBeLeft) this.#schedule(HANDOVER_RETRY_MS)
+    if (this.#mayBeLeft) this.#schedule(HANDOVER_RETRY_MS)
     else if (this.#isNeeded() && (this.#isStale || this.#sources.hasChanges)) this.#schedule(BATCH_MS)
     else if (this.#state.kind === 'active') this.#schedule(this.#pollMs)
+    else if (this.#state.kind === 'refused') this.#state = { kind: 'idle' }
   }
 
   /** Never rejects. */
@@ -366,17 +370,28 @@ export class TableKeeper {
   async handOver(): Promise<void> {
     await this.#stop()
     await this.#lock.release()
+    this.#handedOverAtMs = monotonicMs()
     if (this.#state.kind !== 'off') this.#state = { kind: 'left' }
   }
 
   async close(): Promise<void> {
-    if (this.#isClosed) return
     await this.#stop()
+    if (this.#isMade && this.#handedOverAtMs !== undefined) await this.#takeBack(this.#handedOverAtMs)
     if (!this.#lock.isHeld) return
     if (this.#isMade && !this.#config.keep)
       await this.#removeTable().catch((error: Error) => sayRefused(this.#log, error.message))
     await this.#lock.release()
     this.#state = this.#config.keep ? { kind: 'left' } : { kind: 'idle' }
+  }
+
+  /** The next version may have another table name, or be gone: then it is ours to remove. */
+  async #takeBack(handedOverAtMs: number): Promise<void> {
+    const untilMs = handedOverAtMs + HANDOVER_GRACE_MS
+    while (await this.#lock.take()) {
+      if (monotonicMs() > untilMs) return
+      await this.#lock.release()
+      await delay(HANDOVER_RETRY_MS)
+    }
   }
 
   async #stop(): Promise<void> {
