@@ -5,7 +5,7 @@
  *   idle ─▶ active ⇄ refused      left: the next version, or the next start, finds the table as it is
  */
 import { setTimeout as delay } from 'node:timers/promises'
-import { listChains, NftError, readTable, type RunNft, takeCounters } from '../../kernel/nftables.ts'
+import { NftError, type RunNft } from '../../kernel/nftables.ts'
 import { monotonicMs } from '../../lib/clock.ts'
 import type { Listener } from '../../traffic/tables.ts'
 import type { Log } from '../log/log.ts'
@@ -16,6 +16,7 @@ import type { FirewallState, FirewallView } from './firewall-view.ts'
 import { handshakeFor } from './handshake.ts'
 import { changeScript, FIREWALL_RULE_NAMES, pidOfChain, type RulesetPlan, tableScript } from './ruleset.ts'
 import { TableLock } from './table-lock.ts'
+import { TableWatch } from './table-watch.ts'
 import type { WantedSources } from './wanted-sources.ts'
 
 export interface TableKeeperOptions {
@@ -30,9 +31,6 @@ export interface TableKeeperOptions {
 /** What comes within this time goes in one batch. */
 const BATCH_MS = 20
 const POLL_MS = 5_000
-/** A look at every rule and element takes nft long where there are many: at most 1/200 of the time. */
-const DEEP_LOOK_EVERY_POLLS = 12
-const DEEP_LOOK_REST = 200
 const RETRY_MS = 1_000
 const RETRY_MS_MAX = 60_000
 /** Somebody has to install a program or give a right. */
@@ -73,9 +71,7 @@ export class TableKeeper {
   #timerAtMs = Infinity
   #working: Promise<void> | undefined
   #isClosed = false
-  #lookAtMs = 0
-  #deepLookAtMs = 0
-  #rulesByChain: ReadonlyMap<string, number> | undefined
+  readonly #watch: TableWatch
   #wasFoundBroken = false
   #restored = 0
   #withouts = new Map<OptionalPart, string>()
@@ -88,6 +84,7 @@ export class TableKeeper {
     this.#run = run
     this.#lock = new TableLock(config.table)
     this.#pollMs = pollMs
+    this.#watch = new TableWatch({ run, table: config.table, pollMs, dropped: this.#dropped })
     this.#mayBeLeft = hasPredecessor
     this.#handoverUntilMs = hasPredecessor ? monotonicMs() + HANDOVER_TIMEOUT_MS : 0
     if (config.mode === 'off') this.#state = { kind: 'off' }
@@ -103,13 +100,7 @@ export class TableKeeper {
   }
 
   async #isTableThere(): Promise<boolean> {
-    return (await this.#ownChains()).length > 0
-  }
-
-  async #ownChains(): Promise<string[]> {
-    const chains = await listChains(this.#run)
-    const { table } = this.#config
-    return chains.filter((chain) => chain.family === 'inet' && chain.table === table).map(({ name }) => name)
+    return (await this.#watch.ownChains()).length > 0
   }
 
   useListeners(listeners: readonly Listener[]): void {
@@ -172,7 +163,7 @@ export class TableKeeper {
     this.#mayBeLeft = false
     if (this.#isStale) await this.#make()
     else if (this.#sources.hasChanges) await this.#run(['-f', '-'], this.#takeChanges())
-    if (monotonicMs() >= this.#lookAtMs) await this.#look()
+    if (this.#watch.isDue) await this.#look()
     this.#failures = 0
   }
 
@@ -195,7 +186,7 @@ export class TableKeeper {
       return false
     }
     const { table } = this.#config
-    const pid = (await this.#ownChains()).map(pidOfChain).find((found) => found !== undefined)
+    const pid = (await this.#watch.ownChains()).map(pidOfChain).find((found) => found !== undefined)
     const who = pid === undefined ? '' : ` (pid ${pid})`
     const why = `table inet ${table} belongs to another Tidegate that runs${who}; give this one its own with protect.firewall.table`
     throw new NftError('refused', why)
@@ -203,7 +194,7 @@ export class TableKeeper {
 
   /** All of it anew, in one transaction: packets meet the old table or the new one, never none. */
   async #make(): Promise<void> {
-    if (this.#state.kind === 'active') await this.#count().catch(() => {})
+    if (this.#state.kind === 'active') await this.#watch.count().catch(() => {})
     this.#withouts.clear()
     const { handshake, why } = this.#config.synproxy ? handshakeFor() : { handshake: undefined, why: undefined }
     if (why !== undefined) this.#goWithout('synproxy', why)
@@ -222,9 +213,7 @@ export class TableKeeper {
     }
     this.#isStale = false
     this.#isMade = true
-    this.#rulesByChain = undefined
-    this.#lookAtMs = monotonicMs() + this.#pollMs
-    this.#deepLookAtMs = monotonicMs() + this.#pollMs * DEEP_LOOK_EVERY_POLLS
+    this.#watch.startOver()
     this.#sayMade()
   }
 
@@ -276,43 +265,13 @@ export class TableKeeper {
     return script
   }
 
-  async #count(): Promise<void> {
-    this.#dropped.add(await takeCounters(this.#run, this.#config.table))
-  }
-
   /** Reads the counters, and whether the table is still as we left it. */
   async #look(): Promise<void> {
-    this.#lookAtMs = monotonicMs() + this.#pollMs
-    const isWhole = await this.#isWhole()
+    const isWhole = await this.#watch.look(this.#sources.sets)
     this.#dropped.sayFresh(this.#log, monotonicMs())
     if (isWhole) return
     this.#wasFoundBroken = true
     this.#isStale = true
-  }
-
-  async #isWhole(): Promise<boolean> {
-    try {
-      await this.#count()
-    } catch (error) {
-      if (error instanceof NftError && error.problem === 'not-there') return false
-      throw error
-    }
-    const chains = await this.#ownChains()
-    if (!chains.includes('prerouting') || !chains.includes(`daemon_${process.pid}`)) return false
-    return monotonicMs() < this.#deepLookAtMs || (await this.#isWholeInDepth())
-  }
-
-  async #isWholeInDepth(): Promise<boolean> {
-    const startMs = monotonicMs()
-    const { rulesByChain, elementsBySet } = await readTable(this.#run, this.#config.table)
-    const nowMs = monotonicMs()
-    this.#deepLookAtMs = nowMs + Math.max(this.#pollMs * DEEP_LOOK_EVERY_POLLS, (nowMs - startMs) * DEEP_LOOK_REST)
-    const known = this.#rulesByChain
-    this.#rulesByChain = rulesByChain
-    if (rulesByChain.size === 0) return false
-    if (known !== undefined && [...known].some(([chain, rules]) => rulesByChain.get(chain) !== rules)) return false
-    // What is about to expire may be gone already. Somebody's single additions or removals are left to them.
-    return this.#sources.sets.every((set) => (elementsBySet.get(set.name) ?? 0) > 0 || set.lastingThere(startMs) === 0)
   }
 
   async #fail(failure: Error): Promise<void> {
