@@ -3,7 +3,7 @@
  * find goes into shared memory, where each choice of an upstream reads it; nothing here runs on a worker.
  */
 import { monotonicMs } from '../../lib/clock.ts'
-import type { NodeWide } from '../../traffic/node-wide.ts'
+import type { MonotonicMs, NodeWide } from '../../traffic/node-wide.ts'
 import type { Service, Tables, Upstream } from '../../traffic/tables.ts'
 import { FOUND, type UpstreamStates } from '../../traffic/upstream-states.ts'
 import type { Config } from '../config/config.ts'
@@ -12,7 +12,7 @@ import { AllDownWatch } from './all-down-watch.ts'
 import { attemptCheck, type AttemptResult } from './attempt.ts'
 import { newsOf } from './attempt-count.ts'
 import { makeCheckNetwork } from './check-network.ts'
-import { addressesIn, type CheckPlan, checkPlan } from './check-target.ts'
+import { addressesIn, type CheckPlan, checkPlan, goesWhereClientsGo } from './check-target.ts'
 import { CheckedUpstream, type CheckResult } from './checked-upstream.ts'
 import { sayUpstreamDown, sayUpstreamUp } from './check-lines.ts'
 
@@ -39,6 +39,7 @@ export interface CheckView {
 interface Entry {
   checked: CheckedUpstream
   last: CheckResult | undefined
+  lastBeganMs: MonotonicMs | undefined
   checksUp: number
   checksDown: number
   /** Monotonic; 0 while it is not down. */
@@ -121,7 +122,7 @@ export class ActiveChecks {
       random: this.#options.random ?? Math.random,
     })
     if (known === undefined) {
-      const entry = { checked, last: undefined, checksUp: 0, checksDown: 0, downSinceMs: 0 }
+      const entry = { checked, last: undefined, lastBeganMs: undefined, checksUp: 0, checksDown: 0, downSinceMs: 0 }
       this.#entryByUpstream.set(upstreamIndex, entry)
     } else {
       known.checked = checked
@@ -144,19 +145,29 @@ export class ActiveChecks {
     const before = states.found(upstreamIndex)
     const known = before === FOUND.down ? 'down' : before === FOUND.up ? 'up' : 'unknown'
     const news = newsOf(known, result.decision)
+    const sinceLastCheckMs = entry.lastBeganMs === undefined ? null : Math.round(nowMs - entry.lastBeganMs)
     entry.last = result
+    entry.lastBeganMs = nowMs - result.ms
     if (result.decision === 'up') entry.checksUp++
     else entry.checksDown++
     // Before the verdict: who sees it up must not see the old time with it.
-    if (news === 'back') this.#startAfresh(upstreamIndex, plan, nowMs)
+    if (news === 'back' || this.#disprovesEjection(upstreamIndex, plan, result, nowMs))
+      this.#startAfresh(upstreamIndex, plan, nowMs)
     states.setFound(upstreamIndex, result.decision)
     if (news === 'left') {
       entry.downSinceMs = nowMs
-      sayUpstreamDown(log, plan, result)
+      sayUpstreamDown(log, plan, { ...result, sinceLastCheckMs })
       this.#tellDown(upstreamIndex)
     }
-    if (news === 'back') sayUpstreamUp(log, plan, result, nowMs - entry.downSinceMs)
+    if (news === 'back') sayUpstreamUp(log, plan, { ...result, sinceLastCheckMs }, nowMs - entry.downSinceMs)
     if (news !== undefined) this.#allDown.look()
+  }
+
+  /** A connect like those that failed, made since, and this one succeeded. */
+  #disprovesEjection(upstreamIndex: number, plan: CheckPlan, { decision, ms }: CheckResult, nowMs: number): boolean {
+    const { states } = this.#options
+    if (decision !== 'up' || states.ejectedUntilMs(upstreamIndex) <= nowMs) return false
+    return goesWhereClientsGo(plan) && nowMs - ms > states.ejectedAtMs(upstreamIndex)
   }
 
   #tellDown(upstreamIndex: number): void {
@@ -166,7 +177,7 @@ export class ActiveChecks {
     }
   }
 
-  /** What failed while it was down is no reason to wait any longer: clients are back with the check, as in Envoy. */
+  /** What failed before is no reason to wait any longer: clients are back with the check, as in Envoy. */
   #startAfresh(upstreamIndex: number, plan: CheckPlan, nowMs: number): void {
     const { states, nodeWide, tables } = this.#options
     states.setUpSince(upstreamIndex, nowMs)

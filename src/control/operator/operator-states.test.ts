@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import { capturedLog } from '../../../test/harness/captured-log.ts'
+import { monotonicMs } from '../../lib/clock.ts'
 import { serviceForTest } from '../../traffic/service-for-test.ts'
 import type { Service, Tables } from '../../traffic/tables.ts'
 import { UpstreamStates, WANTED } from '../../traffic/upstream-states.ts'
@@ -57,6 +58,19 @@ describe('operator states', () => {
     assert.equal((await OperatorStates.read(folder, log)).wanted('web', 'upstream 0'), 'up')
   })
 
+  test('taken back, an upstream starts slowly from now; one that was up all the time does not', async () => {
+    const { node, service, states } = nodeWith(3)
+    const operator = await OperatorStates.read(newFolder(), capturedLog().log)
+    const [drained, down, up] = service.upstreams
+    await operator.set(node, service, drained, 'drain', 'x')
+    await operator.set(node, service, down, 'down', 'x')
+    assert.deepEqual([states.upSinceMs(0), states.upSinceMs(1)], [0, 0])
+    const beforeMs = monotonicMs()
+    for (const upstream of [drained, down, up]) await operator.set(node, service, upstream, 'up', 'x')
+    for (const i of [0, 1]) assert.ok(states.upSinceMs(i) >= beforeMs, service.upstreams[i].name)
+    assert.equal(states.upSinceMs(2), 0)
+  })
+
   test('drain closes nothing; down said again closes what has come since', async () => {
     const { node, service, states, tables, wentDown } = nodeWith(1)
     const { log, records } = capturedLog()
@@ -80,7 +94,7 @@ describe('operator states', () => {
     const operator = await OperatorStates.read(newFolder(), capturedLog().log)
     operator.applyTo(tables, states)
     states.setFound(1, 'down')
-    states.eject(2, Infinity)
+    states.eject(2, 0, Infinity)
     const set = (to: 'up' | 'drain') => operator.set(node, service, service.upstreams[3], to, 'x')
     assert.deepEqual([(await set('up')).usableLeft, (await set('drain')).usableLeft], [2, 1])
   })
