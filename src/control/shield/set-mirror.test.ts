@@ -39,6 +39,16 @@ test('what expires is forgotten on both sides without a word', () => {
   assert.deepEqual([set.size, set.sizeThere, set.isSettled], [0, 0, true])
 })
 
+test('to be told of an end that the kernel knows of changes nothing', () => {
+  const set = mirror()
+  set.want('a', 5_000)
+  kinds(set, 0)
+  set.forget('a')
+  assert.deepEqual(kinds(set, 5_000), [])
+  set.want('a', 60_000)
+  assert.deepEqual(kinds(set, 5_100), ['refresh a'])
+})
+
 test('banned again within the moment in which the kernel may still have it, it gets the new end', () => {
   const set = mirror()
   set.want('a', 5_000)

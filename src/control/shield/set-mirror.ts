@@ -123,7 +123,8 @@ export class SetMirror {
         if (untilMs === untilThereMs) continue
         changes.push({ kind: untilThereMs === undefined ? 'add' : 'refresh', text, untilMs })
         this.#there.set(text, untilMs)
-      } else if (untilThereMs !== undefined) {
+        // One that has expired needs no word: whoever ends bans tells us of those as well.
+      } else if (untilThereMs !== undefined && untilThereMs > nowMs) {
         changes.push({ kind: 'remove', text, untilMs: untilThereMs })
         this.#there.delete(text)
       }
