@@ -30,6 +30,7 @@ export interface WorkerStart {
   readonly upstreamStatesMemory: SharedArrayBuffer
   readonly workerWakesMemory: SharedArrayBuffer
   readonly logRingMemory: SharedArrayBuffer
+  readonly strikesMemory: SharedArrayBuffer
 }
 
 export interface WorkerLimits {

@@ -3,6 +3,7 @@
  * A connection keeps the tables it was accepted under. All of it survives structured clone.
  */
 import type { Network, SocketAddress } from '../lib/ip.ts'
+import type { WireRules } from './wire/wire-rules.ts'
 
 export type Mode = 'raw' | 'proxy-v1' | 'proxy-v2'
 export const BALANCE_METHOD_NAMES = [
@@ -68,7 +69,7 @@ export interface Service {
 export type Rule = 'off' | 'watch' | 'on'
 
 /** Who is let in, and what becomes of the others (admit/admission.ts). */
-export interface ServiceProtect {
+export interface ServiceProtect extends WireRules {
   /** What a client sees that is refused: a reset, or an ordinary close. */
   readonly refuse: 'reset' | 'close'
 }

@@ -8,6 +8,7 @@ import {
   UPSTREAM_STRIDE,
   WORKER,
 } from '../../traffic/counters.ts'
+import { strikeRingBytes } from '../../traffic/admit/strikes.ts'
 import { ringBytes } from '../../traffic/log-ring.ts'
 import { NodeWide } from '../../traffic/node-wide.ts'
 import { WorkerWakes } from '../../traffic/queue/worker-wakes.ts'
@@ -16,9 +17,13 @@ import { UpstreamStates } from '../../traffic/upstream-states.ts'
 /** 2^20 bytes hold 8,192 connections without failed attempts: more than a worker ends between two reads of its ring. */
 const LOG_RING_POWER_OF_TWO = 20
 
+/** 8,192 strikes of 32 bytes: 256 KiB. */
+const STRIKES_POWER_OF_TWO = 13
+
 export interface WorkerMemory {
   readonly counterMemory: SharedArrayBuffer
   readonly logRingMemory: SharedArrayBuffer
+  readonly strikesMemory: SharedArrayBuffer
   readonly counters: Counters
 }
 
@@ -41,7 +46,8 @@ export class SharedMemory {
     this.workers = Array.from({ length: workers }, () => {
       const counterMemory = new SharedArrayBuffer(Counters.bytes(counterShape))
       const logRingMemory = new SharedArrayBuffer(ringBytes(LOG_RING_POWER_OF_TWO))
-      return { counterMemory, logRingMemory, counters: new Counters(counterMemory, counterShape) }
+      const strikesMemory = new SharedArrayBuffer(strikeRingBytes(STRIKES_POWER_OF_TWO))
+      return { counterMemory, logRingMemory, strikesMemory, counters: new Counters(counterMemory, counterShape) }
     })
   }
 
