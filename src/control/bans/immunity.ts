@@ -1,0 +1,102 @@
+/**
+ * Who is never banned, and why. A ban of one of these would cut off the very traffic we are here for: the upstreams we
+ * connect to, the proxies that bring us clients, the operator who could take the ban back.
+ */
+import { type Network, parseIp } from '../../lib/ip.ts'
+import type { Tables } from '../../traffic/tables.ts'
+import { contains, isSource, overlap, type SourceKey, sourceKey } from './source.ts'
+
+/** The end of a sentence that begins with the address. Also in docs/bans.md. */
+export const IMMUNE = {
+  'allow-list': 'is on the allow list',
+  own: 'is, or has in it, an address of this machine',
+  upstream: 'is, or has in it, the address of an upstream',
+  proxy: 'is, or has in it, a proxy in front (acceptProxyFrom)',
+  admin: 'is, or has in it, an address that used the admin endpoint in the last hour',
+} as const
+export type Immune = keyof typeof IMMUNE
+
+/** The list of interfaces is asked for again when it is older than this. */
+const OWN_ADDRESSES_FOR_MS = 10_000
+const ADMIN_CLIENT_FOR_MS = 3_600_000
+/** The one that was here longest ago is forgotten. */
+export const ADMIN_CLIENTS_MAX = 64
+
+export class Immunity {
+  readonly #askOwnAddresses: () => readonly string[]
+  #own = new AddressSet([])
+  #ownAskedMs = -Infinity
+  #allow: readonly Network[] = []
+  #upstreams = new AddressSet([])
+  #proxies: readonly Network[] = []
+  /** When each was here last, the longest ago first. */
+  readonly #adminClients = new Map<string, { readonly network: Network; readonly atMs: number }>()
+
+  constructor(askOwnAddresses: () => readonly string[]) {
+    this.#askOwnAddresses = askOwnAddresses
+  }
+
+  useAllowList(allow: readonly Network[]): void {
+    this.#allow = allow
+  }
+
+  useTables({ services }: Tables): void {
+    this.#upstreams = new AddressSet(services.flatMap(({ candidates }) => candidates.map(({ address }) => address.address)))
+    // Who believes a header from everywhere has not said who the proxies are.
+    this.#proxies = services.flatMap(({ acceptProxyFrom }) => acceptProxyFrom.filter((one) => one.prefixLength > 0))
+  }
+
+  /** Somebody used the admin endpoint from there. Loopback is ours anyway. */
+  noteAdminClient(address: string, nowMs: number): void {
+    const network = hostNetwork(address)
+    if (network === undefined) return
+    this.#adminClients.delete(address)
+    this.#adminClients.set(address, { network, atMs: nowMs })
+    for (const oldest of this.#adminClients.keys()) {
+      if (this.#adminClients.size <= ADMIN_CLIENTS_MAX) return
+      this.#adminClients.delete(oldest)
+    }
+  }
+
+  /** Undefined where the prefix may be banned. */
+  of(network: Network, nowMs: number): Immune | undefined {
+    // Addresses of the allow list that are inside of a banned prefix are let in all the same.
+    if (this.#allow.some((allowed) => contains(allowed, network))) return 'allow-list'
+    if (this.#ownAt(nowMs).meets(network)) return 'own'
+    if (this.#upstreams.meets(network)) return 'upstream'
+    if (this.#proxies.some((proxy) => overlap(proxy, network))) return 'proxy'
+    for (const { network: client, atMs } of this.#adminClients.values()) {
+      if (atMs > nowMs - ADMIN_CLIENT_FOR_MS && overlap(client, network)) return 'admin'
+    }
+    return undefined
+  }
+
+  #ownAt(nowMs: number): AddressSet {
+    if (nowMs - this.#ownAskedMs >= OWN_ADDRESSES_FOR_MS) {
+      this.#own = new AddressSet(this.#askOwnAddresses())
+      this.#ownAskedMs = nowMs
+    }
+    return this.#own
+  }
+}
+
+/** Single addresses; quick to ask for a source, as floods do. */
+class AddressSet {
+  readonly #networks: readonly Network[]
+  readonly #sources: ReadonlySet<SourceKey>
+
+  constructor(addresses: readonly string[]) {
+    this.#networks = addresses.map(hostNetwork).filter((network) => network !== undefined)
+    this.#sources = new Set(this.#networks.map(({ bytes, family }) => sourceKey(bytes, family)))
+  }
+
+  meets(network: Network): boolean {
+    if (isSource(network)) return this.#sources.has(sourceKey(network.bytes, network.family))
+    return this.#networks.some((own) => overlap(own, network))
+  }
+}
+
+function hostNetwork(address: string): Network | undefined {
+  const bytes = parseIp(address.replace(/%.*$/, ''))
+  return bytes && { family: bytes.length === 4 ? 4 : 6, bytes, prefixLength: bytes.length * 8 }
+}
