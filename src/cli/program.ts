@@ -3,6 +3,7 @@
  * action, so that `--help` and `status` start fast.
  */
 import { Command, CommanderError } from 'commander'
+import { addBansCommand } from './bans.ts'
 import { addCheckCommand } from './check.ts'
 import { addDemoCommand } from './demo.ts'
 import { addDoctorCommand } from './doctor.ts'
@@ -26,6 +27,7 @@ const COMMANDS: readonly AddCommand[] = [
   addUpgradeCommand,
   addUpstreamsCommand,
   addReloadCommand,
+  addBansCommand,
 ]
 
 export function makeProgram(): Command {

@@ -8,6 +8,7 @@ import { SERVICE } from '../traffic/counters.ts'
 import type { EngineName } from '../traffic/events.ts'
 import { SharedQueue } from '../traffic/queue/shared-queue.ts'
 import type { Service, Tables, Upstream } from '../traffic/tables.ts'
+import type { Bans } from './bans/bans.ts'
 import type { ActiveChecks } from './check/active-checks.ts'
 import type { NodeLimits } from './limits/node-limits.ts'
 import type { BusyRatios } from './workers/busy-ratios.ts'
@@ -24,6 +25,7 @@ export interface NodeView {
   readonly memory: SharedMemory
   readonly busy: BusyRatios
   readonly checks: Pick<ActiveChecks, 'viewOf' | 'isAllDown'>
+  readonly bans: Pick<Bans, 'view'>
   readonly state: () => NodeState
   readonly tables: () => Tables
   /** Lines that never reached stdout; records that never reached control are in the workers' counters. */

@@ -7,6 +7,9 @@ import { totalmem } from 'node:os'
 import { raiseFileLimit } from '../kernel/limits.ts'
 import type { EngineName } from '../traffic/events.ts'
 import type { Service, Tables, Upstream } from '../traffic/tables.ts'
+import type { BanFile } from './bans/ban-file.ts'
+import { Bans } from './bans/bans.ts'
+import type { Ban } from './bans/ban.ts'
 import { ActiveChecks } from './check/active-checks.ts'
 import type { Config } from './config/config.ts'
 import { type Capacity, capacityFor, makeTables } from './config/make-tables.ts'
@@ -46,6 +49,8 @@ export interface RunningNodeOptions {
   readonly inheritance?: Inheritance | undefined
   /** What an operator wants of upstreams. */
   readonly operatorStates?: OperatorStates
+  /** Bans of before, and where those of now are kept. */
+  readonly bans?: { readonly file: BanFile; readonly stored: readonly Ban[] }
   /** Another worker than our own, for tests. */
   readonly workerEntry?: URL
   readonly onLostWorker: (error: Error | undefined) => void
@@ -65,6 +70,7 @@ export class RunningNode implements NodeView {
   readonly memory: SharedMemory
   readonly busy: BusyRatios
   readonly checks: ActiveChecks
+  readonly bans: Bans
   #config: Config
   readonly #log: Log
   readonly #capacity: Capacity
@@ -96,7 +102,7 @@ export class RunningNode implements NodeView {
     this.engine = engine
     this.limits = limits
     const { services, upstreams, addresses } = this.#capacity
-    this.memory = new SharedMemory(workers, { services, upstreams }, addresses)
+    this.memory = new SharedMemory(workers, { services, upstreams }, addresses, config.protect.bans.max)
     this.#operatorStates = options.operatorStates
     this.#operatorStates?.applyTo(tables, this.memory.states)
     this.busy = new BusyRatios(this.memory.workers)
@@ -126,6 +132,7 @@ export class RunningNode implements NodeView {
         options.onLostWorker(error)
       },
     })
+    this.bans = this.#makeBans(options)
     this.#upstreamWatch = new UpstreamWatch(this, log)
     this.#connectionLog = new ConnectionLog({
       log,
@@ -134,6 +141,19 @@ export class RunningNode implements NodeView {
       rings: this.memory.workers.map(({ logRingMemory }) => logRingMemory),
       names: this.#names,
       refusedCounts: () => this.#refusedCounts(),
+    })
+  }
+
+  #makeBans({ config, log, bans }: RunningNodeOptions): Bans {
+    return new Bans({
+      rules: config.protect.bans,
+      allow: [],
+      table: this.memory.bans,
+      rings: this.memory.workers.map(({ strikesMemory }) => strikesMemory),
+      log,
+      ...bans,
+      serviceName: (index) => this.tables().services.find((service) => service.index === index)?.name,
+      closeBanned: () => this.#workers.closeBanned(),
     })
   }
 
@@ -192,6 +212,7 @@ export class RunningNode implements NodeView {
   /** Opens all listeners; throws StartError with everything closed again. */
   async start(): Promise<void> {
     await checkPortsAreFree(this.tables(), this.#inheritance)
+    this.bans.start(this.tables())
     await this.#workers.start()
     this.#names.learn(this.tables())
     this.#state = 'ready'
@@ -212,6 +233,7 @@ export class RunningNode implements NodeView {
     }
     const tables = this.#makeTables(this.#config, addresses, this.#slots, this.tables().version + 1)
     this.#operatorStates?.applyTo(tables, this.memory.states)
+    this.bans.useTables(tables)
     this.#workers.swapTables(tables)
     // With the ports that listeners got.
     this.#names.learn(this.tables())
@@ -246,6 +268,8 @@ export class RunningNode implements NodeView {
   #useTables(config: Config, before: Tables, tables: Tables): void {
     this.#names.learn(tables)
     this.#operatorStates?.applyTo(tables, this.memory.states)
+    this.bans.useConfig(config.protect.bans, [])
+    this.bans.useTables(tables)
     this.checks.update(config)
     this.#log.change(config.log)
     this.#connectionLog.change(config.log.connections)
@@ -261,6 +285,10 @@ export class RunningNode implements NodeView {
         sayListening(this.#log, service.name, listenerText(listener))
       }
     }
+  }
+
+  async beforeUpgrade(): Promise<void> {
+    await this.bans.store()
   }
 
   listeningSockets(): ListeningSockets[] {
@@ -287,6 +315,7 @@ export class RunningNode implements NodeView {
       this.#log.say('worker-stuck', { workers }, 'A worker did not end in time and was cut off.')
     }
     this.#connectionLog.close()
+    await this.bans.close()
     this.checks.stop()
     this.#upstreamWatch.close()
     this.#queues.close()

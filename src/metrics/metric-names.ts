@@ -30,6 +30,32 @@ export const METRICS = {
     help: 'Clients that were never admitted, by reason (docs/close-reasons.md).',
     labels: ['service', 'reason'],
   },
+  tidegate_bans_active: {
+    type: 'gauge',
+    help: 'Bans that refuse clients now, by who made them (docs/bans.md).',
+    labels: ['origin'],
+  },
+  tidegate_bans_total: { type: 'counter', help: 'Bans that were made.', labels: ['origin'] },
+  tidegate_bans_watched_total: {
+    type: 'counter',
+    help: 'Bans that would have been made, had their rule been on instead of watch.',
+    labels: ['origin'],
+  },
+  tidegate_bans_displaced_total: {
+    type: 'counter',
+    help: 'Bans for which there was no room, or which had to make room, as protect.bans.max was reached.',
+    labels: [],
+  },
+  tidegate_bans_spared_total: {
+    type: 'counter',
+    help: 'Times that strikes would have banned somebody who is never banned.',
+    labels: [],
+  },
+  tidegate_strike_sources_forgotten_total: {
+    type: 'counter',
+    help: 'Sources whose strikes were forgotten before their time, as too many others were struck.',
+    labels: [],
+  },
   tidegate_bytes_total: {
     type: 'counter',
     help: 'Bytes relayed, without PROXY headers; direction is to_upstream or to_client.',

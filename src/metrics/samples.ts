@@ -4,6 +4,8 @@ import { CLOSE_REASON_NAMES, type CloseReason } from '../traffic/close-reason.ts
 import { CONNECT_MS_BUCKETS, SERVICE, UPSTREAM, WORKER } from '../traffic/counters.ts'
 import type { Service, Upstream } from '../traffic/tables.ts'
 import { WANTED, WANTED_NAMES } from '../traffic/upstream-states.ts'
+import { BAN_ORIGIN_NAMES } from '../control/bans/ban.ts'
+import type { CountByOrigin } from '../control/bans/bans.ts'
 import type { CheckView } from '../control/check/active-checks.ts'
 import { isUpstreamUp, type NodeView, waitingIn } from '../control/node-view.ts'
 import { fileLimit } from '../kernel/limits.ts'
@@ -27,6 +29,12 @@ export const SAMPLES: Readonly<Record<MetricName, (node: NodeView) => Sample[]>>
   tidegate_connections_total: (node) => perService(node, SERVICE.total),
   tidegate_connections_closed_total: (node) => perReason(node, SERVICE.closed, (reason) => !isRefusal(reason)),
   tidegate_refused_total: (node) => perReason(node, SERVICE.refused, isRefusal),
+  tidegate_bans_active: (node) => perOrigin(node.bans.view().active),
+  tidegate_bans_total: (node) => perOrigin(node.bans.view().made),
+  tidegate_bans_watched_total: (node) => perOrigin(node.bans.view().watched),
+  tidegate_bans_displaced_total: (node) => one(node.bans.view().displaced),
+  tidegate_bans_spared_total: (node) => one(node.bans.view().spared),
+  tidegate_strike_sources_forgotten_total: (node) => one(node.bans.view().sourcesForgotten),
   tidegate_bytes_total: (node) =>
     node
       .tables()
@@ -83,6 +91,10 @@ export const SAMPLES: Readonly<Record<MetricName, (node: NodeView) => Sample[]>>
 
 function one(value: number): Sample[] {
   return [{ labels: {}, value }]
+}
+
+function perOrigin(counts: CountByOrigin): Sample[] {
+  return BAN_ORIGIN_NAMES.map((origin) => ({ labels: { origin }, value: counts[origin] }))
 }
 
 function perService(node: NodeView, place: number): Sample[] {

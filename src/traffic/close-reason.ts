@@ -31,6 +31,8 @@ export const CLOSE_REASONS = {
   'refused-service-ceiling':
     "The service's maxConnections was reached; the client was refused before anything was allocated.",
   'refused-queue-full': 'The queue of the service was full; the client was refused before anything was allocated.',
+  'refused-ban': 'The address is banned, by an operator or for its strikes; see `tidegate bans list`.',
+  banned: 'The address was banned while the connection was open; both sides got a reset.',
   'out-of-memory': 'The kernel or the buffer pool had no memory for the connection.',
   drained: 'Tidegate stopped, and the connection was still open after drainTimeout.',
   'internal-error': 'Tidegate met a state it does not expect; the error is in the log. Please report it.',

@@ -31,6 +31,8 @@ export interface WorkerStart {
   readonly workerWakesMemory: SharedArrayBuffer
   readonly logRingMemory: SharedArrayBuffer
   readonly strikesMemory: SharedArrayBuffer
+  /** The prefix table of bans; values are BAN_VALUE. */
+  readonly banMemory: SharedArrayBuffer
 }
 
 export interface WorkerLimits {
@@ -58,6 +60,8 @@ export type WorkerCommand =
   | { readonly kind: 'tables'; readonly tables: Tables }
   /** End every connection to this upstream with the reason `upstream-down`; those that are still dialling it try the next. */
   | { readonly kind: 'close-upstream'; readonly upstreamIndex: number }
+  /** End every connection whose client is banned by now, with the reason `banned`. */
+  | { readonly kind: 'close-banned' }
   | { readonly kind: 'prepare'; readonly tables: Tables }
   | { readonly kind: 'commit' }
   | { readonly kind: 'cancel' }

@@ -1,5 +1,6 @@
 /** A service and the memory of a worker as tests need them: ordinary, but for what a test changes. */
 import type { SocketAddress } from '../lib/ip.ts'
+import { PrefixTableWriter } from '../lib/prefix-table-writer.ts'
 import { strikeRingBytes } from './admit/strikes.ts'
 import { Counters } from './counters.ts'
 import type { CounterShape } from './counters.ts'
@@ -73,6 +74,7 @@ type WorkerMemory = Pick<
   | 'workerWakesMemory'
   | 'logRingMemory'
   | 'strikesMemory'
+  | 'banMemory'
 >
 
 export function workerMemoryForTest(counterShape: CounterShape, upstreamAddresses: number): WorkerMemory {
@@ -83,6 +85,7 @@ export function workerMemoryForTest(counterShape: CounterShape, upstreamAddresse
     upstreamStatesMemory: new SharedArrayBuffer(UpstreamStates.bytes(counterShape)),
     workerWakesMemory: new SharedArrayBuffer(WorkerWakes.bytes(1)),
     logRingMemory: new SharedArrayBuffer(ringBytes(20)),
+    banMemory: new PrefixTableWriter({ v4: 100, v6: 100 }).memory,
     strikesMemory: new SharedArrayBuffer(strikeRingBytes(10)),
   }
 }

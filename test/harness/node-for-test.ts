@@ -21,6 +21,17 @@ export function nodeForTest(): NodeForTest {
     memory,
     busy,
     checks: { viewOf: () => undefined, isAllDown: () => false },
+    bans: {
+      view: () => ({
+        total: 9,
+        active: { manual: 2, strikes: 1, neighbours: 0 },
+        made: { manual: 3, strikes: 4, neighbours: 0 },
+        watched: { manual: 0, strikes: 5, neighbours: 1 },
+        displaced: 6,
+        spared: 7,
+        sourcesForgotten: 8,
+      }),
+    },
     state: () => state,
     tables: () => TABLES,
     logLinesDropped: () => 4,

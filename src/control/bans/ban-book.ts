@@ -41,6 +41,8 @@ export class BanBook {
   /** Active bans by family and length: only lengths that exist are looked for. */
   readonly #countByLength = { 4: new Uint32Array(33), 6: new Uint32Array(129) }
   #active = 0
+  /** Those that are not watched. */
+  readonly realByOrigin = { manual: 0, strikes: 0, neighbours: 0 }
 
   constructor(max: number, memoryMs: number) {
     this.#max = max
@@ -67,6 +69,11 @@ export class BanBook {
   /** Oldest first. */
   *all(): Generator<Ban> {
     for (const { ban, state } of this.#byText.values()) if (state === 'active') yield ban
+  }
+
+  /** Oldest first, with those that have ended and are remembered. */
+  *remembered(): Generator<Ban> {
+    for (const { ban } of this.#byText.values()) yield ban
   }
 
   /** Every ban that has the whole prefix in it, widest first. */
@@ -97,6 +104,14 @@ export class BanBook {
     this.#countActive(ban, 1)
     if (ban.untilMs !== Infinity) this.#ends.add(entry, ban.untilMs, this.#active)
     return { taken: true, displaced }
+  }
+
+  /** One that ended before this process began: it counts for the next one of the same prefix. */
+  remember(ban: Ban): void {
+    if (this.#byText.size >= this.#max || this.#byText.has(ban.text)) return
+    const entry: Entry = { ban, state: 'ended', forgetMs: ban.untilMs + this.#memoryMs }
+    this.#byText.set(ban.text, entry)
+    this.#ranks[RANK.ended].add(entry)
   }
 
   /** Takes it out and forgets it; undefined when there is no such ban. */
@@ -142,8 +157,9 @@ export class BanBook {
     entry.state = 'gone'
   }
 
-  #countActive({ network: { family, prefixLength } }: Ban, change: 1 | -1): void {
+  #countActive({ network: { family, prefixLength }, origin, isWatched }: Ban, change: 1 | -1): void {
     this.#active += change
+    if (!isWatched) this.realByOrigin[origin] += change
     this.#countByLength[family][prefixLength] += change
   }
 

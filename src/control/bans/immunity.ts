@@ -6,15 +6,20 @@ import { type Network, parseIp } from '../../lib/ip.ts'
 import type { Tables } from '../../traffic/tables.ts'
 import { contains, isSource, overlap, type SourceKey, sourceKey } from './source.ts'
 
-/** The end of a sentence that begins with the address. Also in docs/bans.md. */
+/** What somebody is who is never banned. */
 export const IMMUNE = {
-  'allow-list': 'is on the allow list',
-  own: 'is, or has in it, an address of this machine',
-  upstream: 'is, or has in it, the address of an upstream',
-  proxy: 'is, or has in it, a proxy in front (acceptProxyFrom)',
-  admin: 'is, or has in it, an address that used the admin endpoint in the last hour',
+  'allow-list': 'on the allow list',
+  own: 'an address of this machine',
+  upstream: 'the address of an upstream',
+  proxy: 'a proxy in front (acceptProxyFrom)',
+  admin: 'an address that used the admin endpoint in the last hour',
 } as const
 export type Immune = keyof typeof IMMUNE
+
+/** The end of a sentence that begins with the prefix. */
+export function immuneText(network: Network, immune: Immune): string {
+  return immune === 'allow-list' || isSource(network) ? `is ${IMMUNE[immune]}` : `has ${IMMUNE[immune]} in it`
+}
 
 /** The list of interfaces is asked for again when it is older than this. */
 const OWN_ADDRESSES_FOR_MS = 10_000
@@ -41,7 +46,9 @@ export class Immunity {
   }
 
   useTables({ services }: Tables): void {
-    this.#upstreams = new AddressSet(services.flatMap(({ candidates }) => candidates.map(({ address }) => address.address)))
+    this.#upstreams = new AddressSet(
+      services.flatMap(({ candidates }) => candidates.map(({ address }) => address.address)),
+    )
     // Who believes a header from everywhere has not said who the proxies are.
     this.#proxies = services.flatMap(({ acceptProxyFrom }) => acceptProxyFrom.filter((one) => one.prefixLength > 0))
   }

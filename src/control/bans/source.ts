@@ -59,7 +59,7 @@ export function parseBanned(text: string): Parsed<Network> {
     return unparsed('is neither an address nor a prefix; expected 192.0.2.1, 192.0.2.0/24 or 2001:db8::/48')
   }
   const meant = banText(networkOf(wide.bytes, wide.family, length))
-  return unparsed(`has bits set beyond its length; did you mean ${meant}?`)
+  return unparsed(`has bits set beyond its length; perhaps ${meant} is meant`)
 }
 
 /** Do they have an address in common? Then one of them contains the other. */

@@ -9,12 +9,14 @@ import type {
   ServiceProtect,
   SocketOptions,
 } from '../../traffic/tables.ts'
+import type { BanRules } from '../bans/ban-rules.ts'
 import type { ActiveCheckConfig, CheckUrl } from './active-check.ts'
 
 export interface Config {
   readonly admin: AdminConfig
   readonly traffic: TrafficConfig
   readonly log: LogConfig
+  readonly protect: ProtectNodeConfig
   readonly services: readonly ServiceConfig[]
 }
 
@@ -34,6 +36,10 @@ export interface TrafficConfig {
   readonly drainTimeoutMs: number
   /** 0 is off: as long as they last. */
   readonly upgradeDrainTimeoutMs: number
+}
+
+export interface ProtectNodeConfig {
+  readonly bans: BanRules
 }
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'

@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path'
 import type { Outlier, SocketOptions } from '../../traffic/tables.ts'
 import type { Config, ServiceConfig } from './config.ts'
 import type { ConfigSource } from './config-tree.ts'
+import { makeBanRules } from './make-bans.ts'
 import { makeActiveCheck } from './make-active-check.ts'
 import { makeProtect } from './make-protect.ts'
 import { OUTLIER_FAILURES } from './outlier-schema.ts'
@@ -22,6 +23,7 @@ export function makeConfig(parsed: ParsedConfig, source: ConfigSource): Config {
       upgradeDrainTimeoutMs: upgradeDrainTimeout,
     },
     log: parsed.log,
+    protect: { bans: makeBanRules(parsed.protect.bans) },
     services: parsed.services.map((service, i) => makeService(service, i, source)),
   }
 }

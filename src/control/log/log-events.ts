@@ -49,6 +49,29 @@ export const LOG_EVENTS = {
     level: 'warn',
     meaning: 'What an operator set holds until the next start only; `file`, `reason`.',
   },
+  banned: {
+    level: 'info',
+    meaning:
+      'An address or prefix is banned; `prefix`, `until`, `origin` (docs/bans.md), `why`, `by`, `repeated`, and `watched`: it would be, with the rule on.',
+  },
+  'bans-summed': {
+    level: 'info',
+    meaning: 'Bans that have no line of their own, as there were more than 10 in 10 s; `bans`, `seconds`.',
+  },
+  unbanned: {
+    level: 'info',
+    meaning: 'Bans that ended before their time; `bans`, the first `prefixes`, `by`, `why`.',
+  },
+  'bans-full': {
+    level: 'warn',
+    meaning: 'protect.bans.max is reached; bans `displaced` by others, `notTaken`, in `seconds`.',
+  },
+  'bans-read': { level: 'info', meaning: 'Bans of before hold on over the restart; `bans`, `file`.' },
+  'bans-not-read': {
+    level: 'warn',
+    meaning: 'The bans of before are lost, as the file is damaged; `file`, `reason`, `movedTo`.',
+  },
+  'bans-not-stored': { level: 'warn', meaning: 'Bans hold until the next start only; `file`, `reason`.' },
   'admin-exposed': {
     level: 'warn',
     meaning: 'The admin API, which has no password, can be reached from other machines; `address`.',

@@ -9,6 +9,7 @@ import {
   WORKER,
 } from '../../traffic/counters.ts'
 import { strikeRingBytes } from '../../traffic/admit/strikes.ts'
+import { PrefixTableWriter } from '../../lib/prefix-table-writer.ts'
 import { ringBytes } from '../../traffic/log-ring.ts'
 import { NodeWide } from '../../traffic/node-wide.ts'
 import { WorkerWakes } from '../../traffic/queue/worker-wakes.ts'
@@ -19,6 +20,9 @@ const LOG_RING_POWER_OF_TWO = 20
 
 /** 8,192 strikes of 32 bytes: 256 KiB. */
 const STRIKES_POWER_OF_TWO = 13
+
+/** Of `protect.bans.max`. */
+export const BANS_MAX_DEFAULT = 100_000
 
 export interface WorkerMemory {
   readonly counterMemory: SharedArrayBuffer
@@ -34,15 +38,17 @@ export class SharedMemory {
   readonly upstreamStatesMemory: SharedArrayBuffer
   readonly states: UpstreamStates
   readonly workerWakesMemory: SharedArrayBuffer
+  readonly bans: PrefixTableWriter
   readonly workers: readonly WorkerMemory[]
 
-  constructor(workers: number, counterShape: CounterShape, upstreamAddresses: number) {
+  constructor(workers: number, counterShape: CounterShape, upstreamAddresses: number, bansMax = BANS_MAX_DEFAULT) {
     this.counterShape = counterShape
     this.nodeWideMemory = new SharedArrayBuffer(NodeWide.bytes(upstreamAddresses))
     this.nodeWide = new NodeWide(this.nodeWideMemory)
     this.upstreamStatesMemory = new SharedArrayBuffer(UpstreamStates.bytes(counterShape))
     this.states = new UpstreamStates(this.upstreamStatesMemory, counterShape)
     this.workerWakesMemory = new SharedArrayBuffer(WorkerWakes.bytes(workers))
+    this.bans = new PrefixTableWriter({ v4: bansMax, v6: bansMax })
     this.workers = Array.from({ length: workers }, () => {
       const counterMemory = new SharedArrayBuffer(Counters.bytes(counterShape))
       const logRingMemory = new SharedArrayBuffer(ringBytes(LOG_RING_POWER_OF_TWO))

@@ -109,6 +109,7 @@ export class Workers {
         workerWakesMemory: memory.workerWakesMemory,
         logRingMemory,
         strikesMemory,
+        banMemory: memory.bans.memory,
       },
       onEvent: (event) => this.#takeEvent(event, workerIndex),
       onEnd: (_, error) => this.#takeEnd(workerIndex, error),
@@ -215,6 +216,11 @@ export class Workers {
   /** Ends all connections to the upstream; returns before they have ended. */
   closeUpstream(upstreamIndex: number): void {
     this.#post({ kind: 'close-upstream', upstreamIndex })
+  }
+
+  /** Ends all connections of clients that are banned by now; returns before they have ended. */
+  closeBanned(): void {
+    this.#post({ kind: 'close-banned' })
   }
 
   #post(command: WorkerCommand): void {

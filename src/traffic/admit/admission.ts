@@ -11,6 +11,7 @@ import { CLOSE_REASON_CODES } from '../close-reason.ts'
 import type { CloseReason } from '../close-reason.ts'
 import { SERVICE, SERVICE_STRIDE } from '../counters.ts'
 import type { Counters } from '../counters.ts'
+import { NO_PREFIX, PrefixTable } from '../../lib/prefix-table.ts'
 import type { MonotonicMs } from '../node-wide.ts'
 import type { Rule, Service } from '../tables.ts'
 
@@ -24,19 +25,35 @@ export interface Source {
   readonly family: 4 | 6
 }
 
+/** The value of a prefix in the table of bans; where several cover an address, the greatest counts. */
+export const BAN_VALUE = { watched: 0, refused: 1 } as const
+
 export class Admission {
   readonly #services: Float64Array
+  readonly #bans: PrefixTable
   /** Of the last `judgeAddress`: the allow list names it, and nothing but the ceilings holds for it. */
   isAllowed = false
 
-  constructor(counters: Counters) {
+  constructor(counters: Counters, banMemory: SharedArrayBuffer) {
     this.#services = counters.services
+    this.#bans = new PrefixTable(banMemory)
   }
 
   /** By lists. Takes no place. */
-  judgeAddress(_service: Service, _source: Source, _nowMs: MonotonicMs): number {
+  judgeAddress(service: Service, source: Source, _nowMs: MonotonicMs): number {
     this.isAllowed = false
-    return ADMITTED
+    return this.#judgeBans(service, source)
+  }
+
+  #judgeBans(service: Service, { addressBytes, addressAt, family }: Source): number {
+    const ban = this.#bans.greatest(addressBytes, addressAt, family)
+    if (ban === NO_PREFIX) return ADMITTED
+    return this.broken(service, ban === BAN_VALUE.refused ? 'on' : 'watch', 'refused-ban')
+  }
+
+  /** For open connections: would it be refused for a ban? */
+  isBanned({ addressBytes, addressAt, family }: Source): boolean {
+    return this.#bans.greatest(addressBytes, addressAt, family) === BAN_VALUE.refused
   }
 
   /** By rates and counts. What a refusal has taken so far is given back before it returns. */

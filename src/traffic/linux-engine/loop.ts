@@ -74,6 +74,8 @@ export class Loop {
   #unfinishedBefore: Half[] = []
   /** Upstreams whose connections are being ended, oldest command first. */
   readonly upstreamClosings: UpstreamClosing[] = []
+  /** The slot that closeBanned looks at next; -1 when it has nothing to do. */
+  nextBanLook = -1
   readonly listeners = new Listeners()
   logConnections: LogConnections
   /** Read once per turn. */
@@ -99,7 +101,7 @@ export class Loop {
     this.pipes = new PipePool(start.limits.pipesMax)
     this.spills = new SpillPool(start.limits.spillBytesMax)
     this.counters = new Counters(start.counterMemory, start.counterShape)
-    this.admission = new Admission(this.counters)
+    this.admission = new Admission(this.counters, start.banMemory)
     this.nodeWide = new NodeWide(start.nodeWideMemory)
     this.states = new UpstreamStates(start.upstreamStatesMemory, start.counterShape)
     this.chooser = new Chooser(this.nodeWide, this.states)
