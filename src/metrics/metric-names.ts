@@ -30,6 +30,11 @@ export const METRICS = {
     help: 'Clients that were never admitted, by reason (docs/close-reasons.md).',
     labels: ['service', 'reason'],
   },
+  tidegate_watched_total: {
+    type: 'counter',
+    help: 'Clients that a rule of protect on watch would have refused, by reason (docs/close-reasons.md).',
+    labels: ['service', 'reason'],
+  },
   tidegate_bans_active: {
     type: 'gauge',
     help: 'Bans that refuse clients now, by who made them (docs/bans.md).',
@@ -140,6 +145,16 @@ export const METRICS = {
     type: 'gauge',
     help: 'Bytes the worker holds in user space for receivers that are slow.',
     labels: ['worker'],
+  },
+  tidegate_strikes_total: {
+    type: 'counter',
+    help: 'Misbehaviour of clients, by kind (docs/protect/wire.md).',
+    labels: ['service', 'kind'],
+  },
+  tidegate_strikes_dropped_total: {
+    type: 'counter',
+    help: 'Strikes that no ban heard of, because too many came at once.',
+    labels: [],
   },
   tidegate_accept_pauses_total: {
     type: 'counter',

@@ -1,5 +1,6 @@
 /** Where each metric's values come from. */
 import { clientsForgotten } from '../traffic/affinity.ts'
+import { STRIKE_NAMES } from '../traffic/admit/strike-kinds.ts'
 import { CLOSE_REASON_NAMES, type CloseReason } from '../traffic/close-reason.ts'
 import { CONNECT_MS_BUCKETS, SERVICE, UPSTREAM, WORKER } from '../traffic/counters.ts'
 import type { Service, Upstream } from '../traffic/tables.ts'
@@ -29,6 +30,7 @@ export const SAMPLES: Readonly<Record<MetricName, (node: NodeView) => Sample[]>>
   tidegate_connections_total: (node) => perService(node, SERVICE.total),
   tidegate_connections_closed_total: (node) => perReason(node, SERVICE.closed, (reason) => !isRefusal(reason)),
   tidegate_refused_total: (node) => perReason(node, SERVICE.refused, isRefusal),
+  tidegate_watched_total: (node) => perReason(node, SERVICE.watched, isRefusal),
   tidegate_bans_active: (node) => perOrigin(node.bans.view().active),
   tidegate_bans_total: (node) => perOrigin(node.bans.view().made),
   tidegate_bans_watched_total: (node) => perOrigin(node.bans.view().watched),
@@ -77,6 +79,8 @@ export const SAMPLES: Readonly<Record<MetricName, (node: NodeView) => Sample[]>>
     node.busy.ratios().map((value, i) => ({ labels: { worker: String(i) }, value })),
   tidegate_worker_pipes_open: (node) => perWorker(node, WORKER.pipesOpen),
   tidegate_worker_spill_bytes: (node) => perWorker(node, WORKER.spillBytes),
+  tidegate_strikes_total: strikes,
+  tidegate_strikes_dropped_total: (node) => one(node.memory.workerSum(WORKER.strikesDropped)),
   tidegate_accept_pauses_total: (node) => one(node.memory.workerSum(WORKER.acceptPauses)),
   tidegate_log_dropped_total: (node) => one(node.logLinesDropped() + node.memory.workerSum(WORKER.logRecordsDropped)),
   process_cpu_seconds_total: () => {
@@ -120,6 +124,14 @@ function perReason(node: NodeView, place: number, isExpected: (reason: CloseReas
 
 function isRefusal(reason: CloseReason): boolean {
   return reason.startsWith('refused-')
+}
+
+function strikes(node: NodeView): Sample[] {
+  return node.tables().services.flatMap(({ name, index }) =>
+    STRIKE_NAMES.map((kind, code) => {
+      return { labels: { service: name, kind }, value: node.memory.serviceSum(index, SERVICE.strikes + code) }
+    }),
+  )
 }
 
 function perUpstream(node: NodeView, valueOf: (service: Service, upstream: Upstream) => number): Sample[] {

@@ -16,7 +16,8 @@ export const CLOSE_REASONS = {
   'queue-full': 'Every place was taken, and so was every place in the queue, when an admitted client had to wait.',
   'queue-client-full': "Every place was taken, and the client's address had perClient places in the queue already.",
   'queue-timeout': 'Every place was taken, and none came free within the timeout of the queue.',
-  'service-full': "The service's maxConnections was reached when the client's first byte came (dialOn is first-byte).",
+  'service-full':
+    "The service's maxConnections was reached when the client's first byte came, as dialOn is first-byte.",
   'no-source-port': 'No local port was free to connect to an upstream; see `tidegate doctor` and sourceAddresses.',
   'proxy-header-invalid': 'A PROXY header was required and what came is not a valid one.',
   'proxy-header-timeout': 'A PROXY header was required and was not complete in time.',

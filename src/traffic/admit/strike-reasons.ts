@@ -11,6 +11,9 @@ const STRIKE_BY_REASON: Partial<Record<CloseReason, StrikeKind>> = {
   'slow-send': 'slow-send',
   'slow-read': 'slow-read',
   'tiny-segments': 'tiny-segments',
+  // The address is that of the socket: nothing else is known.
+  'proxy-header-invalid': 'proxy-header',
+  'proxy-header-timeout': 'proxy-header',
 }
 
 /** The client's own doing: an upstream that fails or closes leaves an unused connection too, and so do we. */

@@ -4,9 +4,11 @@
  *   accept -> admit -> hello ------> dial ---------> relay -------------> free
  *             refuse   PROXY header  next candidate  both ways,           record,
  *             (reset)  in, if asked  on failure      then the FINs        fds closed
- *                                    |     ^           |
- *                                    v     |           |
- *                                    waiting: all places are taken, and the service has a queue
+ *                      |             ^     ^           |
+ *                      v             |     |           |
+ *                      firstByte ----+     |           |
+ *                      of the client,      v           |
+ *                      if dialOn asks      waiting: all places are taken, and the service has a queue
  *                                                      |
  *                                                      +-> resetting: what was read is delivered, then a reset
  *
