@@ -14,6 +14,9 @@ import {
   sayStopped,
   sayUncaught,
 } from './control/log/daemon-lines.ts'
+import { sayLists } from './control/lists/list-lines.ts'
+import { ListWatch } from './control/lists/list-watch.ts'
+import { Lists } from './control/lists/lists.ts'
 import { type Log, openLog } from './control/log/log.ts'
 import { openStdout } from './control/log/stdout-stream.ts'
 import { BanFile } from './control/bans/ban-file.ts'
@@ -56,6 +59,8 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   const { config } = options
   const log = openLog({ ...config.log, stream: openStdout() })
   const upstreams = await UpstreamAddresses.resolve(config)
+  const lists = await Lists.read(config.protect)
+  sayLists(log, lists)
   const stop = new StopSignals((error) => sayUncaught(log, error))
   const upgrades = new Upgrades(log, () => stop.request({ by: 'upgrade' }))
   const { inheritance } = options
@@ -67,6 +72,7 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
     ...options,
     operatorStates,
     bans: { file: banFile, stored: await banFile.read(log) },
+    lists,
     addresses: upstreams.current,
     log,
     onLostWorker: () => stop.request({ by: 'lost-worker' }),
@@ -79,14 +85,16 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
     )
     watch.set(node.config.admin.watchConfig)
   }
+  const listWatch = new ListWatch(() => void reload.readLists())
   const path = options.configFile?.path
-  const reload = new Reload({ path, env: process.env, node, log, upstreams, watch, follow })
+  const reload = new Reload({ path, env: process.env, node, log, upstreams, watch, listWatch, follow })
   const admin = await startAdmin(config, node, log, { operatorStates, reload, upgrades, inheritance })
   await node.start().catch(async (error: unknown) => {
     await admin?.close()
     throw error
   })
   follow(upstreams)
+  listWatch.follow(lists)
   upgrades.allow(node, admin?.listeningSocket())
   sayReady(log, node)
   hangup.use(() => void reload.run('SIGHUP'))
@@ -97,6 +105,7 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   const request = await stop.first
   upgrades.stop()
   watch.set(false)
+  listWatch.stop()
   reload.upstreams.stop()
   return await stopServing({ node, admin, log, stop, request })
 }

@@ -5,9 +5,11 @@
 import { Command, CommanderError } from 'commander'
 import { addBansCommand } from './bans.ts'
 import { addCheckCommand } from './check.ts'
+import { addCheckIpCommand } from './check-ip.ts'
 import { addDemoCommand } from './demo.ts'
 import { addDoctorCommand } from './doctor.ts'
 import { CommandError, EXIT_CODES, type ExitCode } from './exit-code.ts'
+import { addListsCommand } from './lists.ts'
 import { packageVersion } from './package-version.ts'
 import { addReloadCommand } from './reload.ts'
 import { addRunCommand } from './run.ts'
@@ -28,6 +30,8 @@ const COMMANDS: readonly AddCommand[] = [
   addUpstreamsCommand,
   addReloadCommand,
   addBansCommand,
+  addListsCommand,
+  addCheckIpCommand,
 ]
 
 export function makeProgram(): Command {

@@ -20,6 +20,7 @@ import { listenerText } from './listener-text.ts'
 import { ConnectionLog } from './log/connection-log.ts'
 import { sayListening } from './log/daemon-lines.ts'
 import { KnownNames } from './log/known-names.ts'
+import type { Lists } from './lists/lists.ts'
 import type { Log } from './log/log.ts'
 import type { RefusedCount } from './log/refused-sums.ts'
 import { type CountByReason, type NodeState, type NodeView, refusedByReason } from './node-view.ts'
@@ -51,6 +52,8 @@ export interface RunningNodeOptions {
   readonly operatorStates?: OperatorStates
   /** Bans of before, and where those of now are kept. */
   readonly bans?: { readonly file: BanFile; readonly stored: readonly Ban[] }
+  /** Without them nobody is on any. */
+  readonly lists?: Lists
   /** Another worker than our own, for tests. */
   readonly workerEntry?: URL
   readonly onLostWorker: (error: Error | undefined) => void
@@ -85,6 +88,9 @@ export class RunningNode implements NodeView {
   readonly #operatorStates: OperatorStates | undefined
   readonly #upstreamWatch: UpstreamWatch
   readonly #queues = new Queues()
+  #lists: Lists | undefined
+  /** Those that the tables were made with. */
+  #addresses: ResolvedAddresses
   #state: NodeState = 'starting'
 
   /** Throws StartError where this machine can't run what is asked for. */
@@ -92,6 +98,8 @@ export class RunningNode implements NodeView {
     const { config, log } = options
     this.version = options.version
     this.#config = config
+    this.#lists = options.lists
+    this.#addresses = options.addresses
     this.#inheritance = options.inheritance
     this.#log = log
     this.#capacity = capacityFor(config)
@@ -147,7 +155,6 @@ export class RunningNode implements NodeView {
   #makeBans({ config, log, bans }: RunningNodeOptions): Bans {
     return new Bans({
       rules: config.protect.bans,
-      allow: [],
       table: this.memory.bans,
       rings: this.memory.workers.map(({ strikesMemory }) => strikesMemory),
       log,
@@ -161,7 +168,7 @@ export class RunningNode implements NodeView {
     const withoutQueues = makeTables(config, addresses, slots, version, (message) => {
       this.#log.say('addresses-left-out', {}, message)
     })
-    return this.#queues.bringInto(withoutQueues)
+    return { ...this.#queues.bringInto(withoutQueues), ...listsOf(this.#lists) }
   }
 
   #findPower(tables: Tables): { engine: EngineName; workers: number; limits: NodeLimits } {
@@ -231,6 +238,7 @@ export class RunningNode implements NodeView {
       this.#addressesWaiting = addresses
       return
     }
+    this.#addresses = addresses
     const tables = this.#makeTables(this.#config, addresses, this.#slots, this.tables().version + 1)
     this.#operatorStates?.applyTo(tables, this.memory.states)
     this.bans.useTables(tables)
@@ -239,21 +247,33 @@ export class RunningNode implements NodeView {
     this.#names.learn(this.tables())
   }
 
+  lists(): Lists | undefined {
+    return this.#lists
+  }
+
+  /** Goes by other lists of the same configuration. Not while another configuration is on its way (Reload sees to it). */
+  useLists(lists: Lists): void {
+    this.#lists = lists
+    this.useAddresses(this.#addresses)
+  }
+
   /**
    * Goes over to another configuration: all of it, or StartError and nothing has changed. One at a time (Reload sees to
    * it). Connections keep the tables they began with; those of services, listeners and upstreams that are gone go on
    * until they end.
    */
-  async reload(config: Config, addresses: ResolvedAddresses): Promise<void> {
+  async reload(config: Config, addresses: ResolvedAddresses, lists = this.#lists): Promise<void> {
     const before = this.tables()
     const slots = this.#slots.copy()
-    const tables = this.#makeTables(config, addresses, slots, before.version + 1)
+    const tables = { ...this.#makeTables(config, addresses, slots, before.version + 1), ...listsOf(lists) }
     requireRoom(this.#capacity, slots)
     this.#isChanging = true
     try {
       await this.#workers.changeTables(tables, (withPorts) => {
         this.#slots = slots
         this.#config = config
+        this.#lists = lists
+        this.#addresses = addresses
         this.#addressesWaiting = undefined
         this.#useTables(config, before, withPorts)
       })
@@ -268,7 +288,7 @@ export class RunningNode implements NodeView {
   #useTables(config: Config, before: Tables, tables: Tables): void {
     this.#names.learn(tables)
     this.#operatorStates?.applyTo(tables, this.memory.states)
-    this.bans.useConfig(config.protect.bans, [])
+    this.bans.useRules(config.protect.bans)
     this.bans.useTables(tables)
     this.checks.update(config)
     this.#log.change(config.log)
@@ -322,6 +342,10 @@ export class RunningNode implements NodeView {
     this.busy.close()
     return { connectionsReset, isStuck: workers === 'stuck' }
   }
+}
+
+function listsOf(lists: Lists | undefined): Pick<Tables, 'lists'> {
+  return lists === undefined ? {} : { lists: lists.memories }
 }
 
 /** Throws StartError where shared memory has no place for what the tables name. */

@@ -123,17 +123,6 @@ export class PrefixTableWriter {
     return at === -1 ? NO_PREFIX : this.#ints[at + ENTRY.value]
   }
 
-  /** The values of all prefixes that cover the address, the longest first. */
-  covering(address: Uint8Array): number[] {
-    const values: number[] = []
-    for (let length = address.length * 8; length >= 0; length--) {
-      this.#take(address, length)
-      const at = this.#find()
-      if (at !== -1) values.push(this.#ints[at + ENTRY.value])
-    }
-    return values
-  }
-
   #take(bytes: Uint8Array, length: number): void {
     const isV6 = bytes.length === 16
     this.#family = isV6 ? this.#v6 : this.#v4

@@ -171,7 +171,7 @@ describe('prefix table', () => {
         const values = model.covering(address).map(({ value }) => value)
         assert.equal(table.longest(address, 0, family), values[0] ?? NO_PREFIX)
         assert.equal(table.greatest(address, 0, family), Math.max(NO_PREFIX, ...values))
-        assert.deepEqual(writer.covering(address), values)
+        assert.deepEqual(table.covering(address), values)
       }
     })
   }

@@ -80,6 +80,21 @@ export class PrefixTable {
     return family === 4 ? this.#findV4(wordAt(bytes, at), true) : this.#findV6(bytes, at, true)
   }
 
+  /** The values of all prefixes that cover the address, the longest first. One search for each length: not for workers. */
+  covering(address: Uint8Array): number[] {
+    const isV6 = address.length === 16
+    const [w0, w1, w2, w3] = [0, 4, 8, 12].map((at) => (isV6 || at === 0 ? wordAt(address, at) : 0))
+    const values: number[] = []
+    for (let length = address.length * 8; length >= 0; length--) {
+      const p0 = keepBits(w0, length)
+      const value = isV6
+        ? this.#valueOfV6(length, p0, keepBits(w1, length - 32), keepBits(w2, length - 64), keepBits(w3, length - 96))
+        : this.#valueOfV4(length, p0)
+      if (value !== NO_PREFIX) values.push(value)
+    }
+    return values
+  }
+
   #findV4(w0: number, wantsAll: boolean): number {
     const ints = this.#ints
     const slot = ints[SLOTS_V4_AT + (w0 >>> 16)]

@@ -131,6 +131,21 @@ export const METRICS = {
     help: 'How long the last active check of the upstream took, all its attempts together.',
     labels: ['service', 'upstream'],
   },
+  tidegate_list_entries: {
+    type: 'gauge',
+    help: 'Networks on an allow or deny list; action is allow or deny.',
+    labels: ['list', 'action'],
+  },
+  tidegate_list_bad_lines: {
+    type: 'gauge',
+    help: 'Lines of the list that cannot be read and are left out.',
+    labels: ['list', 'action'],
+  },
+  tidegate_list_stale: {
+    type: 'gauge',
+    help: '1 while the file of the list cannot be read and what was read before is in force.',
+    labels: ['list', 'action'],
+  },
   tidegate_worker_loop_busy_ratio: {
     type: 'gauge',
     help: 'The part of the last 10 s that the worker did not spend waiting; near 1 it is the bottleneck.',

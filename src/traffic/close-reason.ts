@@ -32,8 +32,10 @@ export const CLOSE_REASONS = {
   'refused-service-ceiling':
     "The service's maxConnections was reached; the client was refused before anything was allocated.",
   'refused-queue-full': 'The queue of the service was full; the client was refused before anything was allocated.',
-  'refused-ban': 'The address is banned, by an operator or for its strikes; see `tidegate bans list`.',
-  banned: 'The address was banned while the connection was open; both sides got a reset.',
+  'refused-ban': 'The client address, or a network around it, is banned; it was refused before anything was allocated.',
+  'refused-deny-list':
+    'A deny list names the client address, or a network around it; it was refused before anything was allocated.',
+  banned: 'The client address was banned while the connection was open; both sides got a reset.',
   'out-of-memory': 'The kernel or the buffer pool had no memory for the connection.',
   drained: 'Tidegate stopped, and the connection was still open after drainTimeout.',
   'internal-error': 'Tidegate met a state it does not expect; the error is in the log. Please report it.',

@@ -29,10 +29,9 @@ export interface WorkerStart {
   readonly nodeWideMemory: SharedArrayBuffer
   readonly upstreamStatesMemory: SharedArrayBuffer
   readonly workerWakesMemory: SharedArrayBuffer
+  readonly bansMemory: SharedArrayBuffer
   readonly logRingMemory: SharedArrayBuffer
   readonly strikesMemory: SharedArrayBuffer
-  /** The prefix table of bans; values are BAN_VALUE. */
-  readonly banMemory: SharedArrayBuffer
 }
 
 export interface WorkerLimits {

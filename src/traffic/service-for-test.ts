@@ -1,6 +1,6 @@
 /** A service and the memory of a worker as tests need them: ordinary, but for what a test changes. */
 import type { SocketAddress } from '../lib/ip.ts'
-import { PrefixTableWriter } from '../lib/prefix-table-writer.ts'
+import { BanTable } from './admit/ban-table.ts'
 import { strikeRingBytes } from './admit/strikes.ts'
 import { Counters } from './counters.ts'
 import type { CounterShape } from './counters.ts'
@@ -72,9 +72,9 @@ type WorkerMemory = Pick<
   | 'nodeWideMemory'
   | 'upstreamStatesMemory'
   | 'workerWakesMemory'
+  | 'bansMemory'
   | 'logRingMemory'
   | 'strikesMemory'
-  | 'banMemory'
 >
 
 export function workerMemoryForTest(counterShape: CounterShape, upstreamAddresses: number): WorkerMemory {
@@ -84,8 +84,8 @@ export function workerMemoryForTest(counterShape: CounterShape, upstreamAddresse
     nodeWideMemory: new SharedArrayBuffer(NodeWide.bytes(upstreamAddresses)),
     upstreamStatesMemory: new SharedArrayBuffer(UpstreamStates.bytes(counterShape)),
     workerWakesMemory: new SharedArrayBuffer(WorkerWakes.bytes(1)),
+    bansMemory: new BanTable(16).memory,
     logRingMemory: new SharedArrayBuffer(ringBytes(20)),
-    banMemory: new PrefixTableWriter({ v4: 100, v6: 100 }).memory,
     strikesMemory: new SharedArrayBuffer(strikeRingBytes(10)),
   }
 }

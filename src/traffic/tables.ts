@@ -22,6 +22,14 @@ export interface Tables {
   readonly version: number
   readonly logConnections: LogConnections
   readonly services: readonly Service[]
+  /** Without them nobody is on any. */
+  readonly lists?: ListMemories
+}
+
+/** The prefix tables of the lists that people keep; undefined where a list is empty. Never changed: new lists, new memory. */
+export interface ListMemories {
+  readonly allow: SharedArrayBuffer | undefined
+  readonly deny: SharedArrayBuffer | undefined
 }
 
 export interface Service {

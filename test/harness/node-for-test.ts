@@ -22,6 +22,7 @@ export function nodeForTest(): NodeForTest {
     busy,
     checks: { viewOf: () => undefined, isAllDown: () => false },
     bans: {
+      covering: () => [],
       view: () => ({
         total: 9,
         active: { manual: 2, strikes: 1, neighbours: 0 },
@@ -34,6 +35,7 @@ export function nodeForTest(): NodeForTest {
     },
     state: () => state,
     tables: () => TABLES,
+    lists: () => undefined,
     logLinesDropped: () => 4,
     become: (next) => {
       state = next

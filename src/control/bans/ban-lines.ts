@@ -80,6 +80,17 @@ export class BanLines {
   }
 }
 
+/** All of a ban in one sentence, for people. */
+export function banSentence(ban: Ban): string {
+  const { text, sinceMs, why, by, origin, isWatched, repeated } = ban
+  const until = untilText(ban)
+  const ends = until === 'forever' ? 'for good' : `until ${until}`
+  const again = repeated === 0 ? '' : `, for the ${repeated + 1}. time`
+  const made = origin === 'manual' ? `by ${by}: ${why}` : `for this: ${why}`
+  const is = isWatched ? 'would be banned (the rule is on watch)' : 'is banned'
+  return `${text} ${is} since ${new Date(sinceMs).toISOString()} ${ends}${again}, ${made}.`
+}
+
 /** `forever`, or the end as ISO 8601. */
 export function untilText({ untilMs }: Ban): string {
   return untilMs === Infinity ? 'forever' : new Date(untilMs).toISOString()

@@ -3,10 +3,9 @@
  * ask, ends bans whose time is over, and does what operators say. The book is what is true; table and file follow it.
  */
 import { networkInterfaces } from 'node:os'
-import { steadyMs } from '../../lib/clock.ts'
+import { monotonicMs, steadyMs } from '../../lib/clock.ts'
 import type { Network } from '../../lib/ip.ts'
-import type { PrefixTableWriter } from '../../lib/prefix-table-writer.ts'
-import { BAN_VALUE } from '../../traffic/admit/admission.ts'
+import type { BanTable } from '../../traffic/admit/ban-table.ts'
 import { type Strike, StrikesReader } from '../../traffic/admit/strikes.ts'
 import type { Tables } from '../../traffic/tables.ts'
 import type { Log } from '../log/log.ts'
@@ -38,8 +37,8 @@ export interface BanChange {
 
 export interface BansOptions {
   readonly rules: BanRules
-  readonly allow: readonly Network[]
-  readonly table: PrefixTableWriter
+  /** What workers ask. */
+  readonly table: Pick<BanTable, 'set' | 'delete'>
   /** One ring for each worker. */
   readonly rings: readonly SharedArrayBuffer[]
   readonly log: Log
@@ -117,7 +116,6 @@ export class Bans {
     this.#rules = options.rules
     this.#nowMs = options.nowMs ?? steadyMs
     this.#immunity = new Immunity(options.ownAddresses ?? addressesOfThisMachine)
-    this.#immunity.useAllowList(options.allow)
     this.#book = new BanBook(options.rules.max, options.rules.ttlMaxMs)
     this.#judge = new BanJudge(this.#book, this.#immunity, options.rules)
     this.#lines = new BanLines(options.log)
@@ -133,19 +131,14 @@ export class Bans {
     this.#timer.unref()
   }
 
-  /** Upstreams may have come, and proxies in front. */
+  /** Upstreams may have come, proxies in front, or friends on an allow list. */
   useTables(tables: Tables): void {
     this.#immunity.useTables(tables)
     this.#liftImmune()
   }
 
-  useConfig(rules: BanRules, allow: readonly Network[]): void {
-    this.#immunity.useAllowList(allow)
-    if (JSON.stringify(rules) !== JSON.stringify(this.#rules)) this.#useRules(rules)
-    this.#liftImmune()
-  }
-
-  #useRules(rules: BanRules): void {
+  useRules(rules: BanRules): void {
+    if (JSON.stringify(rules) === JSON.stringify(this.#rules)) return
     this.#rules = rules
     this.#judge.use(rules)
     // They were made to be looked at, under other rules.
@@ -206,7 +199,7 @@ export class Bans {
     // One may have been displaced by those after it.
     const standing = bans.filter((ban) => this.#book.get(ban.network) === ban)
     for (const ban of standing) {
-      this.#options.table.set(ban.network, ban.isWatched ? BAN_VALUE.watched : BAN_VALUE.refused)
+      this.#write(ban, nowMs)
       const counts = ban.isWatched ? this.#watchedByOrigin : this.#madeByOrigin
       counts[ban.origin]++
       this.#lines.banned(ban, nowMs)
@@ -217,6 +210,11 @@ export class Bans {
     this.#store?.noteChange()
     this.#tell({ add: real.map((ban) => timedPrefix(ban, nowMs)) })
     this.#closeIfDue(nowMs)
+  }
+
+  /** The table has room for as many as the book. */
+  #write({ network, untilMs, isWatched }: Ban, nowMs: number): void {
+    this.#options.table.set(network, monotonicMs() + (untilMs - nowMs), isWatched)
   }
 
   #closeIfDue(nowMs: number): void {
@@ -367,7 +365,7 @@ export class Bans {
       }
       const { taken, displaced } = this.#book.put(ban)
       if (displaced !== undefined) this.#options.table.delete(displaced.network)
-      if (taken) this.#options.table.set(ban.network, BAN_VALUE.refused)
+      if (taken) this.#write(ban, nowMs)
     }
     const bans = this.#book.active
     if (this.#options.file !== undefined) this.#lines.read(bans, this.#options.file.path)

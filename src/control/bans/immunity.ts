@@ -3,8 +3,9 @@
  * connect to, the proxies that bring us clients, the operator who could take the ban back.
  */
 import { type Network, parseIp } from '../../lib/ip.ts'
+import { NO_PREFIX, PrefixTable } from '../../lib/prefix-table.ts'
 import type { Tables } from '../../traffic/tables.ts'
-import { contains, isSource, overlap, type SourceKey, sourceKey } from './source.ts'
+import { isSource, lastAddress, overlap, type SourceKey, sourceKey } from './source.ts'
 
 /** What somebody is who is never banned. */
 export const IMMUNE = {
@@ -31,7 +32,7 @@ export class Immunity {
   readonly #askOwnAddresses: () => readonly string[]
   #own = new AddressSet([])
   #ownAskedMs = -Infinity
-  #allow: readonly Network[] = []
+  #allow: PrefixTable | undefined
   #upstreams = new AddressSet([])
   #proxies: readonly Network[] = []
   /** When each was here last, the longest ago first. */
@@ -41,11 +42,8 @@ export class Immunity {
     this.#askOwnAddresses = askOwnAddresses
   }
 
-  useAllowList(allow: readonly Network[]): void {
-    this.#allow = allow
-  }
-
-  useTables({ services }: Tables): void {
+  useTables({ services, lists }: Tables): void {
+    this.#allow = lists?.allow === undefined ? undefined : new PrefixTable(lists.allow)
     this.#upstreams = new AddressSet(
       services.flatMap(({ candidates }) => candidates.map(({ address }) => address.address)),
     )
@@ -68,7 +66,7 @@ export class Immunity {
   /** Undefined where the prefix may be banned. */
   of(network: Network, nowMs: number): Immune | undefined {
     // Addresses of the allow list that are inside of a banned prefix are let in all the same.
-    if (this.#allow.some((allowed) => contains(allowed, network))) return 'allow-list'
+    if (this.#isAllowed(network)) return 'allow-list'
     if (this.#ownAt(nowMs).meets(network)) return 'own'
     if (this.#upstreams.meets(network)) return 'upstream'
     if (this.#proxies.some((proxy) => overlap(proxy, network))) return 'proxy'
@@ -76,6 +74,14 @@ export class Immunity {
       if (atMs > nowMs - ADMIN_CLIENT_FOR_MS && overlap(client, network)) return 'admin'
     }
     return undefined
+  }
+
+  /** An entry that covers the first and the last address of the prefix covers all of it. */
+  #isAllowed(network: Network): boolean {
+    const allow = this.#allow
+    if (allow === undefined || allow.longest(network.bytes, 0, network.family) === NO_PREFIX) return false
+    const covering = new Set(allow.covering(network.bytes))
+    return allow.covering(lastAddress(network)).some((entry) => covering.has(entry))
   }
 
   #ownAt(nowMs: number): AddressSet {

@@ -41,6 +41,10 @@ function networkOf(bytes: Uint8Array, family: IpFamily, prefixLength: number): N
   return { family, bytes: kept, prefixLength }
 }
 
+export function lastAddress({ bytes, prefixLength }: Network): Uint8Array {
+  return bytes.map((byte, i) => byte | (0xff >> Math.min(8, Math.max(0, prefixLength - i * 8))))
+}
+
 /** `192.0.2.1`, `192.0.2.0/24` or `2001:db8::/64`. */
 export function banText({ family, bytes, prefixLength }: Network): string {
   return family === 4 && prefixLength === 32 ? formatIp(bytes) : `${formatIp(bytes)}/${prefixLength}`

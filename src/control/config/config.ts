@@ -16,8 +16,28 @@ export interface Config {
   readonly admin: AdminConfig
   readonly traffic: TrafficConfig
   readonly log: LogConfig
-  readonly protect: ProtectNodeConfig
+  readonly protect: NodeProtectConfig
   readonly services: readonly ServiceConfig[]
+}
+
+/** `protect` at the top. */
+export interface NodeProtectConfig {
+  readonly allow: readonly ListedNetwork[]
+  readonly deny: readonly ListedNetwork[]
+  readonly lists: readonly ListFileConfig[]
+  readonly bans: BanRules
+}
+
+export interface ListedNetwork extends Network {
+  readonly at: ConfigPlace
+}
+
+export interface ListFileConfig {
+  readonly name: string
+  /** An absolute path. */
+  readonly file: string
+  readonly action: 'allow' | 'deny'
+  readonly at: ConfigPlace
 }
 
 export interface AdminConfig {
@@ -36,10 +56,6 @@ export interface TrafficConfig {
   readonly drainTimeoutMs: number
   /** 0 is off: as long as they last. */
   readonly upgradeDrainTimeoutMs: number
-}
-
-export interface ProtectNodeConfig {
-  readonly bans: BanRules
 }
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'

@@ -1,8 +1,8 @@
 /** `protect.bans`: from what is written to what the judge of bans works with. */
 import type { BanRules } from '../bans/ban-rules.ts'
-import type { ParsedConfig } from './schema.ts'
+import type { ParsedNodeProtect } from './protect-node-schema.ts'
 
-export function makeBanRules({ within, ttl, ttlMax, prefix, ...rest }: ParsedConfig['protect']['bans']): BanRules {
+export function makeBanRules({ within, ttl, ttlMax, prefix, ...rest }: ParsedNodeProtect['bans']): BanRules {
   return {
     ...rest,
     withinMs: within,

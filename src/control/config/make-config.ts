@@ -3,9 +3,9 @@ import { dirname, resolve } from 'node:path'
 import type { Outlier, SocketOptions } from '../../traffic/tables.ts'
 import type { Config, ServiceConfig } from './config.ts'
 import type { ConfigSource } from './config-tree.ts'
-import { makeBanRules } from './make-bans.ts'
 import { makeActiveCheck } from './make-active-check.ts'
 import { makeProtect } from './make-protect.ts'
+import { makeNodeProtect } from './make-node-protect.ts'
 import { OUTLIER_FAILURES } from './outlier-schema.ts'
 import type { ParsedConfig, ParsedService } from './schema.ts'
 import type { SocketSide } from './socket-schema.ts'
@@ -23,7 +23,7 @@ export function makeConfig(parsed: ParsedConfig, source: ConfigSource): Config {
       upgradeDrainTimeoutMs: upgradeDrainTimeout,
     },
     log: parsed.log,
-    protect: { bans: makeBanRules(parsed.protect.bans) },
+    protect: makeNodeProtect(parsed.protect, source),
     services: parsed.services.map((service, i) => makeService(service, i, source)),
   }
 }

@@ -16,6 +16,9 @@ const LIVE_KEYS: ReadonlySet<string> = new Set([
   'log.level',
   'log.format',
   'log.connections',
+  'protect.allow',
+  'protect.deny',
+  'protect.lists',
   'traffic.drainTimeout',
   'traffic.upgradeDrainTimeout',
 ])

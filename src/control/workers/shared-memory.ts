@@ -1,4 +1,5 @@
 /** The memory that control and the workers share, and what it says in sum over all workers. */
+import { BanTable } from '../../traffic/admit/ban-table.ts'
 import {
   type CounterShape,
   Counters,
@@ -9,7 +10,6 @@ import {
   WORKER,
 } from '../../traffic/counters.ts'
 import { strikeRingBytes } from '../../traffic/admit/strikes.ts'
-import { PrefixTableWriter } from '../../lib/prefix-table-writer.ts'
 import { ringBytes } from '../../traffic/log-ring.ts'
 import { NodeWide } from '../../traffic/node-wide.ts'
 import { WorkerWakes } from '../../traffic/queue/worker-wakes.ts'
@@ -21,7 +21,7 @@ const LOG_RING_POWER_OF_TWO = 20
 /** 8,192 strikes of 32 bytes: 256 KiB. */
 const STRIKES_POWER_OF_TWO = 13
 
-/** Of `protect.bans.max`. */
+/** Of `protect.bans.max`, for each IP version. */
 export const BANS_MAX_DEFAULT = 100_000
 
 export interface WorkerMemory {
@@ -38,7 +38,7 @@ export class SharedMemory {
   readonly upstreamStatesMemory: SharedArrayBuffer
   readonly states: UpstreamStates
   readonly workerWakesMemory: SharedArrayBuffer
-  readonly bans: PrefixTableWriter
+  readonly bans: BanTable
   readonly workers: readonly WorkerMemory[]
 
   constructor(workers: number, counterShape: CounterShape, upstreamAddresses: number, bansMax = BANS_MAX_DEFAULT) {
@@ -48,7 +48,7 @@ export class SharedMemory {
     this.upstreamStatesMemory = new SharedArrayBuffer(UpstreamStates.bytes(counterShape))
     this.states = new UpstreamStates(this.upstreamStatesMemory, counterShape)
     this.workerWakesMemory = new SharedArrayBuffer(WorkerWakes.bytes(workers))
-    this.bans = new PrefixTableWriter({ v4: bansMax, v6: bansMax })
+    this.bans = new BanTable(bansMax)
     this.workers = Array.from({ length: workers }, () => {
       const counterMemory = new SharedArrayBuffer(Counters.bytes(counterShape))
       const logRingMemory = new SharedArrayBuffer(ringBytes(LOG_RING_POWER_OF_TWO))

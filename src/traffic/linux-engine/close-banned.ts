@@ -38,7 +38,7 @@ function isBanned(loop: Loop, connection: Connection): boolean {
   source.addressBytes = loop.pool.clientAddresses
   source.addressAt = addressAt(connection)
   source.family = connection.clientFamily
-  return loop.admission.isBanned(source)
+  return loop.admission.isBanned(source, loop.nowMs)
 }
 
 const endBanned: Step = (loop, connection) => endWithReset(loop, connection, 'banned')

@@ -101,7 +101,7 @@ export class Loop {
     this.pipes = new PipePool(start.limits.pipesMax)
     this.spills = new SpillPool(start.limits.spillBytesMax)
     this.counters = new Counters(start.counterMemory, start.counterShape)
-    this.admission = new Admission(this.counters, start.banMemory)
+    this.admission = new Admission(this.counters, start.tables.lists, start.bansMemory)
     this.nodeWide = new NodeWide(start.nodeWideMemory)
     this.states = new UpstreamStates(start.upstreamStatesMemory, start.counterShape)
     this.chooser = new Chooser(this.nodeWide, this.states)

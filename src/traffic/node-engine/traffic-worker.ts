@@ -52,7 +52,7 @@ export class TrafficWorker {
   constructor(start: WorkerStart) {
     this.start = start
     this.counters = new Counters(start.counterMemory, start.counterShape)
-    this.admission = new Admission(this.counters, start.banMemory)
+    this.admission = new Admission(this.counters, start.tables.lists, start.bansMemory)
     this.nodeWide = new NodeWide(start.nodeWideMemory)
     this.states = new UpstreamStates(start.upstreamStatesMemory, start.counterShape)
     this.chooser = new Chooser(this.nodeWide, this.states)
@@ -72,6 +72,7 @@ export class TrafficWorker {
   /** For the connections to come. A service that is gone stays known while its listeners are still emptied. */
   swapTables(tables: Tables): void {
     this.#tables = tables
+    this.admission.useLists(tables.lists)
     for (const service of tables.services) this.#serviceByIndex.set(service.index, service)
   }
 
