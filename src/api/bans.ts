@@ -73,11 +73,12 @@ async function addBans(request: IncomingMessage, bans: BanActions, by: string): 
 async function removeBans(request: IncomingMessage, bans: BanActions, by: string): Promise<Answer> {
   const body = await readJsonBody(request, UnbanRequest, BODY_BYTES_MAX)
   if (!body.ok) return body.answer
-  if ('all' in body.value) {
-    const { bans: changed, stored } = await bans.flush(body.value.origin, by)
+  const { prefixes, origin } = body.value
+  if (prefixes === undefined) {
+    const { bans: changed, stored } = await bans.flush(origin, by)
     return changeAnswer(bans, { changed, refused: [], stored })
   }
-  const { changed, refused, stored } = await bans.remove(body.value.prefixes, by)
+  const { changed, refused, stored } = await bans.remove(prefixes, by)
   return changeAnswer(bans, { changed: changed.length, refused, stored })
 }
 

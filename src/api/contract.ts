@@ -176,10 +176,9 @@ export const BanRequest = z.strictObject({
 export type BanRequest = z.infer<typeof BanRequest>
 
 /** These, or all of them, or all of one origin. */
-export const UnbanRequest = z.union(
-  [z.strictObject({ prefixes: Prefixes }), z.strictObject({ all: z.literal(true), origin: BanOrigin.optional() })],
-  'expected {"prefixes": [...]} or {"all": true}',
-)
+export const UnbanRequest = z
+  .strictObject({ prefixes: Prefixes.optional(), all: z.literal(true).optional(), origin: BanOrigin.optional() })
+  .refine(({ prefixes, all }) => (prefixes === undefined) === (all === true), 'expected either prefixes or "all": true')
 export type UnbanRequest = z.infer<typeof UnbanRequest>
 
 export const BanChangeAnswer = z.object({

@@ -34,12 +34,12 @@ export function banChangeText(
   { changed, refused, stored, total }: BanChangeAnswer,
   verb: 'banned' | 'unbanned',
 ): { readonly out: string; readonly problems: string } {
-  const bans = total === 1 ? '1 ban' : `${count(total)} bans`
+  const bans = total === 1 ? 'is 1 ban' : `are ${count(total)} bans`
   const lines = refused.map(({ prefix, why }) => `${shown(prefix)} ${shown(why)}.`)
   const lost = 'Warning: this could not be stored, and holds until the next start only; the log of the daemon says why.'
   if (!stored) lines.push(lost)
   return {
-    out: `${count(changed)} ${verb}; there are ${bans} now.\n`,
+    out: `${count(changed)} ${verb}; there ${bans} now.\n`,
     problems: lines.map((line) => `${line}\n`).join(''),
   }
 }

@@ -12,7 +12,7 @@ export function whyNotByHand(
 ): string | undefined {
   const widest = WIDE_BITS[network.family]
   if (network.prefixLength < widest && !isForced) {
-    return `is wider than a /${widest}: to be banned by --force only`
+    return `is wider than a /${widest}, to be banned by --force only`
   }
   const immune = immunity.of(network, nowMs)
   return immune === undefined ? undefined : `${immuneText(network, immune)}, and is never banned`
