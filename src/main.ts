@@ -14,8 +14,12 @@ import {
   sayStopped,
   sayUncaught,
 } from './control/log/daemon-lines.ts'
+import { sayLists } from './control/lists/list-lines.ts'
+import { ListWatch } from './control/lists/list-watch.ts'
+import { Lists } from './control/lists/lists.ts'
 import { type Log, openLog } from './control/log/log.ts'
 import { openStdout } from './control/log/stdout-stream.ts'
+import { BanFile } from './control/bans/ban-file.ts'
 import { OperatorStates } from './control/operator/operator-states.ts'
 import { type ConfigFile, ConfigWatch } from './control/reload/config-watch.ts'
 import { Hangup } from './control/reload/hangup.ts'
@@ -55,15 +59,20 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   const { config } = options
   const log = openLog({ ...config.log, stream: openStdout() })
   const upstreams = await UpstreamAddresses.resolve(config)
+  const lists = await Lists.read(config.protect)
+  sayLists(log, lists)
   const stop = new StopSignals((error) => sayUncaught(log, error))
   const upgrades = new Upgrades(log, () => stop.request({ by: 'upgrade' }))
   const { inheritance } = options
   await inheritance?.keepFromChildren()
   const operatorStates = await OperatorStates.read(config.admin.stateDir, log)
+  const banFile = new BanFile(config.admin.stateDir)
   const hangup = new Hangup()
   const node = new RunningNode({
     ...options,
     operatorStates,
+    bans: { file: banFile, stored: await banFile.read(log) },
+    lists,
     addresses: upstreams.current,
     log,
     onLostWorker: () => stop.request({ by: 'lost-worker' }),
@@ -76,14 +85,16 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
     )
     watch.set(node.config.admin.watchConfig)
   }
+  const listWatch = new ListWatch(() => void reload.readLists())
   const path = options.configFile?.path
-  const reload = new Reload({ path, env: process.env, node, log, upstreams, watch, follow })
+  const reload = new Reload({ path, env: process.env, node, log, upstreams, watch, listWatch, follow })
   const admin = await startAdmin(config, node, log, { operatorStates, reload, upgrades, inheritance })
   await node.start().catch(async (error: unknown) => {
     await admin?.close()
     throw error
   })
   follow(upstreams)
+  listWatch.follow(lists)
   upgrades.allow(node, admin?.listeningSocket())
   sayReady(log, node)
   hangup.use(() => void reload.run('SIGHUP'))
@@ -94,6 +105,7 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   const request = await stop.first
   upgrades.stop()
   watch.set(false)
+  listWatch.stop()
   reload.upstreams.stop()
   return await stopServing({ node, admin, log, stop, request })
 }
@@ -133,6 +145,7 @@ async function linger(
   stop: StopSignals,
 ): Promise<StopRequest> {
   stop.startOver()
+  node.bans.leave()
   admin?.closeGently()
   await node.firewall.handOver()
   const { upgradeDrainTimeoutMs } = node.config.traffic
@@ -166,6 +179,7 @@ async function startAdmin(
     setUpstreamState: (...change) => operatorStates.set(node, ...change),
     reload: { run: () => reload.run('admin'), check: () => reload.check() },
     upgrade: () => upgrades.upgrade(),
+    bans: node.bans,
   }
   const admin = await AdminServer.listen(listen, node, actions, inheritance?.adminFd(listen))
   sayAdminListening(log, formatSocketAddress(admin.address))

@@ -11,8 +11,11 @@ import { fdOf } from '../lib/server-fd.ts'
 import { socketAddress, type SocketAddress } from '../lib/ip.ts'
 import { makeMetricsPage, type MetricsPage } from '../metrics/metrics-page.ts'
 import { json, methodNotAllowed, problem, text, type Answer } from './answer.ts'
-import { ADMIN_PATHS, RELOAD_PATH, UPGRADE_PATH } from './contract.ts'
+import { answerBans, type BanActions } from './bans.ts'
+import { checkIp } from './check-ip.ts'
+import { ADMIN_PATHS, BANS_PATH, RELOAD_PATH, UPGRADE_PATH } from './contract.ts'
 import { refuseWebPage } from './guard.ts'
+import { lists } from './lists.ts'
 import { reload, type ReloadActions } from './reload.ts'
 import { setUpstreamState, upstreamPath, type SetUpstreamState } from './set-upstream-state.ts'
 import { shieldStatus } from './shield.ts'
@@ -36,9 +39,10 @@ export interface AdminActions {
   readonly setUpstreamState: SetUpstreamState
   readonly reload: ReloadActions
   readonly upgrade: UpgradeAction
+  readonly bans: BanActions
 }
 
-type Route = (node: NodeView, metrics: MetricsPage) => Answer | Promise<Answer>
+type Route = (node: NodeView, metrics: MetricsPage, query: URLSearchParams) => Answer | Promise<Answer>
 
 const ROUTES: Readonly<Record<string, Route>> = {
   [ADMIN_PATHS.metrics]: async (_, metrics) => ({
@@ -55,6 +59,8 @@ const ROUTES: Readonly<Record<string, Route>> = {
   },
   [ADMIN_PATHS.status]: (node) => json(200, nodeStatus(node)),
   [ADMIN_PATHS.shield]: (node) => json(200, shieldStatus(node)),
+  [ADMIN_PATHS.lists]: (node) => lists(node),
+  [ADMIN_PATHS.checkIp]: (node, _, query) => checkIp(node, query),
 }
 
 export class AdminServer {
@@ -139,7 +145,11 @@ async function answer(
   actions: AdminActions,
 ): Promise<Answer> {
   try {
-    return refuseWebPage(request) ?? (await act(request, node, actions)) ?? (await look(request, node, metrics))
+    const refusal = refuseWebPage(request)
+    if (refusal !== undefined) return refusal
+    // Whoever could take a ban back is not banned.
+    actions.bans.noteAdminClient(request.socket.remoteAddress ?? '')
+    return (await act(request, node, actions)) ?? (await look(request, node, metrics))
   } catch (error) {
     return problem(500, 'Internal error', (error as Error).message)
   }
@@ -148,6 +158,7 @@ async function answer(
 /** The paths that change something; undefined for all others. */
 async function act(request: IncomingMessage, node: NodeView, actions: AdminActions): Promise<Answer | undefined> {
   const path = pathOf(request)
+  if (path === BANS_PATH) return await answerBans(request, actions.bans)
   const upstream = upstreamPath(path)
   if (path !== RELOAD_PATH && path !== UPGRADE_PATH && upstream === undefined) return undefined
   if (request.method !== 'POST') return methodNotAllowed(path, ['POST'])
@@ -163,12 +174,13 @@ async function look(request: IncomingMessage, node: NodeView, metrics: MetricsPa
       ...Object.values(ADMIN_PATHS),
       RELOAD_PATH,
       UPGRADE_PATH,
+      BANS_PATH,
       '/api/v1/services/SERVICE/upstreams/UPSTREAM',
     ]
     return problem(404, 'Not found', `There is ${paths.join(', ')}.`)
   }
   if (request.method !== 'GET' && request.method !== 'HEAD') return methodNotAllowed(path, ['GET', 'HEAD'])
-  return ROUTES[path](node, metrics)
+  return ROUTES[path](node, metrics, new URLSearchParams(request.url?.split('?', 2)[1]))
 }
 
 function pathOf({ url = '/' }: IncomingMessage): string {

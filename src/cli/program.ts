@@ -3,10 +3,13 @@
  * action, so that `--help` and `status` start fast.
  */
 import { Command, CommanderError } from 'commander'
+import { addBansCommand } from './bans.ts'
 import { addCheckCommand } from './check.ts'
+import { addCheckIpCommand } from './check-ip.ts'
 import { addDemoCommand } from './demo.ts'
 import { addDoctorCommand } from './doctor.ts'
 import { CommandError, EXIT_CODES, type ExitCode } from './exit-code.ts'
+import { addListsCommand } from './lists.ts'
 import { packageVersion } from './package-version.ts'
 import { addReloadCommand } from './reload.ts'
 import { addRunCommand } from './run.ts'
@@ -28,6 +31,9 @@ const COMMANDS: readonly AddCommand[] = [
   addUpgradeCommand,
   addUpstreamsCommand,
   addReloadCommand,
+  addBansCommand,
+  addListsCommand,
+  addCheckIpCommand,
 ]
 
 export function makeProgram(): Command {

@@ -8,9 +8,11 @@ import { SERVICE } from '../traffic/counters.ts'
 import type { EngineName } from '../traffic/events.ts'
 import { SharedQueue } from '../traffic/queue/shared-queue.ts'
 import type { Service, Tables, Upstream } from '../traffic/tables.ts'
+import type { Bans } from './bans/bans.ts'
 import type { ActiveChecks } from './check/active-checks.ts'
 import type { Firewall } from './shield/firewall.ts'
 import type { NodeLimits } from './limits/node-limits.ts'
+import type { Lists } from './lists/lists.ts'
 import type { BusyRatios } from './workers/busy-ratios.ts'
 import type { SharedMemory } from './workers/shared-memory.ts'
 
@@ -26,8 +28,11 @@ export interface NodeView {
   readonly busy: BusyRatios
   readonly firewall: Pick<Firewall, 'view'>
   readonly checks: Pick<ActiveChecks, 'viewOf' | 'isAllDown'>
+  readonly bans: Pick<Bans, 'view' | 'covering'>
   readonly state: () => NodeState
   readonly tables: () => Tables
+  /** Allow and deny lists; undefined for a node that was given none. */
+  readonly lists: () => Lists | undefined
   /** Lines that never reached stdout; records that never reached control are in the workers' counters. */
   readonly logLinesDropped: () => number
 }

@@ -7,6 +7,9 @@ import { totalmem } from 'node:os'
 import { raiseFileLimit } from '../kernel/limits.ts'
 import type { EngineName } from '../traffic/events.ts'
 import type { Service, Tables, Upstream } from '../traffic/tables.ts'
+import type { BanFile } from './bans/ban-file.ts'
+import { Bans } from './bans/bans.ts'
+import type { Ban } from './bans/ban.ts'
 import { ActiveChecks } from './check/active-checks.ts'
 import type { Config } from './config/config.ts'
 import { type Capacity, capacityFor, makeTables } from './config/make-tables.ts'
@@ -17,6 +20,7 @@ import { listenerText } from './listener-text.ts'
 import { ConnectionLog } from './log/connection-log.ts'
 import { sayListening } from './log/daemon-lines.ts'
 import { KnownNames } from './log/known-names.ts'
+import type { Lists } from './lists/lists.ts'
 import type { Log } from './log/log.ts'
 import type { RefusedCount } from './log/refused-sums.ts'
 import { type CountByReason, type NodeState, type NodeView, refusedByReason } from './node-view.ts'
@@ -47,6 +51,10 @@ export interface RunningNodeOptions {
   readonly inheritance?: Inheritance | undefined
   /** What an operator wants of upstreams. */
   readonly operatorStates?: OperatorStates
+  /** Bans of before, and where those of now are kept. */
+  readonly bans?: { readonly file: BanFile; readonly stored: readonly Ban[] }
+  /** Without them nobody is on any. */
+  readonly lists?: Lists
   /** Another worker than our own, for tests. */
   readonly workerEntry?: URL
   readonly onLostWorker: (error: Error | undefined) => void
@@ -67,6 +75,7 @@ export class RunningNode implements NodeView {
   readonly busy: BusyRatios
   readonly checks: ActiveChecks
   readonly firewall: Firewall
+  readonly bans: Bans
   #config: Config
   readonly #log: Log
   readonly #capacity: Capacity
@@ -81,6 +90,9 @@ export class RunningNode implements NodeView {
   readonly #operatorStates: OperatorStates | undefined
   readonly #upstreamWatch: UpstreamWatch
   readonly #queues = new Queues()
+  #lists: Lists | undefined
+  /** Those that the tables were made with. */
+  #addresses: ResolvedAddresses
   #state: NodeState = 'starting'
 
   /** Throws StartError where this machine can't run what is asked for. */
@@ -88,6 +100,8 @@ export class RunningNode implements NodeView {
     const { config, log } = options
     this.version = options.version
     this.#config = config
+    this.#lists = options.lists
+    this.#addresses = options.addresses
     this.#inheritance = options.inheritance
     this.#log = log
     const hasPredecessor = options.inheritance !== undefined
@@ -100,7 +114,7 @@ export class RunningNode implements NodeView {
     this.engine = engine
     this.limits = limits
     const { services, upstreams, addresses } = this.#capacity
-    this.memory = new SharedMemory(workers, { services, upstreams }, addresses)
+    this.memory = new SharedMemory(workers, { services, upstreams }, addresses, config.protect.bans.max)
     this.#operatorStates = options.operatorStates
     this.#operatorStates?.applyTo(tables, this.memory.states)
     this.busy = new BusyRatios(this.memory.workers)
@@ -130,6 +144,7 @@ export class RunningNode implements NodeView {
         options.onLostWorker(error)
       },
     })
+    this.bans = this.#makeBans(options)
     this.#upstreamWatch = new UpstreamWatch(this, log)
     this.#connectionLog = new ConnectionLog({
       log,
@@ -141,11 +156,23 @@ export class RunningNode implements NodeView {
     })
   }
 
+  #makeBans({ config, log, bans }: RunningNodeOptions): Bans {
+    return new Bans({
+      rules: config.protect.bans,
+      table: this.memory.bans,
+      rings: this.memory.workers.map(({ strikesMemory }) => strikesMemory),
+      log,
+      ...bans,
+      serviceName: (index) => this.tables().services.find((service) => service.index === index)?.name,
+      closeBanned: () => this.#workers.closeBanned(),
+    })
+  }
+
   #makeTables(config: Config, addresses: ResolvedAddresses, slots: StableSlots, version: number): Tables {
     const withoutQueues = makeTables(config, addresses, slots, version, (message) => {
       this.#log.say('addresses-left-out', {}, message)
     })
-    return this.#queues.bringInto(withoutQueues)
+    return { ...this.#queues.bringInto(withoutQueues), ...listsOf(this.#lists) }
   }
 
   #findPower(tables: Tables): { engine: EngineName; workers: number; limits: NodeLimits } {
@@ -196,6 +223,7 @@ export class RunningNode implements NodeView {
   /** Opens all listeners; throws StartError with everything closed again. */
   async start(): Promise<void> {
     await checkPortsAreFree(this.tables(), this.#inheritance)
+    this.bans.start(this.tables())
     await this.#workers.start()
     this.#names.learn(this.tables())
     this.firewall.useTables(this.tables())
@@ -216,11 +244,23 @@ export class RunningNode implements NodeView {
       this.#addressesWaiting = addresses
       return
     }
+    this.#addresses = addresses
     const tables = this.#makeTables(this.#config, addresses, this.#slots, this.tables().version + 1)
     this.#operatorStates?.applyTo(tables, this.memory.states)
+    this.bans.useTables(tables)
     this.#workers.swapTables(tables)
     // With the ports that listeners got.
     this.#names.learn(this.tables())
+  }
+
+  lists(): Lists | undefined {
+    return this.#lists
+  }
+
+  /** Goes by other lists of the same configuration. Not while another configuration is on its way (Reload sees to it). */
+  useLists(lists: Lists): void {
+    this.#lists = lists
+    this.useAddresses(this.#addresses)
   }
 
   /**
@@ -228,16 +268,18 @@ export class RunningNode implements NodeView {
    * it). Connections keep the tables they began with; those of services, listeners and upstreams that are gone go on
    * until they end.
    */
-  async reload(config: Config, addresses: ResolvedAddresses): Promise<void> {
+  async reload(config: Config, addresses: ResolvedAddresses, lists = this.#lists): Promise<void> {
     const before = this.tables()
     const slots = this.#slots.copy()
-    const tables = this.#makeTables(config, addresses, slots, before.version + 1)
+    const tables = { ...this.#makeTables(config, addresses, slots, before.version + 1), ...listsOf(lists) }
     requireRoom(this.#capacity, slots)
     this.#isChanging = true
     try {
       await this.#workers.changeTables(tables, (withPorts) => {
         this.#slots = slots
         this.#config = config
+        this.#lists = lists
+        this.#addresses = addresses
         this.#addressesWaiting = undefined
         this.#useTables(config, before, withPorts)
       })
@@ -252,6 +294,8 @@ export class RunningNode implements NodeView {
   #useTables(config: Config, before: Tables, tables: Tables): void {
     this.#names.learn(tables)
     this.#operatorStates?.applyTo(tables, this.memory.states)
+    this.bans.useRules(config.protect.bans)
+    this.bans.useTables(tables)
     this.checks.update(config)
     this.firewall.useTables(tables)
     this.#log.change(config.log)
@@ -268,6 +312,10 @@ export class RunningNode implements NodeView {
         sayListening(this.#log, service.name, listenerText(listener))
       }
     }
+  }
+
+  async beforeUpgrade(): Promise<void> {
+    await this.bans.store()
   }
 
   listeningSockets(): ListeningSockets[] {
@@ -295,12 +343,17 @@ export class RunningNode implements NodeView {
     }
     await this.firewall.close()
     this.#connectionLog.close()
+    await this.bans.close()
     this.checks.stop()
     this.#upstreamWatch.close()
     this.#queues.close()
     this.busy.close()
     return { connectionsReset, isStuck: workers === 'stuck' }
   }
+}
+
+function listsOf(lists: Lists | undefined): Pick<Tables, 'lists'> {
+  return lists === undefined ? {} : { lists: lists.memories }
 }
 
 /** Throws StartError where shared memory has no place for what the tables name. */

@@ -30,6 +30,37 @@ export const METRICS = {
     help: 'Clients that were never admitted, by reason (docs/close-reasons.md).',
     labels: ['service', 'reason'],
   },
+  tidegate_watched_total: {
+    type: 'counter',
+    help: 'Clients that a rule of protect on watch would have refused, by reason (docs/close-reasons.md).',
+    labels: ['service', 'reason'],
+  },
+  tidegate_bans_active: {
+    type: 'gauge',
+    help: 'Bans that refuse clients now, by who made them (docs/bans.md).',
+    labels: ['origin'],
+  },
+  tidegate_bans_total: { type: 'counter', help: 'Bans that were made.', labels: ['origin'] },
+  tidegate_bans_watched_total: {
+    type: 'counter',
+    help: 'Bans that would have been made, had their rule been on instead of watch.',
+    labels: ['origin'],
+  },
+  tidegate_bans_displaced_total: {
+    type: 'counter',
+    help: 'Bans for which there was no room, or which had to make room, as protect.bans.max was reached.',
+    labels: [],
+  },
+  tidegate_bans_spared_total: {
+    type: 'counter',
+    help: 'Times that strikes would have banned somebody who is never banned.',
+    labels: [],
+  },
+  tidegate_strike_sources_forgotten_total: {
+    type: 'counter',
+    help: 'Sources whose strikes were forgotten before their time, as too many others were struck.',
+    labels: [],
+  },
   tidegate_bytes_total: {
     type: 'counter',
     help: 'Bytes relayed, without PROXY headers; direction is to_upstream or to_client.',
@@ -120,6 +151,21 @@ export const METRICS = {
     help: 'Bytes of those packets, headers included.',
     labels: ['rule'],
   },
+  tidegate_list_entries: {
+    type: 'gauge',
+    help: 'Networks on an allow or deny list; action is allow or deny.',
+    labels: ['list', 'action'],
+  },
+  tidegate_list_bad_lines: {
+    type: 'gauge',
+    help: 'Lines of the list that cannot be read and are left out.',
+    labels: ['list', 'action'],
+  },
+  tidegate_list_stale: {
+    type: 'gauge',
+    help: '1 while the file of the list cannot be read and what was read before is in force.',
+    labels: ['list', 'action'],
+  },
   tidegate_worker_loop_busy_ratio: {
     type: 'gauge',
     help: 'The part of the last 10 s that the worker did not spend waiting; near 1 it is the bottleneck.',
@@ -134,6 +180,16 @@ export const METRICS = {
     type: 'gauge',
     help: 'Bytes the worker holds in user space for receivers that are slow.',
     labels: ['worker'],
+  },
+  tidegate_strikes_total: {
+    type: 'counter',
+    help: 'Misbehaviour of clients, by kind (docs/protect/wire.md).',
+    labels: ['service', 'kind'],
+  },
+  tidegate_strikes_dropped_total: {
+    type: 'counter',
+    help: 'Strikes that no ban heard of, because too many came at once.',
+    labels: [],
   },
   tidegate_accept_pauses_total: {
     type: 'counter',

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { STRIKE_CODES, STRIKE_NAMES } from './admit/strike-kinds.ts'
 import { CLOSE_REASON_CODES, CLOSE_REASON_NAMES } from './close-reason.ts'
 import {
   CONNECT_MS_BUCKETS,
@@ -33,7 +34,7 @@ describe('counters', () => {
     )
   })
 
-  test('the places of one service fill its block: open to queue, then each reason closed, then each refused', () => {
+  test('the places of one service fill its block: open to queue, then each reason closed, refused and watched, then each strike', () => {
     const codes = CLOSE_REASON_NAMES.map((name) => CLOSE_REASON_CODES[name])
     const places = [
       SERVICE.open,
@@ -44,6 +45,8 @@ describe('counters', () => {
       SERVICE.queueMsSum,
       ...codes.map((code) => SERVICE.closed + code),
       ...codes.map((code) => SERVICE.refused + code),
+      ...codes.map((code) => SERVICE.watched + code),
+      ...STRIKE_NAMES.map((name) => SERVICE.strikes + STRIKE_CODES[name]),
     ]
     assert.deepEqual(
       [...new Set(places)].toSorted((a, b) => a - b),

@@ -1,5 +1,7 @@
 /** A service and the memory of a worker as tests need them: ordinary, but for what a test changes. */
 import type { SocketAddress } from '../lib/ip.ts'
+import { BanTable } from './admit/ban-table.ts'
+import { strikeRingBytes } from './admit/strikes.ts'
 import { Counters } from './counters.ts'
 import type { CounterShape } from './counters.ts'
 import type { WorkerStart } from './events.ts'
@@ -8,8 +10,17 @@ import { NodeWide } from './node-wide.ts'
 import type { Service, UpstreamShare } from './tables.ts'
 import { WorkerWakes } from './queue/worker-wakes.ts'
 import { UpstreamStates } from './upstream-states.ts'
+import type { WireRules } from './wire/wire-rules.ts'
 
 export const LOOPBACK: SocketAddress = { family: 4, address: '127.0.0.1', port: 0 }
+
+export const NO_WIRE_RULES: WireRules = {
+  dialOn: 'connect',
+  firstByteTimeoutMs: 0,
+  slowSend: { rule: 'off', bytes: 1024, withinMs: 30_000 },
+  slowRead: { rule: 'off', bytes: 4096, withinMs: 600_000 },
+  tinySegments: { rule: 'off', perSecondMax: 500, smallerThanBytes: 64, withinMs: 10_000 },
+}
 
 export const PLAIN_SHARE: UpstreamShare = { weight: 1, backup: false, maxConnections: 0 }
 
@@ -49,14 +60,21 @@ export function serviceForTest(
     acceptProxyTimeoutMs: 5000,
     clientSocket: {},
     upstreamSocket: {},
-    protect: { refuse: 'reset' },
+    protect: { refuse: 'reset', ...NO_WIRE_RULES },
     ...changes,
   }
 }
 
 type WorkerMemory = Pick<
   WorkerStart,
-  'counterShape' | 'counterMemory' | 'nodeWideMemory' | 'upstreamStatesMemory' | 'workerWakesMemory' | 'logRingMemory'
+  | 'counterShape'
+  | 'counterMemory'
+  | 'nodeWideMemory'
+  | 'upstreamStatesMemory'
+  | 'workerWakesMemory'
+  | 'bansMemory'
+  | 'logRingMemory'
+  | 'strikesMemory'
 >
 
 export function workerMemoryForTest(counterShape: CounterShape, upstreamAddresses: number): WorkerMemory {
@@ -66,6 +84,8 @@ export function workerMemoryForTest(counterShape: CounterShape, upstreamAddresse
     nodeWideMemory: new SharedArrayBuffer(NodeWide.bytes(upstreamAddresses)),
     upstreamStatesMemory: new SharedArrayBuffer(UpstreamStates.bytes(counterShape)),
     workerWakesMemory: new SharedArrayBuffer(WorkerWakes.bytes(1)),
+    bansMemory: new BanTable(16).memory,
     logRingMemory: new SharedArrayBuffer(ringBytes(20)),
+    strikesMemory: new SharedArrayBuffer(strikeRingBytes(10)),
   }
 }

@@ -3,6 +3,7 @@
  * A connection keeps the tables it was accepted under. All of it survives structured clone.
  */
 import type { Network, SocketAddress } from '../lib/ip.ts'
+import type { WireRules } from './wire/wire-rules.ts'
 
 export type Mode = 'raw' | 'proxy-v1' | 'proxy-v2'
 export const BALANCE_METHOD_NAMES = [
@@ -21,6 +22,14 @@ export interface Tables {
   readonly version: number
   readonly logConnections: LogConnections
   readonly services: readonly Service[]
+  /** Without them nobody is on any. */
+  readonly lists?: ListMemories
+}
+
+/** The prefix tables of the lists that people keep; undefined where a list is empty. Never changed: new lists, new memory. */
+export interface ListMemories {
+  readonly allow: SharedArrayBuffer | undefined
+  readonly deny: SharedArrayBuffer | undefined
 }
 
 export interface Service {
@@ -68,7 +77,7 @@ export interface Service {
 export type Rule = 'off' | 'watch' | 'on'
 
 /** Who is let in, and what becomes of the others (admit/admission.ts). */
-export interface ServiceProtect {
+export interface ServiceProtect extends WireRules {
   /** What a client sees that is refused: a reset, or an ordinary close. */
   readonly refuse: 'reset' | 'close'
 }

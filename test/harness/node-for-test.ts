@@ -23,8 +23,21 @@ export function nodeForTest(): NodeForTest {
     busy,
     firewall: { view: () => FIREWALL },
     checks: { viewOf: () => undefined, isAllDown: () => false },
+    bans: {
+      covering: () => [],
+      view: () => ({
+        total: 9,
+        active: { manual: 2, strikes: 1, neighbours: 0 },
+        made: { manual: 3, strikes: 4, neighbours: 0 },
+        watched: { manual: 0, strikes: 5, neighbours: 1 },
+        displaced: 6,
+        spared: 7,
+        sourcesForgotten: 8,
+      }),
+    },
     state: () => state,
     tables: () => TABLES,
+    lists: () => undefined,
     logLinesDropped: () => 4,
     become: (next) => {
       state = next

@@ -9,6 +9,7 @@ import type {
   ServiceProtect,
   SocketOptions,
 } from '../../traffic/tables.ts'
+import type { BanRules } from '../bans/ban-rules.ts'
 import type { FirewallConfig } from '../shield/firewall-config.ts'
 import type { ActiveCheckConfig, CheckUrl } from './active-check.ts'
 
@@ -16,8 +17,29 @@ export interface Config {
   readonly admin: AdminConfig
   readonly traffic: TrafficConfig
   readonly log: LogConfig
-  readonly protect: ProtectNodeConfig
+  readonly protect: NodeProtectConfig
   readonly services: readonly ServiceConfig[]
+}
+
+/** `protect` at the top. */
+export interface NodeProtectConfig {
+  readonly allow: readonly ListedNetwork[]
+  readonly deny: readonly ListedNetwork[]
+  readonly lists: readonly ListFileConfig[]
+  readonly bans: BanRules
+  readonly firewall: FirewallConfig
+}
+
+export interface ListedNetwork extends Network {
+  readonly at: ConfigPlace
+}
+
+export interface ListFileConfig {
+  readonly name: string
+  /** An absolute path. */
+  readonly file: string
+  readonly action: 'allow' | 'deny'
+  readonly at: ConfigPlace
 }
 
 export interface AdminConfig {
@@ -36,10 +58,6 @@ export interface TrafficConfig {
   readonly drainTimeoutMs: number
   /** 0 is off: as long as they last. */
   readonly upgradeDrainTimeoutMs: number
-}
-
-export interface ProtectNodeConfig {
-  readonly firewall: FirewallConfig
 }
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'

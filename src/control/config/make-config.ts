@@ -3,8 +3,9 @@ import { dirname, resolve } from 'node:path'
 import type { Outlier, SocketOptions } from '../../traffic/tables.ts'
 import type { Config, ServiceConfig } from './config.ts'
 import type { ConfigSource } from './config-tree.ts'
-import type { FirewallConfig } from '../shield/firewall-config.ts'
 import { makeActiveCheck } from './make-active-check.ts'
+import { makeProtect } from './make-protect.ts'
+import { makeNodeProtect } from './make-node-protect.ts'
 import { OUTLIER_FAILURES } from './outlier-schema.ts'
 import type { ParsedConfig, ParsedService } from './schema.ts'
 import type { SocketSide } from './socket-schema.ts'
@@ -22,7 +23,7 @@ export function makeConfig(parsed: ParsedConfig, source: ConfigSource): Config {
       upgradeDrainTimeoutMs: upgradeDrainTimeout,
     },
     log: parsed.log,
-    protect: { firewall: makeFirewall(parsed.protect.firewall) },
+    protect: makeNodeProtect(parsed.protect, source),
     services: parsed.services.map((service, i) => makeService(service, i, source)),
   }
 }
@@ -65,14 +66,10 @@ function makeService(service: ParsedService, index: number, source: ConfigSource
     acceptProxyFrom: service.acceptProxyFrom,
     clientSocket: socketOptions(both, client),
     upstreamSocket: socketOptions(both, upstream),
-    protect: service.protect,
+    protect: makeProtect(service.protect),
     check: service.check === undefined ? undefined : makeActiveCheck(service.check, source.file),
     at: source.place(path),
   }
-}
-
-function makeFirewall({ maxEntries, synRate, ...rest }: ParsedConfig['protect']['firewall']): FirewallConfig {
-  return { ...rest, entriesMax: maxEntries, synsPerSecond: synRate }
 }
 
 function makeOutlier({ outlier, retryFailedAfter }: ParsedService): Outlier {

@@ -21,6 +21,7 @@ export const CONFIG_PROBLEMS = {
   E_CONFIG_PATTERN: 'The regular expression cannot be read, or not matched in one pass.',
   E_CONFIG_CERTIFICATE: 'A file of certificates cannot be read, or has none in it.',
   E_CONFIG_NETWORK: 'The text is not a network in CIDR form.',
+  E_CONFIG_LIST: 'A list file cannot be read, is too large, or has no line that can be read.',
   E_CONFIG_DURATION: 'The duration is malformed or out of range.',
   E_CONFIG_SIZE: 'The size is malformed or out of range.',
   E_CONFIG_NAME: 'The name has characters that are not allowed, or is too long.',

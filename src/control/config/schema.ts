@@ -210,7 +210,7 @@ export const configSchema = z.strictObject({
   admin: admin.prefault({}).meta({ description: 'The endpoint for operators.' }),
   traffic: traffic.prefault({}).meta({ description: 'How traffic is carried, for all services.' }),
   log: log.prefault({}).meta({ description: 'What is written to standard output.' }),
-  protect: protectNodeSchema.prefault({}).meta({ description: 'The shield of the node, for all services.' }),
+  protect: protectNodeSchema.prefault({}).meta({ description: 'Who is let in, for all services.' }),
   services: z.array(service).min(1).max(SERVICES_MAX).meta({ description: 'The protected services.' }),
 })
 export type ParsedConfig = z.output<typeof configSchema>

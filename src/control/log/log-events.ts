@@ -49,6 +49,29 @@ export const LOG_EVENTS = {
     level: 'warn',
     meaning: 'What an operator set holds until the next start only; `file`, `reason`.',
   },
+  banned: {
+    level: 'info',
+    meaning:
+      'An address or prefix is banned; `prefix`, `until`, `origin` (docs/bans.md), `why`, `by`, `repeated`, and `watched`: it would be, with the rule on.',
+  },
+  'bans-summed': {
+    level: 'info',
+    meaning: 'Bans that have no line of their own, as there were more than 10 in 10 s; `bans`, `seconds`.',
+  },
+  unbanned: {
+    level: 'info',
+    meaning: 'Bans that ended before their time; `bans`, the first `prefixes`, `by`, `why`.',
+  },
+  'bans-full': {
+    level: 'warn',
+    meaning: 'protect.bans.max is reached; bans `displaced` by others, `notTaken`, in `seconds`.',
+  },
+  'bans-read': { level: 'info', meaning: 'Bans of before hold on over the restart; `bans`, `file`.' },
+  'bans-not-read': {
+    level: 'warn',
+    meaning: 'The bans of before are lost, as the file is damaged; `file`, `reason`, `movedTo`.',
+  },
+  'bans-not-stored': { level: 'warn', meaning: 'Bans hold until the next start only; `file`, `reason`.' },
   'admin-exposed': {
     level: 'warn',
     meaning: 'The admin API, which has no password, can be reached from other machines; `address`.',
@@ -100,6 +123,20 @@ export const LOG_EVENTS = {
     level: 'info',
     meaning: 'Packets that the kernel dropped since the last such line, by rule; `packets`.',
   },
+  'list-read': {
+    level: 'info',
+    meaning: 'A list file is in force as it is now; `list`, `file`, `action`, `entries`, `badLines`.',
+  },
+  'list-bad-lines': {
+    level: 'warn',
+    meaning:
+      'Lines of a list file cannot be read and are left out; `list`, `file`, `badLines`, and the `first` of them.',
+  },
+  'list-not-read': {
+    level: 'warn',
+    meaning: 'A list file cannot be read; the `entries` from before stay in force. `list`, `file`, `reason`.',
+  },
+  'list-overlap': { level: 'warn', meaning: 'The same network is on an allow and on a deny list; allow wins.' },
   'accept-paused': {
     level: 'warn',
     meaning: 'A worker was out of files or memory and let new clients wait; `worker`, `code`, `ms`, `repeated`.',

@@ -1,4 +1,5 @@
 /** The memory that control and the workers share, and what it says in sum over all workers. */
+import { BanTable } from '../../traffic/admit/ban-table.ts'
 import {
   type CounterShape,
   Counters,
@@ -8,6 +9,7 @@ import {
   UPSTREAM_STRIDE,
   WORKER,
 } from '../../traffic/counters.ts'
+import { strikeRingBytes } from '../../traffic/admit/strikes.ts'
 import { ringBytes } from '../../traffic/log-ring.ts'
 import { NodeWide } from '../../traffic/node-wide.ts'
 import { WorkerWakes } from '../../traffic/queue/worker-wakes.ts'
@@ -16,9 +18,16 @@ import { UpstreamStates } from '../../traffic/upstream-states.ts'
 /** 2^20 bytes hold 8,192 connections without failed attempts: more than a worker ends between two reads of its ring. */
 const LOG_RING_POWER_OF_TWO = 20
 
+/** 8,192 strikes of 32 bytes: 256 KiB. */
+const STRIKES_POWER_OF_TWO = 13
+
+/** Of `protect.bans.max`, for each IP version. */
+export const BANS_MAX_DEFAULT = 100_000
+
 export interface WorkerMemory {
   readonly counterMemory: SharedArrayBuffer
   readonly logRingMemory: SharedArrayBuffer
+  readonly strikesMemory: SharedArrayBuffer
   readonly counters: Counters
 }
 
@@ -29,19 +38,22 @@ export class SharedMemory {
   readonly upstreamStatesMemory: SharedArrayBuffer
   readonly states: UpstreamStates
   readonly workerWakesMemory: SharedArrayBuffer
+  readonly bans: BanTable
   readonly workers: readonly WorkerMemory[]
 
-  constructor(workers: number, counterShape: CounterShape, upstreamAddresses: number) {
+  constructor(workers: number, counterShape: CounterShape, upstreamAddresses: number, bansMax = BANS_MAX_DEFAULT) {
     this.counterShape = counterShape
     this.nodeWideMemory = new SharedArrayBuffer(NodeWide.bytes(upstreamAddresses))
     this.nodeWide = new NodeWide(this.nodeWideMemory)
     this.upstreamStatesMemory = new SharedArrayBuffer(UpstreamStates.bytes(counterShape))
     this.states = new UpstreamStates(this.upstreamStatesMemory, counterShape)
     this.workerWakesMemory = new SharedArrayBuffer(WorkerWakes.bytes(workers))
+    this.bans = new BanTable(bansMax)
     this.workers = Array.from({ length: workers }, () => {
       const counterMemory = new SharedArrayBuffer(Counters.bytes(counterShape))
       const logRingMemory = new SharedArrayBuffer(ringBytes(LOG_RING_POWER_OF_TWO))
-      return { counterMemory, logRingMemory, counters: new Counters(counterMemory, counterShape) }
+      const strikesMemory = new SharedArrayBuffer(strikeRingBytes(STRIKES_POWER_OF_TWO))
+      return { counterMemory, logRingMemory, strikesMemory, counters: new Counters(counterMemory, counterShape) }
     })
   }
 

@@ -7,12 +7,14 @@
  *   (by the caller)     the ceilings of node and service                   take a place each
  *   takeSourcePlaces    the service's rate, then its address, its prefix   take a place each, for the connection's life
  */
+import { AddressLists } from './address-lists.ts'
+import { REAL_BAN, WATCHED_BAN } from './ban-table.ts'
 import { CLOSE_REASON_CODES } from '../close-reason.ts'
 import type { CloseReason } from '../close-reason.ts'
 import { SERVICE, SERVICE_STRIDE } from '../counters.ts'
 import type { Counters } from '../counters.ts'
 import type { MonotonicMs } from '../node-wide.ts'
-import type { Rule, Service } from '../tables.ts'
+import type { ListMemories, Rule, Service } from '../tables.ts'
 
 /** Anything else that a question returns is the code of the reason for which the client is refused. */
 export const ADMITTED = -1
@@ -24,19 +26,41 @@ export interface Source {
   readonly family: 4 | 6
 }
 
+const REFUSED_BAN = CLOSE_REASON_CODES['refused-ban']
+const REFUSED_DENY_LIST = CLOSE_REASON_CODES['refused-deny-list']
+
 export class Admission {
   readonly #services: Float64Array
+  readonly #lists: AddressLists
   /** Of the last `judgeAddress`: the allow list names it, and nothing but the ceilings holds for it. */
   isAllowed = false
 
-  constructor(counters: Counters) {
+  constructor(counters: Counters, lists: ListMemories | undefined, bansMemory: SharedArrayBuffer) {
     this.#services = counters.services
+    this.#lists = new AddressLists(lists, bansMemory)
+  }
+
+  /** With each new tables. */
+  useLists(lists: ListMemories | undefined): void {
+    this.#lists.use(lists)
   }
 
   /** By lists. Takes no place. */
-  judgeAddress(_service: Service, _source: Source, _nowMs: MonotonicMs): number {
-    this.isAllowed = false
-    return ADMITTED
+  judgeAddress(service: Service, { addressBytes, addressAt, family }: Source, nowMs: MonotonicMs): number {
+    const lists = this.#lists
+    this.isAllowed = lists.isAllowed(addressBytes, addressAt, family)
+    if (this.isAllowed) return ADMITTED
+    const ban = lists.banOf(addressBytes, addressAt, family, nowMs)
+    if (ban === REAL_BAN) return REFUSED_BAN
+    if (ban === WATCHED_BAN) this.broken(service, 'watch', 'refused-ban')
+    return lists.isDenied(addressBytes, addressAt, family) ? REFUSED_DENY_LIST : ADMITTED
+  }
+
+  /** For open connections: would it be refused for a ban? Keeps `isAllowed` as it is. */
+  isBanned({ addressBytes, addressAt, family }: Source, nowMs: MonotonicMs): boolean {
+    const lists = this.#lists
+    if (lists.banOf(addressBytes, addressAt, family, nowMs) !== REAL_BAN) return false
+    return !lists.isAllowed(addressBytes, addressAt, family)
   }
 
   /** By rates and counts. What a refusal has taken so far is given back before it returns. */

@@ -4,9 +4,11 @@
  *   accept -> admit -> hello ------> dial ---------> relay -------------> free
  *             refuse   PROXY header  next candidate  both ways,           record,
  *             (reset)  in, if asked  on failure      then the FINs        fds closed
- *                                    |     ^           |
- *                                    v     |           |
- *                                    waiting: all places are taken, and the service has a queue
+ *                      |             ^     ^           |
+ *                      v             |     |           |
+ *                      firstByte ----+     |           |
+ *                      of the client,      v           |
+ *                      if dialOn asks      waiting: all places are taken, and the service has a queue
  *                                                      |
  *                                                      +-> resetting: what was read is delivered, then a reset
  *
@@ -19,10 +21,11 @@ import type { Fd } from '../../kernel/libc.ts'
 import type { Pipe } from '../../kernel/pipe-pool.ts'
 import { CLOSE_REASON_CODES } from '../close-reason.ts'
 import type { FailedAttempt } from '../log-ring.ts'
+import { WIRE_NUMBERS } from '../wire/wire-state.ts'
 import type { ServicePlan } from './service-plan.ts'
 import type { Spill } from './spill-pool.ts'
 
-export const STAGE = { free: 0, hello: 1, dial: 2, relay: 3, resetting: 4, waiting: 5 } as const
+export const STAGE = { free: 0, hello: 1, dial: 2, relay: 3, resetting: 4, waiting: 5, firstByte: 6 } as const
 
 /** Bits of `Half.flags`. */
 export const FLAG = {
@@ -169,6 +172,8 @@ const ADDRESS_BYTES = 16
 /** Slots and their columns. Memory is touched only up to the highest slot ever used; the arrays themselves are zero pages. */
 export class ConnectionPool {
   readonly numbers: Float64Array
+  /** What the rules of wire/ remember; never touched where there are none. */
+  readonly wire: Float64Array
   readonly clientAddresses: Uint8Array
   readonly #all: Connection[] = []
   readonly #free: Connection[] = []
@@ -180,6 +185,7 @@ export class ConnectionPool {
   constructor(slots: number) {
     this.#slots = slots
     this.numbers = new Float64Array(slots * NUMBERS)
+    this.wire = new Float64Array(slots * WIRE_NUMBERS)
     this.clientAddresses = new Uint8Array(slots * ADDRESS_BYTES)
   }
 

@@ -11,6 +11,7 @@ import type { Tables } from '../tables.ts'
 import { acceptBatch, acceptQueued, resumeAccepting } from './accept.ts'
 import { refusalSentence } from './batch.ts'
 import type { Batch } from './batch.ts'
+import { closeBanned } from './close-banned.ts'
 import { closeUpstreams } from './close-upstream.ts'
 import { FLAG, STAGE } from './connection.ts'
 import type { Connection, Half } from './connection.ts'
@@ -82,6 +83,7 @@ function turn(loop: Loop, wakeFd: number, due: (connection: Connection) => void)
   loop.fullTurns = loop.epoll.isFull(events) || hasOverslept ? loop.fullTurns + 1 : 0
   if (loop.fullTurns % FULL_TURNS_MAX === 0) loop.wheel.advance(loop.nowMs, due)
   if (loop.upstreamClosings.length > 0) closeUpstreams(loop)
+  if (loop.nextBanLook >= 0) closeBanned(loop)
   resumeAccepting(loop)
   loop.pool.recycle()
   if (loop.draining) sayDrained(loop)
@@ -98,7 +100,7 @@ function countTurn(loop: Loop): void {
 }
 
 function waitMs(loop: Loop): number {
-  if (loop.hasUnfinished || loop.upstreamClosings.length > 0) return 0
+  if (loop.hasUnfinished || loop.upstreamClosings.length > 0 || loop.nextBanLook >= 0) return 0
   const untilNextMs = loop.wheel.untilNextMs(loop.nowMs)
   if (loop.pausedUntilMs === 0) return untilNextMs
   const untilResumeMs = Math.max(1, Math.ceil(loop.pausedUntilMs - loop.nowMs))
@@ -179,6 +181,9 @@ function obey(loop: Loop, command: WorkerCommand): void {
       return loop.tell({ kind: 'settled' })
     case 'close-upstream':
       loop.upstreamClosings.push({ upstreamIndex: command.upstreamIndex, nextSlot: 0 })
+      return
+    case 'close-banned':
+      loop.nextBanLook = 0
       return
     case 'drain':
       loop.draining = true

@@ -108,6 +108,7 @@ export function commitListeners(loop: Loop): void {
   loop.listeners.prepared = undefined
   const { tables, fresh, kept } = prepared
   loop.logConnections = tables.logConnections
+  loop.admission.useLists(tables.lists)
   const gone = loop.listeners.open.filter((open) => !kept.has(open))
   loop.listeners.open = [...kept.keys(), ...fresh]
   for (const [open, plan] of kept) goBy(open, plan)
@@ -142,6 +143,7 @@ export function closeListeners(loop: Loop): void {
 /** New connections go by the new tables; open ones keep theirs. The listeners are the same. */
 export function adopt(loop: Loop, tables: Tables): void {
   loop.logConnections = tables.logConnections
+  loop.admission.useLists(tables.lists)
   const plans = new Map(planServices(tables.services).map((plan) => [plan.service.index, plan]))
   for (const open of loop.listeners.open) open.plan = plans.get(open.plan.service.index) ?? open.plan
 }

@@ -2,6 +2,7 @@
 import { monotonicMs } from '../../lib/clock.ts'
 import { TICK_MS, TimingWheel } from '../../lib/timing-wheel.ts'
 import { Admission } from '../admit/admission.ts'
+import { StrikesWriter } from '../admit/strikes.ts'
 import { Affinity } from '../affinity.ts'
 import { Chooser } from '../balance/choose.ts'
 import { Counters } from '../counters.ts'
@@ -34,6 +35,7 @@ export class TrafficWorker {
   /** Who waits in a queue, by the number it has there. */
   readonly waiting = new Map<number, Callable>()
   readonly log: LogRingWriter
+  readonly strikes: StrikesWriter
   readonly held: HeldBytes<Connection>
   readonly connections = new Set<Connection>()
   /** Of the newest connection; part of its id. */
@@ -50,13 +52,14 @@ export class TrafficWorker {
   constructor(start: WorkerStart) {
     this.start = start
     this.counters = new Counters(start.counterMemory, start.counterShape)
-    this.admission = new Admission(this.counters)
+    this.admission = new Admission(this.counters, start.tables.lists, start.bansMemory)
     this.nodeWide = new NodeWide(start.nodeWideMemory)
     this.states = new UpstreamStates(start.upstreamStatesMemory, start.counterShape)
     this.chooser = new Chooser(this.nodeWide, this.states)
     this.wakes = new WorkerWakes(start.workerWakesMemory)
     this.room = new WaitingRoom(start.workerIndex, this.wakes, this.states, this.chooser)
     this.log = new LogRingWriter(start.logRingMemory)
+    this.strikes = new StrikesWriter(start.strikesMemory, this.counters)
     this.held = new HeldBytes(start.limits.spillBytesMax, this.counters)
     this.#tables = start.tables
     this.swapTables(start.tables)
@@ -69,6 +72,7 @@ export class TrafficWorker {
   /** For the connections to come. A service that is gone stays known while its listeners are still emptied. */
   swapTables(tables: Tables): void {
     this.#tables = tables
+    this.admission.useLists(tables.lists)
     for (const service of tables.services) this.#serviceByIndex.set(service.index, service)
   }
 
