@@ -227,6 +227,9 @@ export class RunningNode implements NodeView {
     await this.#workers.start()
     this.#names.learn(this.tables())
     this.firewall.useTables(this.tables())
+    // Before the first ban: nobody may be dropped whom an allow list names.
+    if (this.#lists !== undefined) await this.firewall.useLists(this.#lists)
+    this.bans.follow((change) => this.firewall.change(change))
     await this.firewall.start()
     this.#state = 'ready'
     this.checks.start(this.#config)
@@ -261,6 +264,7 @@ export class RunningNode implements NodeView {
   useLists(lists: Lists): void {
     this.#lists = lists
     this.useAddresses(this.#addresses)
+    void this.firewall.useLists(lists)
   }
 
   /**
@@ -298,6 +302,7 @@ export class RunningNode implements NodeView {
     this.bans.useTables(tables)
     this.checks.update(config)
     this.firewall.useTables(tables)
+    if (this.#lists !== undefined) void this.firewall.useLists(this.#lists)
     this.#log.change(config.log)
     this.#connectionLog.change(config.log.connections)
     this.#sayListening(before, tables)

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { after, afterEach, before, describe, test } from 'node:test'
 import { ShieldStatus } from '../../src/api/contract.ts'
+import { temporaryFolder } from '../harness/config.ts'
 import { Daemon, runTidegate } from '../harness/daemon.ts'
 import { waitFor } from '../harness/deadline.ts'
 import { forEachEngine } from '../harness/engines.ts'
@@ -50,9 +51,11 @@ forEachEngine((engine) => {
     async function start(
       firewall: Record<string, unknown> = {},
       launch: { prefix?: string[]; env?: Record<string, string> } = {},
+      protect: Record<string, unknown> = {},
+      admin: Record<string, unknown> = {},
     ): Promise<Daemon> {
       const services = [{ upstreams: [upstream.address.text], listen: ['0.0.0.0:0'] }]
-      const daemon = await Daemon.start({ engine, services, protect: { firewall }, ...launch })
+      const daemon = await Daemon.start({ engine, services, protect: { firewall, ...protect }, admin, ...launch })
       daemons.push(daemon)
       return daemon
     }
@@ -86,6 +89,49 @@ forEachEngine((engine) => {
       daemon.signal('SIGTERM')
       await daemon.exit()
       assert.ok(!isTableThere())
+    })
+
+    test('whom an operator bans the kernel drops, until the ban is taken back; a new start goes on with it', async () => {
+      const stateDir = temporaryFolder()
+      let daemon = await start({}, {}, {}, { stateDir })
+      const { port } = daemon.addressOf()
+      const admin = (): string[] => ['--admin', daemon.adminAddress.text]
+      assert.equal((await runTidegate(['bans', 'add', SOURCE, ...admin()])).code, 0)
+      await daemon.waitForLine('the table', ({ event }) => event === 'firewall-active')
+      const connect = foreign.connect(SOURCE, NEAR.ipv4, port)
+      await waitFor('dropped packets', async () => {
+        return (await daemon.metrics()).sum('tidegate_firewall_dropped_packets_total', { rule: 'ban' }) > 0
+      })
+      assert.equal(connect.state(), 'trying')
+      await isServed(daemon, OTHER)
+      assert.equal((await runTidegate(['bans', 'remove', SOURCE, ...admin()])).code, 0)
+      await waitFor('the one that was banned', () => connect.state() === 'connected')
+      connect.end()
+      assert.equal((await runTidegate(['bans', 'add', OTHER, ...admin()])).code, 0)
+      daemon.kill()
+      await daemon.exit()
+      daemon = await start({}, {}, {}, { stateDir })
+      await daemon.waitForLine('the table', ({ event }) => event === 'firewall-active')
+      assert.match(nft('list set inet tidegate banned4'), /10\.99\.1\.2/)
+    })
+
+    test('the deny list is dropped, the allow list is not, and a reload changes both', async () => {
+      const lists = { deny: ['10.99.0.0/16'], allow: [OTHER] }
+      const daemon = await start({}, {}, lists)
+      await daemon.waitForLine('the table', ({ event }) => event === 'firewall-active')
+      const { port } = daemon.addressOf()
+      const connect = foreign.connect(SOURCE, NEAR.ipv4, port)
+      await waitFor('dropped packets', async () => {
+        return (await daemon.metrics()).sum('tidegate_firewall_dropped_packets_total', { rule: 'deny' }) > 0
+      })
+      await isServed(daemon, OTHER)
+      assert.equal(connect.state(), 'trying')
+      daemon.editConfig((text) => text.replace('10.99.0.0/16', '10.99.1.0/24'))
+      daemon.signal('SIGHUP')
+      await daemon.waitForLine('the reload', ({ event }) => event === 'reloaded')
+      await waitFor('the one that was denied', () => connect.state() === 'connected')
+      connect.end()
+      assert.equal((await daemon.metrics()).sum('tidegate_refused_total', { reason: 'refused-deny-list' }), 0)
     })
 
     test('without anybody to refuse there is no table', async () => {
@@ -148,8 +194,8 @@ forEachEngine((engine) => {
       await isServed(daemon)
     })
 
-    async function isServed(daemon: Daemon): Promise<void> {
-      const connect = foreign.connect(SOURCE, NEAR.ipv4, daemon.addressOf().port)
+    async function isServed(daemon: Daemon, from = SOURCE): Promise<void> {
+      const connect = foreign.connect(from, NEAR.ipv4, daemon.addressOf().port)
       await waitFor('a client to be served', () => connect.state() === 'connected')
       connect.end()
     }

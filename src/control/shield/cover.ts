@@ -11,17 +11,23 @@ export function networkText({ bytes, prefixLength }: Network): string {
  * covers the same addresses. Of equal ones the first is taken.
  */
 export function coverOf<Entry extends { readonly network: Network }>(entries: readonly Entry[]): Entry[] {
-  const chosen: Entry[] = []
-  const keysByLength = new Map<number, Set<string>>()
-  for (const entry of entries.toSorted((a, b) => a.network.prefixLength - b.network.prefixLength)) {
-    const { bytes, prefixLength } = entry.network
-    const isCovered = [...keysByLength].some(([length, keys]) => keys.has(keyOf(bytes, length)))
-    if (isCovered) continue
-    chosen.push(entry)
-    const keys = keysByLength.get(prefixLength) ?? new Set<string>()
-    keysByLength.set(prefixLength, keys.add(keyOf(bytes, prefixLength)))
+  const cover = new Cover()
+  return entries
+    .toSorted((a, b) => a.network.prefixLength - b.network.prefixLength)
+    .filter(({ network }) => cover.add(network))
+}
+
+/** Takes prefixes widest first. */
+export class Cover {
+  readonly #keysByLength = new Map<number, Set<string>>()
+
+  /** False where one that was taken before has all of it. */
+  add({ bytes, prefixLength }: Network): boolean {
+    for (const [length, keys] of this.#keysByLength) if (keys.has(keyOf(bytes, length))) return false
+    const keys = this.#keysByLength.get(prefixLength) ?? new Set<string>()
+    this.#keysByLength.set(prefixLength, keys.add(keyOf(bytes, prefixLength)))
+    return true
   }
-  return chosen
 }
 
 /** The first bits of an address, the rest cleared; IPv4 and IPv6 differ in length. */

@@ -8,8 +8,10 @@ import type { Network } from '../../lib/ip.ts'
 import type { Tables } from '../../traffic/tables.ts'
 import type { Log } from '../log/log.ts'
 import { runNft, type RunNft } from '../../kernel/nftables.ts'
+import type { Lists } from '../lists/lists.ts'
 import type { FirewallConfig } from './firewall-config.ts'
 import type { FirewallView } from './firewall-view.ts'
+import { listedNetworks } from './listed-networks.ts'
 import { TableKeeper } from './table-keeper.ts'
 import { type BannedSource, WantedSources } from './wanted-sources.ts'
 
@@ -34,9 +36,12 @@ export class Firewall {
   readonly #keeper: TableKeeper
   #allowed: readonly Network[] = []
   #trustedProxies: readonly Network[] = []
+  #lists: Lists['all'] | undefined
+  readonly #entriesMax: number
 
   constructor({ config, log, hasPredecessor, run = runNft, pollMs }: FirewallOptions) {
     this.#sources = new WantedSources(config)
+    this.#entriesMax = config.entriesMax
     this.#keeper = new TableKeeper({ config, log, hasPredecessor, run, sources: this.#sources, pollMs })
   }
 
@@ -61,6 +66,23 @@ export class Firewall {
   setDenied(networks: readonly Network[]): void {
     this.#sources.deny(networks)
     this.#keeper.wake()
+  }
+
+  /** Allow and deny lists together; of two calls the later one counts, whichever is done first. */
+  async useLists({ all }: Pick<Lists, 'all'>): Promise<void> {
+    if (this.#lists === all) return
+    this.#lists = all
+    const allowed = await listedNetworks(all, 'allow', this.#entriesMax)
+    const denied = await listedNetworks(all, 'deny', this.#entriesMax)
+    if (this.#lists !== all) return
+    if (allowed.leftOut[4] + allowed.leftOut[6] > 0) {
+      // Who is allowed may not be dropped: then nobody is, by the list that would not know better.
+      this.#keeper.refuse('the allow lists do not fit in protect.firewall.maxEntries')
+      return
+    }
+    this.#keeper.refuse(undefined)
+    this.#sources.denyApart(denied.networks, denied.leftOut)
+    this.setAllowed(allowed.networks)
   }
 
   /** These bans and no others. */

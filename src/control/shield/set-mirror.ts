@@ -77,10 +77,10 @@ export class SetMirror {
     else this.#unsettled.delete(text)
   }
 
-  /** These and no others; what exceeds the room, at the end of the list, is left out. */
-  wantAll(entries: readonly (readonly [text: string, untilMs: number])[]): void {
+  /** These and no others; what exceeds the room, at the end of the list, is left out, and counted with what was before. */
+  wantAll(entries: readonly (readonly [text: string, untilMs: number])[], leftOut = 0): void {
     const fitting = new Map(entries.slice(0, this.#max))
-    this.#displaced = entries.length - fitting.size
+    this.#displaced = leftOut + entries.length - fitting.size
     for (const text of this.#wanted.keys()) if (!fitting.has(text)) this.forget(text)
     for (const [text, untilMs] of fitting) this.want(text, untilMs)
   }

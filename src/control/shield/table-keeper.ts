@@ -71,6 +71,7 @@ export class TableKeeper {
   #timerAtMs = Infinity
   #working: Promise<void> | undefined
   #isClosed = false
+  #whyNot: string | undefined
   readonly #watch: TableWatch
   #wasFoundBroken = false
   #restored = 0
@@ -112,6 +113,14 @@ export class TableKeeper {
 
   wake(): void {
     if (this.#isNeeded() || this.#mayBeLeft || this.#state.kind === 'active') this.#schedule(BATCH_MS)
+  }
+
+  /** Until it is taken back by `undefined`. */
+  refuse(why: string | undefined): void {
+    if (this.#whyNot === why) return
+    this.#whyNot = why
+    this.#isStale = true
+    this.wake()
   }
 
   #isNeeded(): boolean {
@@ -159,6 +168,7 @@ export class TableKeeper {
   }
 
   async #bringUp(): Promise<void> {
+    if (this.#whyNot !== undefined) throw new NftError('refused', this.#whyNot)
     if (!(await this.#takeLock())) return
     this.#mayBeLeft = false
     if (this.#isStale) await this.#make()

@@ -10,6 +10,8 @@ export interface BannedSource {
   readonly untilMs: number
 }
 
+const NOTHING = { 4: 0, 6: 0 } as const
+
 type SetKind = (typeof SOURCE_SETS)[number]['kind']
 
 export class WantedSources {
@@ -68,14 +70,17 @@ export class WantedSources {
   }
 
   allow(networks: readonly Network[]): void {
-    this.#fill('allowed', networks)
+    this.#fill('allowed', withoutOverlaps(networks), NOTHING)
   }
 
   deny(networks: readonly Network[]): void {
-    this.#fill(
-      'denied',
-      networks.filter((network) => !this.#isOutside(network)),
-    )
+    this.denyApart(withoutOverlaps(networks), NOTHING)
+  }
+
+  /** They are without overlaps already; `leftOut` is how many there were besides. */
+  denyApart(networks: readonly Network[], leftOut: Readonly<Record<4 | 6, number>>): void {
+    const outer = networks.filter((network) => !this.#isOutside(network))
+    this.#fill('denied', outer, leftOut)
   }
 
   /** Before changes are taken: forgets what has expired, and finds which prefixes are to be in the kernel now. */
@@ -99,11 +104,11 @@ export class WantedSources {
     for (const set of this.sets) set.startOver()
   }
 
-  #fill(kind: SetKind, networks: readonly Network[]): void {
-    const cover = coverOf(networks.map((network) => ({ network })))
+  #fill(kind: SetKind, networks: readonly Network[], leftOut: Readonly<Record<4 | 6, number>>): void {
     for (const family of [4, 6] as const) {
-      const ofFamily = cover.filter(({ network }) => network.family === family)
-      this.#set(kind, family).wantAll(ofFamily.map(({ network }) => [elementText(network), Infinity]))
+      const ofFamily = networks.filter((network) => network.family === family)
+      const entries = ofFamily.map((network) => [elementText(network), Infinity] as const)
+      this.#set(kind, family).wantAll(entries, leftOut[family])
     }
   }
 
@@ -120,3 +125,7 @@ export class WantedSources {
 }
 
 const LOOPBACK_6 = parseIp('::1')!
+
+function withoutOverlaps(networks: readonly Network[]): Network[] {
+  return coverOf(networks.map((network) => ({ network }))).map(({ network }) => network)
+}
