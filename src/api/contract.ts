@@ -315,6 +315,7 @@ export const ADDRESS_FINDINGS = {
   banned: 'It is banned, by itself or with a network around it.',
   'ban-watched': 'A ban on watch covers it: it would be refused, were the rule on.',
   denied: 'A deny list names it.',
+  'dropped-in-kernel': 'The kernel drops its packets before a connection comes to be.',
   upstream: 'An upstream of a service has this address.',
   'own-address': 'This machine has the address.',
 } as const

@@ -26,7 +26,7 @@ export interface NodeView {
   readonly limits: NodeLimits
   readonly memory: SharedMemory
   readonly busy: BusyRatios
-  readonly firewall: Pick<Firewall, 'view'>
+  readonly firewall: Pick<Firewall, 'view' | 'dropsFrom'>
   readonly checks: Pick<ActiveChecks, 'viewOf' | 'isAllDown'>
   readonly bans: Pick<Bans, 'view' | 'covering'>
   readonly state: () => NodeState

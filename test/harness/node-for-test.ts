@@ -21,7 +21,7 @@ export function nodeForTest(): NodeForTest {
     limits: { connectionsMax: 1000, pipesMax: 8, spillBytesMax: 1024, boundBy: 'file limit', warnings: [] },
     memory,
     busy,
-    firewall: { view: () => FIREWALL },
+    firewall: { view: () => FIREWALL, dropsFrom: () => false },
     checks: { viewOf: () => undefined, isAllDown: () => false },
     bans: {
       covering: () => [],

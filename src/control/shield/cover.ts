@@ -30,11 +30,16 @@ export class Cover {
   }
 }
 
-/** The first bits of an address, the rest cleared; IPv4 and IPv6 differ in length. */
+/** IPv4 and IPv6 differ in length. */
 function keyOf(bytes: Uint8Array, length: number): string {
+  return firstBits(bytes, length).toString('latin1')
+}
+
+/** The rest is cleared. */
+export function firstBits(bytes: Uint8Array, length: number): Buffer {
   const masked = Buffer.alloc(bytes.length)
   const whole = length >> 3
   for (let i = 0; i < whole; i++) masked[i] = bytes[i]
   if ((length & 7) !== 0) masked[whole] = bytes[whole] & (0xff00 >> (length & 7))
-  return masked.toString('latin1')
+  return masked
 }

@@ -99,6 +99,11 @@ export class Firewall {
     this.#keeper.wake()
   }
 
+  /** Whether its packets come to nobody. */
+  dropsFrom(address: Uint8Array): boolean {
+    return this.#keeper.view().state.kind === 'active' && this.#sources.refuses(address, monotonicMs())
+  }
+
   view(): FirewallView {
     return this.#keeper.view()
   }

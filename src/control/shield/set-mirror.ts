@@ -19,6 +19,8 @@ export class SetMirror {
   readonly isTimed: boolean
   readonly #max: number
   readonly #wanted = new Map<string, number>()
+  /** Goes on where it was: to begin anew would step over all that were deleted before, each time. */
+  #oldestFirst = this.#wanted.keys()
   readonly #there = new Map<string, number>()
   readonly #unsettled = new Set<string>()
   #displaced = 0
@@ -46,6 +48,10 @@ export class SetMirror {
     return lasting
   }
 
+  isThere(text: string, nowMs: number): boolean {
+    return (this.#there.get(text) ?? 0) > nowMs
+  }
+
   /** How many were taken out, or not let in, because the set was full. */
   get displaced(): number {
     return this.#displaced
@@ -66,8 +72,9 @@ export class SetMirror {
   }
 
   #displaceOldest(): void {
-    const [oldest] = this.#wanted.keys()
-    this.forget(oldest)
+    let oldest = this.#oldestFirst.next()
+    if (oldest.done === true) oldest = (this.#oldestFirst = this.#wanted.keys()).next()
+    if (oldest.done !== true) this.forget(oldest.value)
     this.#displaced++
   }
 

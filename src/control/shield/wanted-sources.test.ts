@@ -127,6 +127,7 @@ test('whatever comes and goes, the kernel drops who is banned and nobody else', 
         const isBanned = [...bans.values()].some(
           ({ network, untilMs }) => untilMs > nowMs && networkContains(network, address, 0),
         )
+        assert.equal(sources.refuses(address, nowMs), isBanned, 'what is said of it')
         assert.equal(kernel.drops(address, nowMs), isBanned, `seed ${seed} at ${nowMs}: ${formatIp(address)}`)
       }
     }

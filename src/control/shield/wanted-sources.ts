@@ -1,6 +1,6 @@
 /** Who is to be refused or let through in the kernel, set by set. Pure: what becomes of it is the keeper's business. */
 import { formatIp, type Network, parseIp } from '../../lib/ip.ts'
-import { coverOf } from './cover.ts'
+import { coverOf, firstBits } from './cover.ts'
 import { elementText, SINGLE_SOURCE_BITS, SOURCE_SETS } from './ruleset.ts'
 import { SetMirror } from './set-mirror.ts'
 
@@ -20,6 +20,8 @@ export class WantedSources {
   readonly #loopback: boolean
   /** Banned prefixes by text, those that another one covers too: they may outlast it. */
   readonly #prefixes = new Map<string, BannedSource>()
+  /** Goes on where it was, as in SetMirror. */
+  #prefixesOldestFirst = this.#prefixes.keys()
   readonly #prefixesMax: number
   #prefixesChanged = false
 
@@ -47,12 +49,15 @@ export class WantedSources {
     }
     const text = elementText(network)
     this.#prefixes.delete(text)
-    if (this.#prefixes.size >= this.#prefixesMax) {
-      const [oldest] = this.#prefixes.keys()
-      this.#prefixes.delete(oldest)
-    }
+    if (this.#prefixes.size >= this.#prefixesMax) this.#forgetOldestPrefix()
     this.#prefixes.set(text, { network, untilMs })
     this.#prefixesChanged = true
+  }
+
+  #forgetOldestPrefix(): void {
+    let oldest = this.#prefixesOldestFirst.next()
+    if (oldest.done === true) oldest = (this.#prefixesOldestFirst = this.#prefixes.keys()).next()
+    if (oldest.done !== true) this.#prefixes.delete(oldest.value)
   }
 
   unban(network: Network): void {
@@ -97,6 +102,23 @@ export class WantedSources {
       )
     }
     this.#prefixesChanged = false
+  }
+
+  /** Whether the kernel drops it, as far as we know. */
+  refuses(address: Uint8Array, nowMs: number): boolean {
+    if (this.#covers('allowed', address, nowMs)) return false
+    return (['banned', 'banned_prefixes', 'denied'] as const).some((kind) => this.#covers(kind, address, nowMs))
+  }
+
+  #covers(kind: SetKind, bytes: Uint8Array, nowMs: number): boolean {
+    const family = bytes.length === 4 ? 4 : 6
+    const set = this.#set(kind, family)
+    const single = SINGLE_SOURCE_BITS[family]
+    if (kind === 'banned') return set.isThere(formatIp(firstBits(bytes, single)), nowMs)
+    for (let prefixLength = 0; prefixLength <= bytes.length * 8; prefixLength++) {
+      if (set.isThere(elementText({ family, bytes: firstBits(bytes, prefixLength), prefixLength }), nowMs)) return true
+    }
+    return false
   }
 
   /** The kernel's table is new and empty. */
