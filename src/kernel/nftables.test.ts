@@ -36,10 +36,11 @@ test('counters, chains and the content of a table are read from what it lists', 
       { set: { name: 'empty' } },
     ]),
     't',
+    true,
   )
   assert.deepEqual([...content.rulesByChain], [['a', 2]])
   assert.deepEqual(
-    [...content.elementsBySet],
+    [...(content.elementsBySet ?? [])],
     [
       ['s', 2],
       ['empty', 0],

@@ -16,19 +16,20 @@ export class NftError extends Error {
   }
 }
 
-/** Runs one script, or one listing command; what it writes, or NftError. */
-export type RunNft = (args: readonly string[], script?: string) => Promise<string>
+/** Runs one script, or one listing command; what it writes, or NftError. It is ended when `signal` says so. */
+export type RunNft = (args: readonly string[], script?: string, signal?: AbortSignal) => Promise<string>
 
 /** A table of 65,536 entries takes about a second. */
 const TIMEOUT_MS = 60_000
 const OUTPUT_BYTES_MAX = 64 * 1024 * 1024
 const ERROR_BYTES_MAX = 4096
 
-export const runNft: RunNft = async (args, script = '') => {
+export const runNft: RunNft = async (args, script = '', signal) => {
   const { promise, resolve, reject } = Promise.withResolvers<string>()
   // English messages: they are read below. Nothing else of our environment is nft's business.
   const env = { PATH: process.env['PATH'], LC_ALL: 'C' }
-  const child = spawn('nft', args, { stdio: 'pipe', env, timeout: TIMEOUT_MS, killSignal: 'SIGKILL' })
+  const ends = { timeout: TIMEOUT_MS, killSignal: 'SIGKILL', ...(signal === undefined ? {} : { signal }) } as const
+  const child = spawn('nft', args, { stdio: 'pipe', env, ...ends })
   const chunks: Buffer[] = []
   let bytes = 0
   let said = ''
@@ -107,10 +108,10 @@ export async function listChains(run: RunNft): Promise<NftChain[]> {
   return listed<NftChain>(await run(['-j', 'list', 'chains']), 'chain')
 }
 
-/** How many rules each chain of a table has, and how many elements each set. Slow with many elements. */
+/** How many rules each chain of a table has, and how many elements each set where they were asked for. */
 export interface TableContent {
   readonly rulesByChain: ReadonlyMap<string, number>
-  readonly elementsBySet: ReadonlyMap<string, number>
+  readonly elementsBySet: ReadonlyMap<string, number> | undefined
 }
 
 interface ListedSet {
@@ -118,12 +119,14 @@ interface ListedSet {
   readonly elem?: readonly unknown[]
 }
 
-export async function readTable(run: RunNft, table: string): Promise<TableContent> {
-  const output = await run(['-j', 'list', 'table', 'inet', table])
+/** Slow with many elements, also where only nft has to read them. */
+export async function readTable(run: RunNft, table: string, withElements: boolean): Promise<TableContent> {
+  const output = await run([withElements ? '-j' : '-jt', 'list', 'table', 'inet', table])
   const rulesByChain = new Map<string, number>()
   for (const { chain } of listed<{ chain: string }>(output, 'rule')) {
     rulesByChain.set(chain, (rulesByChain.get(chain) ?? 0) + 1)
   }
+  if (!withElements) return { rulesByChain, elementsBySet: undefined }
   const sets = listed<ListedSet>(output, 'set')
   return { rulesByChain, elementsBySet: new Map(sets.map(({ name, elem }) => [name, elem?.length ?? 0])) }
 }

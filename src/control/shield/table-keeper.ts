@@ -40,6 +40,9 @@ const HANDOVER_RETRY_MS = 250
 const HANDOVER_TIMEOUT_MS = 60_000
 /** By then it has taken the lock, if it wants that table at all. */
 const HANDOVER_GRACE_MS = 5_000
+/** nft may be stuck behind another program that fills a large table. */
+const CLOSE_TIMEOUT_MS = 10_000
+const START_TIMEOUT_MS = 3_000
 /** In one transaction. */
 const ELEMENTS_PER_BATCH = 50_000
 /** Where a container may not enlarge its socket buffer, a transaction has to fit in 208 KiB. */
@@ -52,6 +55,7 @@ export class TableKeeper {
   readonly #log: Log
   readonly #sources: WantedSources
   readonly #run: RunNft
+  readonly #giveUp = new AbortController()
   readonly #lock: TableLock
   readonly #pollMs: number
   #listeners: readonly Listener[] = []
@@ -82,18 +86,28 @@ export class TableKeeper {
     this.#config = config
     this.#log = log
     this.#sources = sources
-    this.#run = run
+    this.#run = (args, script) => run(args, script, this.#giveUp.signal)
     this.#lock = new TableLock(config.table)
     this.#pollMs = pollMs
-    this.#watch = new TableWatch({ run, table: config.table, pollMs, dropped: this.#dropped })
+    this.#watch = new TableWatch({ run: this.#run, table: config.table, pollMs, dropped: this.#dropped })
     this.#mayBeLeft = hasPredecessor
     this.#handoverUntilMs = hasPredecessor ? monotonicMs() + HANDOVER_TIMEOUT_MS : 0
     if (config.mode === 'off') this.#state = { kind: 'off' }
   }
 
-  /** Looks whether a crash left a table behind. Where nft or rights are missing there is nothing of ours, and no word yet. */
+  /**
+   * Looks whether a crash left a table behind. Where nft or rights are missing there is nothing of ours, and no word yet.
+   * An nft that takes its time holds up nobody: what it finds is looked after later.
+   */
   async start(): Promise<void> {
     if (process.platform !== 'linux') return
+    const timer = new AbortController()
+    const isLate = delay(START_TIMEOUT_MS, undefined, { signal: timer.signal }).catch(() => {})
+    await Promise.race([this.#findLeftover(), isLate])
+    timer.abort()
+  }
+
+  async #findLeftover(): Promise<void> {
     if (!this.#mayBeLeft) this.#mayBeLeft = await this.#isTableThere().catch(() => false)
     if (!this.#mayBeLeft) return
     this.wake()
@@ -344,6 +358,13 @@ export class TableKeeper {
   }
 
   async close(): Promise<void> {
+    // Whoever stops us wants us to stop: what is left then is the next start's to remove.
+    const timer = setTimeout(() => this.#giveUp.abort(), CLOSE_TIMEOUT_MS)
+    await this.#leave()
+    clearTimeout(timer)
+  }
+
+  async #leave(): Promise<void> {
     await this.#stop()
     if (this.#isMade && this.#handedOverAtMs !== undefined) await this.#takeBack(this.#handedOverAtMs)
     if (!this.#lock.isHeld) return

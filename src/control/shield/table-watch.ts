@@ -7,6 +7,8 @@ import type { SetMirror } from './set-mirror.ts'
 /** A look at every rule and element takes nft long where there are many: at most 1/200 of the time. */
 const DEEP_LOOK_EVERY_POLLS = 12
 const DEEP_LOOK_REST = 200
+/** Reading more of them would hold up control for longer than 0.1 s: then flushed sets go unnoticed. */
+const ELEMENTS_READ_MAX = 100_000
 
 export interface TableWatchOptions {
   readonly run: RunNft
@@ -69,7 +71,8 @@ export class TableWatch {
 
   async #isWholeInDepth(sets: readonly SetMirror[]): Promise<boolean> {
     const startMs = monotonicMs()
-    const { rulesByChain, elementsBySet } = await readTable(this.#run, this.#table)
+    const elements = sets.reduce((sum, { sizeThere }) => sum + sizeThere, 0)
+    const { rulesByChain, elementsBySet } = await readTable(this.#run, this.#table, elements <= ELEMENTS_READ_MAX)
     const nowMs = monotonicMs()
     const restMs = Math.max(this.#pollMs * DEEP_LOOK_EVERY_POLLS, (nowMs - startMs) * DEEP_LOOK_REST)
     this.#deepLookAtMs = nowMs + restMs
@@ -77,6 +80,7 @@ export class TableWatch {
     this.#rulesByChain = rulesByChain
     if (rulesByChain.size === 0) return false
     if (known !== undefined && [...known].some(([chain, rules]) => rulesByChain.get(chain) !== rules)) return false
+    if (elementsBySet === undefined) return true
     // What is about to expire may be gone already. Somebody's single additions or removals are left to them.
     return sets.every((set) => (elementsBySet.get(set.name) ?? 0) > 0 || set.lastingThere(nowMs) === 0)
   }
