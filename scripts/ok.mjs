@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { stripVTControlCharacters } from 'node:util'
 import { closingLines } from './closing-lines.mjs'
+import { withCompileCache } from './compile-cache.mjs'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 
@@ -14,7 +15,7 @@ const TWICE_THE_CORES = `--test-concurrency=${2 * availableParallelism()}`
 
 // Colours in captured text would hide the lines that are looked for in it; CI makes some tools add them unasked.
 const { FORCE_COLOR: _, ...inherited } = process.env
-const ENVIRONMENT = { ...inherited, NO_COLOR: '1' }
+const ENVIRONMENT = withCompileCache({ ...inherited, NO_COLOR: '1' })
 
 /** The long ones first: they share the cores with the rest. */
 const STEPS = [

@@ -4,8 +4,10 @@
  */
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { withCompileCache } from './compile-cache.mjs'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
+const ENVIRONMENT = withCompileCache(process.env)
 const RUNNER = [
   '--test',
   // Files measure rates and deadlines: beside each other on two cores they would measure each other.
@@ -26,8 +28,9 @@ process.exitCode = failed.length === 0 ? 0 : 1
 
 function run(name, args) {
   return new Promise((resolve) => {
-    spawn(process.execPath, args, { cwd: ROOT, stdio: ['ignore', 'inherit', 'inherit'] }).on('close', (code) =>
-      resolve({ name, code }),
+    spawn(process.execPath, args, { cwd: ROOT, env: ENVIRONMENT, stdio: ['ignore', 'inherit', 'inherit'] }).on(
+      'close',
+      (code) => resolve({ name, code }),
     )
   })
 }

@@ -36,7 +36,11 @@ export function checkIp(node: NodeView, query: URLSearchParams): Answer {
   if (text === null) return problem(400, 'Bad request', 'Which address? Write ?address=192.0.2.1.')
   const address = parseIp(text)
   if (address !== undefined) return json(200, checkAddress(node, address))
-  return problem(400, 'Bad request', `${JSON.stringify(text)} is no IP address; expected one such as 192.0.2.1 or 2001:db8::1.`)
+  return problem(
+    400,
+    'Bad request',
+    `${JSON.stringify(text)} is no IP address; expected one such as 192.0.2.1 or 2001:db8::1.`,
+  )
 }
 
 function checkAddress(node: NodeView, address: Uint8Array): CheckIpAnswer {
@@ -53,7 +57,7 @@ function listed(node: NodeView, address: Uint8Array, action: ListAction, code: A
     const { list, network, line, comment } = hit
     const about = comment === '' ? '' : `: ${comment}`
     const text = `${network} of list ${list.name} (${placeText(hit)})${about}`
-    return { code, text, list: list.name, network, file: list.file, line, ...(comment === '' ? {} : { comment }) }
+    return { code, text, list: list.name, network, file: list.file, line, comment }
   })
 }
 

@@ -16,7 +16,9 @@ interface ListsOptions {
 export function addListsCommand(program: Command): void {
   const command = program
     .command('lists')
-    .description('Show the allow and deny lists of a running daemon: where they come from, and lines that are left out.')
+    .description(
+      'Show the allow and deny lists of a running daemon: where they come from, and lines that are left out.',
+    )
     .option('--admin <address>', 'admin.listen of the daemon (default: $TIDEGATE_ADMIN or 127.0.0.1:9900)')
     .option('--json', 'write the answer as one JSON object')
     .action(async (options: ListsOptions) => lists(options))

@@ -10,6 +10,7 @@ export interface ConfigSummary {
   readonly services: number
   readonly listeners: number
   readonly upstreams: number
+  /** Those in files of their own. */
   readonly lists: readonly ListSummary[]
   /** What is not wrong and yet may not be meant, in a sentence each. */
   readonly warnings: readonly string[]
@@ -42,9 +43,7 @@ export async function checkConfigFile(
     services: config.services.length,
     listeners: config.services.flatMap(({ listen }) => listen).length,
     upstreams: config.services.flatMap(({ upstreams }) => upstreams).length,
-    lists: lists.all.map(({ name, action, entries, badLineCount }) => {
-      return { name, action, entries: entries.count, badLines: badLineCount }
-    }),
+    lists: lists.all.filter(({ noted }) => noted !== undefined).map(listSummary),
     warnings: [...lists.all.flatMap(badLineTexts), ...lists.warnings],
     ...(online ? { checks: await tryChecks(config, current) } : {}),
   }
@@ -53,4 +52,8 @@ export async function checkConfigFile(
 function badLineTexts({ file, badLines, badLineCount }: List): string[] {
   const texts = badLines.map(({ line, message }) => `${file}:${line}: ${message}`)
   return badLineCount > texts.length ? [...texts, `${file}: and ${badLineCount - texts.length} more lines`] : texts
+}
+
+function listSummary({ name, action, entries, badLineCount }: List): ListSummary {
+  return { name, action, entries: entries.count, badLines: badLineCount }
 }

@@ -206,7 +206,7 @@ forEachEngine((engine) => {
         check: { ...SOON, timeout: '300ms' },
       })
       await waitFor('a good check', async () => (await shown(daemon, 'first')).check?.result === 'up')
-      frozen.freeze()
+      await frozen.freeze()
       const down = await line(daemon, 'upstream-down', 'first')
       assert.equal(down['reason'], `GET http://${frozen.address.text}/: no answer within 300ms`)
       frozen.thaw()

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { afterEach, describe, it } from 'node:test'
+import { address } from '../harness/address.ts'
 import { temporaryFolder, type TestConfig, writeConfig } from '../harness/config.ts'
 import { Daemon, runTidegate } from '../harness/daemon.ts'
 import { forEachEngine } from '../harness/engines.ts'
@@ -10,7 +11,6 @@ import { Peer } from '../harness/peer.ts'
 import { echo, Upstream } from '../harness/upstream.ts'
 
 /** Clients of our own, in the networks that the lists of these tests name. */
-const FRIEND = '127.0.1.1'
 const STRANGER = '127.0.2.1'
 const NEIGHBOUR = '127.0.3.1'
 
@@ -25,7 +25,7 @@ forEachEngine((engine) => {
     async function upstreamAddress(): Promise<string> {
       const upstream = await Upstream.listen({ onConnection: echo })
       open.push({ stop: () => upstream.close() })
-      return upstream.text
+      return upstream.address.text
     }
 
     async function start(config: Omit<TestConfig, 'services'>, service: object = {}): Promise<Daemon> {
@@ -84,7 +84,7 @@ forEachEngine((engine) => {
       const daemon = await start({ protect: { allow: [], deny: ['127.0.2.1'] } }, { listen: ['*:0'] })
       const port = daemon.addressOf().port
       const served = async (localAddress: string): Promise<boolean> => {
-        const client = await Peer.connect({ host: '127.0.0.1', port }, { localAddress })
+        const client = await Peer.connect(address('127.0.0.1', port), { localAddress })
         await client.write('hello').catch(() => {})
         const text = await client.receiveText('hello').then(
           () => true,
@@ -103,8 +103,11 @@ forEachEngine((engine) => {
       assert.equal(await isServed(daemon, NEIGHBOUR, 'PROXY TCP4 192.0.2.9 203.0.113.1 1 2\r\n'), false)
       assert.equal(await isServed(daemon, NEIGHBOUR, 'PROXY TCP6 2001:db8::9 2001:db8::1 1 2\r\n'), false)
       assert.equal(await isServed(daemon, NEIGHBOUR, 'PROXY TCP4 198.51.100.9 203.0.113.1 1 2\r\n'), true)
-      const reasons = daemon.connectionLines.map(({ reason }) => reason)
-      assert.equal(reasons.filter((reason) => reason === 'refused-deny-list').length, 2)
+      const closed = 'tidegate_connections_closed_total'
+      await daemon.waitForMetric(closed, { reason: 'refused-deny-list' }, 2)
+      await daemon.waitForLine('its line', ({ client, reason }) => {
+        return client === '192.0.2.9:1' && reason === 'refused-deny-list'
+      })
     })
 
     it('refuse: close ends who is denied in order', async () => {
@@ -121,7 +124,7 @@ forEachEngine((engine) => {
       assert.match(await reload(daemon, { allow: [], deny: ['127.0.2.0/24'] }), /protect\.deny/)
       assert.equal(await isServed(daemon, STRANGER), false)
       await client.write('after')
-      await client.receiveText('after')
+      await client.receiveText('beforeafter')
       client.finish()
       assert.equal((await client.receiveAll()).ending, 'fin')
       await reload(daemon, { allow: [], deny: [] })
@@ -198,7 +201,10 @@ describe('check of lists', () => {
     assert.equal(code, 0)
     assert.match(output, /list drop\.txt: 1 entry to deny, 1 line left out/)
     assert.match(output, /warning: .*drop\.txt:2: "192\.0\.2\.1\/24" has address bits beyond its prefix/)
-    assert.match(output, /warning: 192\.0\.2\.0\/24 is allowed \(.*tidegate\.yaml:\d+\) and denied \(.*drop\.txt:1\); allow wins/)
+    assert.match(
+      output,
+      /warning: 192\.0\.2\.0\/24 is allowed \(.*tidegate\.yaml:\d+\) and denied \(.*drop\.txt:1\); allow wins/,
+    )
   })
 
   it('a file that is not there is an error with its place, at the start too', async () => {
@@ -206,7 +212,10 @@ describe('check of lists', () => {
     for (const command of ['check', 'run']) {
       const { code, output } = await runTidegate([command, '-c', file])
       assert.equal(code, 2)
-      assert.match(output, /tidegate\.yaml:\d+:\d+: protect\.lists\[0\]\.file: .*missing\.txt.*no such file.*E_CONFIG_LIST/)
+      assert.match(
+        output,
+        /tidegate\.yaml:\d+:\d+: protect\.lists\[0\]\.file: .*missing\.txt.*no such file.*E_CONFIG_LIST/,
+      )
     }
   })
 

@@ -3,11 +3,11 @@ import assert from 'node:assert/strict'
 import { afterEach, describe, it } from 'node:test'
 import type { TestService } from '../harness/config.ts'
 import { type ConnectionLine, Daemon } from '../harness/daemon.ts'
-import { forEachEngine } from '../harness/engines.ts'
+import { forBothEnginesAtOnce } from '../harness/engines.ts'
 import { Peer } from '../harness/peer.ts'
 import { closedAddress, echo, Upstream } from '../harness/upstream.ts'
 
-forEachEngine((engine) => {
+forBothEnginesAtOnce((engine) => {
   describe('outlier', () => {
     const open: { stop(): void | Promise<void> }[] = []
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Daemon } from '../harness/daemon.ts'
-import { forEachEngine } from '../harness/engines.ts'
+import { forBothEnginesAtOnce } from '../harness/engines.ts'
 import { clearFirewall, cutOff, prepareFirewall } from '../harness/own-network.ts'
 import { Peer } from '../harness/peer.ts'
 import { waitFor } from '../harness/deadline.ts'
@@ -15,7 +15,8 @@ const noFirewall = prepareFirewall() ?? false
 /** Timers may be kept in buckets, but never fire before their time. */
 const EARLY_MS_MAX = 5
 
-forEachEngine((engine) => {
+/** The firewall is for the lost peers of one engine only. */
+forBothEnginesAtOnce((engine) => {
   describe('timeouts', () => {
     let upstream: Upstream
     let pausedUpstream: Upstream

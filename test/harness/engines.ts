@@ -15,3 +15,11 @@ function enginesFrom(text: string | undefined): EngineName[] {
 export function forEachEngine(define: (engine: EngineName) => void): void {
   for (const engine of ENGINES) describe(`engine ${engine}`, () => define(engine))
 }
+
+/** For files that wait most of the time, and share nothing between engines (no firewall, no kernel setting). */
+export function forBothEnginesAtOnce(define: (engine: EngineName) => void): void {
+  describe('engines at once', { concurrency: true }, () => {
+    // What is inside goes one after the other; without a word it would inherit.
+    for (const engine of ENGINES) describe(`engine ${engine}`, { concurrency: 1 }, () => define(engine))
+  })
+}

@@ -1,11 +1,13 @@
 /** HTTP and HTTPS servers as targets of checks: what they answer can be changed, what they were asked is kept. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
 import type { AddressInfo, Server, Socket } from 'node:net'
-import { address, type Address } from './address.ts'
 import { StringDecoder } from 'node:string_decoder'
+import { address, type Address } from './address.ts'
+import { waitFor } from './deadline.ts'
 
 export interface Asked {
   readonly method: string
@@ -80,7 +82,23 @@ export function status(code: number, body = 'ok\n'): Answer {
   }
 }
 
-/** A server in a process of its own, that can be frozen and killed. It answers every request with its name. */
+/** Says its name to whoever asks by HTTP, and everything else back. */
+const SERVER_SCRIPT = `
+  const [name, host, port] = process.argv.slice(1)
+  const http = require('node:http').createServer((request, response) => response.end(name))
+  const server = require('node:net').createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+    socket.on('error', () => socket.destroy())
+    socket.once('data', (first) => {
+      socket.pause()
+      socket.unshift(first)
+      if (first.toString('latin1').startsWith('GET ')) http.emit('connection', socket)
+      else socket.pipe(socket)
+      socket.resume()
+    })
+  })
+  server.listen(Number(port), host, () => console.log(server.address().port))`
+
+/** A server in a process of its own, that can be frozen and killed. */
 export class FreezableServer {
   readonly address: Address
   readonly #child: ChildProcess
@@ -90,18 +108,26 @@ export class FreezableServer {
     this.address = at
   }
 
-  static async start(name = 'ok', port = 0): Promise<FreezableServer> {
-    const script = `
-      const server = require('node:http').createServer((request, response) => response.end(${JSON.stringify(name)}))
-      server.listen(${port}, '127.0.0.1', () => console.log(server.address().port))`
-    const child = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] })
-    process.once('exit', () => child.kill('SIGKILL'))
+  static async start(
+    name = 'ok',
+    { host = '127.0.0.1', port = 0 }: { host?: string; port?: number } = {},
+  ): Promise<FreezableServer> {
+    const child = spawn(process.execPath, ['-e', SERVER_SCRIPT, name, host, String(port)], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    running.add(child)
+    child.once('exit', () => running.delete(child))
     const [line] = (await once(child.stdout, 'data')) as [Buffer]
-    return new FreezableServer(child, address('127.0.0.1', Number(line.toString())))
+    return new FreezableServer(child, address(host, Number(line.toString())))
   }
 
-  freeze(): void {
+  /** When it returns the process stands still; its kernel goes on accepting connections. */
+  async freeze(): Promise<void> {
     this.#child.kill('SIGSTOP')
+    await waitFor('the server to stand still', () => {
+      const stat = readFileSync(`/proc/${this.#child.pid}/stat`, 'utf8')
+      return /^[Tt]/.test(stat.slice(stat.lastIndexOf(')') + 2))
+    })
   }
 
   thaw(): void {
@@ -120,3 +146,9 @@ export class FreezableServer {
     return this.kill()
   }
 }
+
+/** A test that dies must not leave servers behind. */
+const running = new Set<ChildProcess>()
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL')
+})

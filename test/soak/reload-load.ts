@@ -3,9 +3,9 @@
  * at a fixed rate. Arguments: HOST PORT STREAMS CONNECTS_PER_SECOND. Says `{ ready }` when all streams are open; on any
  * message it finishes and says what it saw.
  */
-import { connect, type Socket } from 'node:net'
+import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { StreamCheck, streamBytes } from '../harness/test-stream.ts'
+import { LongStream } from '../harness/long-stream.ts'
 
 export interface LoadSeen {
   readonly served: number
@@ -17,8 +17,7 @@ export interface LoadSeen {
   readonly brokenStreams: readonly string[]
 }
 
-/** A stream says so many bytes so often. */
-const PIECE_BYTES = 4096
+/** A stream says something so often. */
 const PIECE_EVERY_MS = 250
 const TICK_MS = 5
 /** A generator that falls behind must not open everything at once. */
@@ -27,42 +26,6 @@ const CONNECTION_DEADLINE_MS = 15_000
 
 const [host, ...numbers] = process.argv.slice(2)
 const [port, streamCount, connectsPerSecond] = numbers.map(Number)
-
-class LongStream {
-  readonly #socket: Socket
-  readonly #check: StreamCheck
-  readonly #seed: number
-  readonly opened: Promise<void>
-  sent = 0
-  ending: string | undefined
-
-  constructor(seed: number) {
-    this.#seed = seed
-    this.#check = new StreamCheck(seed)
-    this.#socket = connect({ host, port, noDelay: true, allowHalfOpen: true })
-    this.opened = new Promise((resolve) => this.#socket.once('data', () => resolve()))
-    this.#socket.on('data', (chunk: Buffer) => this.#check.take(chunk))
-    this.#socket.on('end', () => (this.ending ??= 'fin'))
-    this.#socket.on('error', (error: NodeJS.ErrnoException) => (this.ending ??= error.code))
-    this.say()
-  }
-
-  say(): void {
-    this.#socket.write(streamBytes(this.#seed, this.sent, PIECE_BYTES))
-    this.sent += PIECE_BYTES
-  }
-
-  finish(): void {
-    this.#socket.end()
-  }
-
-  /** Undefined when every byte came back, then a clean end. */
-  get fault(): string | undefined {
-    if (this.#check.difference !== undefined) return this.#check.difference
-    if (this.ending !== 'fin') return this.ending ?? 'no end'
-    return this.#check.bytes === this.sent ? undefined : `${this.#check.bytes} of ${this.sent} bytes`
-  }
-}
 
 const failures: Record<string, number> = {}
 let served = 0
@@ -88,7 +51,10 @@ function knock(): void {
 
 const streams: LongStream[] = []
 for (let from = 0; from < streamCount; from += 50) {
-  const batch = Array.from({ length: Math.min(50, streamCount - from) }, (_, i) => new LongStream(from + i + 1))
+  const batch = Array.from(
+    { length: Math.min(50, streamCount - from) },
+    (_, i) => new LongStream(host, port, from + i + 1),
+  )
   streams.push(...batch)
   await Promise.all(batch.map((stream) => stream.opened))
 }

@@ -120,6 +120,28 @@ describe('active checks', () => {
     assert.equal(view.last?.said, 'asked b')
   })
 
+  it('say within what time an upstream went or came back: since the check before began, which found the opposite', async () => {
+    const it = scene()
+    it.bad.add('a')
+    const startMs = monotonicMs()
+    it.checks.start(it.use(configOf(serviceText('web', A))))
+    await it.becomes('a', 'down')
+    it.bad.delete('a')
+    await it.becomes('a', 'up')
+    it.bad.add('a')
+    await it.becomes('a', 'down')
+    const news = it.log.records().filter(({ upstream, event }) => upstream === 'a' && event !== 'upstreams-back')
+    assert.deepEqual(
+      news.map(({ event }) => event),
+      ['upstream-down', 'upstream-up', 'upstream-down'],
+    )
+    const [first, ...then] = news.map(({ sinceLastCheckMs }) => sinceLastCheckMs)
+    assert.equal(first, null, 'nothing was known of it before')
+    // The interval is 10 ms without jitter; a timer is never early by more than one.
+    for (const ms of then) assert.ok(Number(ms) >= 9, `${String(ms)} ms`)
+    assert.ok(Number(then[0]) + Number(then[1]) <= monotonicMs() - startMs + 1, 'the last one, not one before it')
+  })
+
   it('clients are back with the check: what failed while it was down is forgotten', async () => {
     const it = scene()
     it.bad.add('a')

@@ -3,7 +3,7 @@
  * find goes into shared memory, where each choice of an upstream reads it; nothing here runs on a worker.
  */
 import { monotonicMs } from '../../lib/clock.ts'
-import type { NodeWide } from '../../traffic/node-wide.ts'
+import type { MonotonicMs, NodeWide } from '../../traffic/node-wide.ts'
 import type { Service, Tables, Upstream } from '../../traffic/tables.ts'
 import { FOUND, type UpstreamStates } from '../../traffic/upstream-states.ts'
 import type { Config } from '../config/config.ts'
@@ -39,6 +39,7 @@ export interface CheckView {
 interface Entry {
   checked: CheckedUpstream
   last: CheckResult | undefined
+  lastBeganMs: MonotonicMs | undefined
   checksUp: number
   checksDown: number
   /** Monotonic; 0 while it is not down. */
@@ -121,7 +122,7 @@ export class ActiveChecks {
       random: this.#options.random ?? Math.random,
     })
     if (known === undefined) {
-      const entry = { checked, last: undefined, checksUp: 0, checksDown: 0, downSinceMs: 0 }
+      const entry = { checked, last: undefined, lastBeganMs: undefined, checksUp: 0, checksDown: 0, downSinceMs: 0 }
       this.#entryByUpstream.set(upstreamIndex, entry)
     } else {
       known.checked = checked
@@ -144,7 +145,9 @@ export class ActiveChecks {
     const before = states.found(upstreamIndex)
     const known = before === FOUND.down ? 'down' : before === FOUND.up ? 'up' : 'unknown'
     const news = newsOf(known, result.decision)
+    const sinceLastCheckMs = entry.lastBeganMs === undefined ? null : Math.round(nowMs - entry.lastBeganMs)
     entry.last = result
+    entry.lastBeganMs = nowMs - result.ms
     if (result.decision === 'up') entry.checksUp++
     else entry.checksDown++
     // Before the verdict: who sees it up must not see the old time with it.
@@ -152,10 +155,10 @@ export class ActiveChecks {
     states.setFound(upstreamIndex, result.decision)
     if (news === 'left') {
       entry.downSinceMs = nowMs
-      sayUpstreamDown(log, plan, result)
+      sayUpstreamDown(log, plan, { ...result, sinceLastCheckMs })
       this.#tellDown(upstreamIndex)
     }
-    if (news === 'back') sayUpstreamUp(log, plan, result, nowMs - entry.downSinceMs)
+    if (news === 'back') sayUpstreamUp(log, plan, { ...result, sinceLastCheckMs }, nowMs - entry.downSinceMs)
     if (news !== undefined) this.#allDown.look()
   }
 

@@ -5,19 +5,32 @@ import type { Log } from '../log/log.ts'
 import type { CheckPlan } from './check-target.ts'
 import type { CheckResult } from './checked-upstream.ts'
 
-export function sayUpstreamDown(log: Log, { service, upstream, check }: CheckPlan, result: CheckResult): void {
-  const { said, ms, goodAttempts, badAttempts } = result
-  const next = formatDuration(check.intervalMs)
-  const sentence = `${service}: upstream ${upstream} is down: ${said}. It is checked again every ${next}.`
-  log.say('upstream-down', { service, upstream, reason: said, ms, goodAttempts, badAttempts }, sentence)
+/** A check that found something else than the one before it. */
+export interface News extends CheckResult {
+  /**
+   * To the beginning of the check before this one: within that time the upstream went, or came back. Null for the first.
+   */
+  readonly sinceLastCheckMs: number | null
 }
 
-export function sayUpstreamUp(log: Log, plan: CheckPlan, result: CheckResult, downMs: number): void {
+export function sayUpstreamDown(log: Log, { service, upstream, check }: CheckPlan, news: News): void {
+  const { said, ms, goodAttempts, badAttempts, sinceLastCheckMs } = news
+  const next = formatDuration(check.intervalMs)
+  const sentence = `${service}: upstream ${upstream} is down: ${said}. It is checked again every ${next}.`
+  log.say(
+    'upstream-down',
+    { service, upstream, reason: said, ms, goodAttempts, badAttempts, sinceLastCheckMs },
+    sentence,
+  )
+}
+
+export function sayUpstreamUp(log: Log, plan: CheckPlan, news: News, downMs: number): void {
   const { service, upstream } = plan
-  const { said, ms, goodAttempts, badAttempts } = result
+  const { said, ms, goodAttempts, badAttempts, sinceLastCheckMs } = news
   const downForMs = Math.round(downMs)
   const sentence = `${service}: upstream ${upstream} is back after ${Math.round(downForMs / 100) / 10} s: ${said}.`
-  log.say('upstream-up', { service, upstream, reason: said, ms, goodAttempts, badAttempts, downForMs }, sentence)
+  const counts = { ms, goodAttempts, badAttempts, sinceLastCheckMs, downForMs }
+  log.say('upstream-up', { service, upstream, reason: said, ...counts }, sentence)
 }
 
 export function sayAllDown(log: Log, { name, whenAllDown, upstreams }: Service, isAnyLeftToTry: boolean): void {

@@ -79,7 +79,7 @@ export const LOG_EVENTS = {
   'upstream-down': {
     level: 'warn',
     meaning:
-      'A check found an upstream down, new clients get others while there are any; `service`, `upstream`, `reason`, `ms`, `goodAttempts`, `badAttempts`.',
+      'A check found an upstream down, new clients get others while there are any; `service`, `upstream`, `reason`, `ms`, `goodAttempts`, `badAttempts`, `sinceLastCheckMs`, within which it went.',
   },
   'upstream-up': {
     level: 'info',

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import { capturedLog } from '../../../test/harness/captured-log.ts'
+import { monotonicMs } from '../../lib/clock.ts'
 import { serviceForTest } from '../../traffic/service-for-test.ts'
 import type { Service, Tables } from '../../traffic/tables.ts'
 import { UpstreamStates, WANTED } from '../../traffic/upstream-states.ts'
@@ -55,6 +56,19 @@ describe('operator states', () => {
     )
     assert.deepEqual((await again.set(next.node, next.service, next.service.upstreams[0], 'up', 'x')).from, 'down')
     assert.equal((await OperatorStates.read(folder, log)).wanted('web', 'upstream 0'), 'up')
+  })
+
+  test('taken back, an upstream starts slowly from now; one that was up all the time does not', async () => {
+    const { node, service, states } = nodeWith(3)
+    const operator = await OperatorStates.read(newFolder(), capturedLog().log)
+    const [drained, down, up] = service.upstreams
+    await operator.set(node, service, drained, 'drain', 'x')
+    await operator.set(node, service, down, 'down', 'x')
+    assert.deepEqual([states.upSinceMs(0), states.upSinceMs(1)], [0, 0])
+    const beforeMs = monotonicMs()
+    for (const upstream of [drained, down, up]) await operator.set(node, service, upstream, 'up', 'x')
+    for (const i of [0, 1]) assert.ok(states.upSinceMs(i) >= beforeMs, service.upstreams[i].name)
+    assert.equal(states.upSinceMs(2), 0)
   })
 
   test('drain closes nothing; down said again closes what has come since', async () => {

@@ -3,6 +3,7 @@
  * names of service and upstream, told to the workers through UpstreamStates, stored in a file. A file that can't be read
  * or written stops nothing: the log says so, and a state then holds until the next start.
  */
+import { monotonicMs } from '../../lib/clock.ts'
 import type { Service, Tables, Upstream } from '../../traffic/tables.ts'
 import { WANTED_NAMES } from '../../traffic/upstream-states.ts'
 import type { UpstreamStates, Wanted } from '../../traffic/upstream-states.ts'
@@ -81,6 +82,9 @@ export class OperatorStates {
     const { states } = node.memory
     const from = WANTED_NAMES[states.wanted(upstream.index)]
     const usableBefore = usableUpstreams(service, states)
+    // For slow start, as after a check: what was taken out by a person has often been restarted meanwhile. Before the
+    // word itself: who sees it up must not see the old time with it.
+    if (to === 'up' && from !== 'up') states.setUpSince(upstream.index, monotonicMs())
     states.setWanted(upstream.index, to)
     // Also when it was down before: then for connections that were kept.
     if (to === 'down') node.upstreamWentDown(service, upstream)
