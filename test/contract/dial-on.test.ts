@@ -27,6 +27,7 @@ forEachEngine((engine) => {
       services: [
         { name: 'flood', upstreams, protect: { ...protect, firstByteTimeout: '1s' } },
         { name: 'patient', upstreams, protect },
+        { name: 'drain', upstreams, protect: { ...protect, firstByteTimeout: '3s' } },
         { name: 'to-v2', upstreams, protect, mode: 'proxy-v2' },
         { name: 'from-v1', upstreams, protect, acceptProxyFrom: ['127.0.0.0/8'] },
         { name: 'full', upstreams, protect, maxConnections: 1 },
@@ -190,4 +191,17 @@ forEachEngine((engine) => {
   })
 
   it('nothing is left open', () => daemon.waitForSocketCount(socketsAtStart))
+
+  // The last: it ends the daemon.
+  it('a drain serves those who speak late, and waits for the silent no longer than firstByteTimeout', async () => {
+    const [speaking, silent] = await Promise.all([connect('drain'), connect('drain')])
+    await admitted('drain', 2)
+    daemon.signal('SIGTERM')
+    await daemon.waitForLine('the drain', (line) => line.event === 'draining')
+    speaking.socket.end('late')
+    assert.equal((await speaking.receiveAll()).bytes.toString(), 'late')
+    assert.equal((await silent.receiveAll()).ending, 'reset')
+    assert.equal((await daemon.lineOf(silent)).reason, 'first-byte-timeout')
+    assert.equal((await daemon.exit()).code, 0)
+  })
 })
