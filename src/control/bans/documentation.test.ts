@@ -2,8 +2,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { BAN_ORIGIN_WORDS } from '../../api/contract.ts'
-import { BAN_ORIGIN_NAMES, BAN_ORIGINS } from './ban.ts'
+import { BAN_ORIGINS } from './ban.ts'
 import { POINTS_PER_STRIKE, STRIKE_POINTS } from './strike-weights.ts'
 
 const text = readFileSync(new URL('../../../docs/bans.md', import.meta.url), 'utf8')
@@ -20,8 +19,4 @@ test('the tables of strikes and origins are those of the code', () => {
   assert.deepEqual(rows('strike'), weights)
   const origins = Object.entries(BAN_ORIGINS).map(([origin, meaning]) => `| \`${origin}\` | ${meaning} |`)
   assert.deepEqual(rows('origin'), origins)
-})
-
-test('the API has the same words for who made a ban', () => {
-  assert.deepEqual(BAN_ORIGIN_WORDS, BAN_ORIGIN_NAMES)
 })

@@ -6,7 +6,7 @@ import { readNetwork } from './read-address.ts'
 import { readFile } from './read-folder.ts'
 
 /** In the file itself; longer lists have files of their own. */
-export const LISTED_NETWORKS_MAX = 10_000
+export const LISTED_NETWORKS_MAX = 1_000
 export const LIST_FILES_MAX = 64
 /** This machine: its own checks and scripts, and whoever is behind a tunnel on it. */
 const ALLOW_DEFAULT = ['127.0.0.0/8', '::1']
