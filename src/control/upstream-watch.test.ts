@@ -31,7 +31,7 @@ function scene() {
 test('an ejection and its end are said once each', () => {
   const { states, nowMs, look, said, wentDown } = scene()
   look()
-  states.eject(0, nowMs() + 30_000)
+  states.eject(0, nowMs(), nowMs() + 30_000)
   look(1000)
   look(1000)
   look(29_000)

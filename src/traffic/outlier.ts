@@ -46,5 +46,5 @@ function eject(states: UpstreamStates, service: Service, upstreamIndex: number, 
   const { ejectForMs, ejectForMsMax } = service.outlier
   const forgiven = Math.floor((nowMs - states.ejectedUntilMs(upstreamIndex)) / ejectForMs)
   const timesInRow = Math.max(0, states.ejectionsInRow(upstreamIndex) - forgiven) + 1
-  states.eject(upstreamIndex, nowMs + Math.min(ejectForMs * timesInRow, ejectForMsMax), timesInRow)
+  states.eject(upstreamIndex, nowMs, nowMs + Math.min(ejectForMs * timesInRow, ejectForMsMax), timesInRow)
 }

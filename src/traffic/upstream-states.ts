@@ -28,8 +28,8 @@ const UPSTREAM_INT = {
 /** Even: what follows it begins at a multiple of 8. */
 const UPSTREAM_INTS = 8
 /** Float64 places of an upstream. */
-const UPSTREAM_TIME = { ejectedUntilMs: 0, upSinceMs: 1 } as const
-const UPSTREAM_TIMES = 2
+const UPSTREAM_TIME = { ejectedUntilMs: 0, upSinceMs: 1, ejectedAtMs: 2 } as const
+const UPSTREAM_TIMES = 3
 /** Int32 places of a service. */
 const SERVICE_INT = { connections: 0, turn: 1, ejectionsHeld: 2 } as const
 const SERVICE_INTS = 4
@@ -127,9 +127,15 @@ export class UpstreamStates {
     return this.#times[upstreamIndex * UPSTREAM_TIMES + UPSTREAM_TIME.ejectedUntilMs]
   }
 
+  /** When the last ejection began; 0 before the first. */
+  ejectedAtMs(upstreamIndex: number): MonotonicMs {
+    return this.#times[upstreamIndex * UPSTREAM_TIMES + UPSTREAM_TIME.ejectedAtMs]
+  }
+
   /** Takes the upstream out until then, for the `timesInRow`-th time; its failures count from none again. */
-  eject(upstreamIndex: number, untilMs: MonotonicMs, timesInRow = 1): void {
+  eject(upstreamIndex: number, nowMs: MonotonicMs, untilMs: MonotonicMs, timesInRow = 1): void {
     const at = upstreamIndex * UPSTREAM_INTS
+    this.#times[upstreamIndex * UPSTREAM_TIMES + UPSTREAM_TIME.ejectedAtMs] = nowMs
     this.#times[upstreamIndex * UPSTREAM_TIMES + UPSTREAM_TIME.ejectedUntilMs] = untilMs
     Atomics.store(this.#upstreams, at + UPSTREAM_INT.ejectionsInRow, timesInRow)
     Atomics.store(

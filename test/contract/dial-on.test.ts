@@ -4,7 +4,7 @@ import { after, before, beforeEach, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Daemon } from '../harness/daemon.ts'
 import { waitFor } from '../harness/deadline.ts'
-import { forEachEngine } from '../harness/engines.ts'
+import { forBothEnginesAtOnce } from '../harness/engines.ts'
 import { Peer } from '../harness/peer.ts'
 import { readHeader } from '../harness/proxy-header.ts'
 import { Random } from '../harness/random.ts'
@@ -13,7 +13,7 @@ import { echo, Upstream } from '../harness/upstream.ts'
 const SILENT_CLIENTS = 60
 const V1 = 'PROXY TCP4 192.0.2.7 198.51.100.9 4711 443\r\n'
 
-forEachEngine((engine) => {
+forBothEnginesAtOnce((engine) => {
   let upstream: Upstream
   let daemon: Daemon
   let socketsAtStart: number

@@ -145,11 +145,12 @@ describe('active checks', () => {
   it('clients are back with the check: what failed while it was down is forgotten', async () => {
     const it = scene()
     it.bad.add('a')
-    it.checks.start(it.use(configOf(serviceText('web', `${A}, ${B}`))))
+    const elsewhere = '{ name: b, address: 203.0.113.2:80, check: { url: "http://203.0.113.9/" } }'
+    it.checks.start(it.use(configOf(serviceText('web', `${A}, ${elsewhere}`))))
     await it.becomes('a', 'down')
     const [ofA, ofB] = [it.indexOf('a'), it.indexOf('b')]
     const untilMs = monotonicMs() + 60_000
-    for (const index of [ofA, ofB]) it.states.eject(index, untilMs)
+    for (const index of [ofA, ofB]) it.states.eject(index, monotonicMs(), untilMs)
     it.states.countFailure(ofA)
     for (const addressIndex of [0, 1]) it.nodeWide.rememberFailure(addressIndex, untilMs)
     it.bad.clear()
@@ -157,9 +158,30 @@ describe('active checks', () => {
     assert.equal(it.states.isDown(ofA, monotonicMs()), false)
     assert.equal(it.states.failuresInRow(ofA), 0)
     assert.equal(it.nodeWide.failedUntilMs(0), 0)
-    // The other was never found down: its failures are news to its check, too.
+    // The other was never found down, and its check goes elsewhere: that it succeeds says nothing about connects here.
     assert.equal(it.states.isDown(ofB, monotonicMs()), true)
     assert.equal(it.nodeWide.failedUntilMs(1), untilMs)
+  })
+
+  it('an ejection ends with the first check that began after it, went where clients go and succeeded', async () => {
+    for (const [check, ends] of [
+      ['{ type: tcp, interval: 10ms }', true],
+      ['{ url: "http://{address}/health", interval: 10ms }', true],
+      ['{ url: "http://{host}:81/health", interval: 10ms }', false],
+      ['{ url: "http://203.0.113.9/", interval: 10ms }', false],
+    ] as const) {
+      const it = scene()
+      it.checks.start(it.use(configOf(serviceText('web', A, `check: ${check}`))))
+      await it.becomes('a', 'up')
+      const index = it.indexOf('a')
+      const nowMs = monotonicMs()
+      // The checks of some turns from now on began before it.
+      it.states.eject(index, nowMs + 100, nowMs + 60_000)
+      const checksUp = (): number => it.checks.viewOf(index)?.checksUp ?? 0
+      const before = checksUp()
+      await waitFor('checks after it', () => monotonicMs() > nowMs + 150 && checksUp() > before + 5)
+      assert.equal(it.states.isDown(index, monotonicMs()), !ends, check)
+    }
   })
 
   it('a service without `check` is left alone', async () => {
@@ -229,7 +251,7 @@ describe('active checks', () => {
     it.checks.update(it.use(configOf(serviceText('web', `${A}, ${B}, ${C}`, hours))))
     assert.deepEqual(it.events(), [])
     // Nobody tells control of it: it looks.
-    it.states.eject(it.indexOf('c'), monotonicMs() + 60_000)
+    it.states.eject(it.indexOf('c'), monotonicMs(), monotonicMs() + 60_000)
     await waitFor('the loud line', () => it.events().length > 0)
     assert.deepEqual(it.events(), ['all-upstreams-down web'])
     assert.equal(it.log.records()[0]['level'], 'error')

@@ -12,7 +12,7 @@ import { AllDownWatch } from './all-down-watch.ts'
 import { attemptCheck, type AttemptResult } from './attempt.ts'
 import { newsOf } from './attempt-count.ts'
 import { makeCheckNetwork } from './check-network.ts'
-import { addressesIn, type CheckPlan, checkPlan } from './check-target.ts'
+import { addressesIn, type CheckPlan, checkPlan, goesWhereClientsGo } from './check-target.ts'
 import { CheckedUpstream, type CheckResult } from './checked-upstream.ts'
 import { sayUpstreamDown, sayUpstreamUp } from './check-lines.ts'
 
@@ -151,7 +151,8 @@ export class ActiveChecks {
     if (result.decision === 'up') entry.checksUp++
     else entry.checksDown++
     // Before the verdict: who sees it up must not see the old time with it.
-    if (news === 'back') this.#startAfresh(upstreamIndex, plan, nowMs)
+    if (news === 'back' || this.#disprovesEjection(upstreamIndex, plan, result, nowMs))
+      this.#startAfresh(upstreamIndex, plan, nowMs)
     states.setFound(upstreamIndex, result.decision)
     if (news === 'left') {
       entry.downSinceMs = nowMs
@@ -162,6 +163,13 @@ export class ActiveChecks {
     if (news !== undefined) this.#allDown.look()
   }
 
+  /** A connect like those that failed, made since, and this one succeeded. */
+  #disprovesEjection(upstreamIndex: number, plan: CheckPlan, { decision, ms }: CheckResult, nowMs: number): boolean {
+    const { states } = this.#options
+    if (decision !== 'up' || states.ejectedUntilMs(upstreamIndex) <= nowMs) return false
+    return goesWhereClientsGo(plan) && nowMs - ms > states.ejectedAtMs(upstreamIndex)
+  }
+
   #tellDown(upstreamIndex: number): void {
     for (const service of this.#options.tables().services) {
       const upstream = service.upstreams.find(({ index }) => index === upstreamIndex)
@@ -169,7 +177,7 @@ export class ActiveChecks {
     }
   }
 
-  /** What failed while it was down is no reason to wait any longer: clients are back with the check, as in Envoy. */
+  /** What failed before is no reason to wait any longer: clients are back with the check, as in Envoy. */
   #startAfresh(upstreamIndex: number, plan: CheckPlan, nowMs: number): void {
     const { states, nodeWide, tables } = this.#options
     states.setUpSince(upstreamIndex, nowMs)

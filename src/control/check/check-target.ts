@@ -53,6 +53,12 @@ export function destinationsOf(plan: CheckPlan, addresses: readonly SocketAddres
   }))
 }
 
+/** Its attempts connect to the very addresses and port that clients are sent to. */
+export function goesWhereClientsGo({ check, url, port }: CheckPlan): boolean {
+  if (check.type === 'tcp') return true
+  return url.target.kind === 'upstream' && (url.target.port ?? port) === port
+}
+
 /** The addresses of an upstream that traffic may dial now. */
 export function addressesIn(service: Service, upstreamIndex: number): SocketAddress[] {
   return service.candidates

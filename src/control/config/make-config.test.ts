@@ -87,6 +87,7 @@ test('a minimal file gets every default', () => {
         outlier: { failures: 5, ejectForMs: 30_000, ejectForMsMax: 300_000, ejectedPercentMax: 50 },
         onFailure: 'reset',
         connectTimeoutMs: 5_000,
+        hedgeAfterMs: 0,
         idleTimeoutMs: 3_600_000,
         halfClosedTimeoutMs: 60_000,
         maxLifetimeMs: 0,

@@ -94,7 +94,7 @@ describe('operator states', () => {
     const operator = await OperatorStates.read(newFolder(), capturedLog().log)
     operator.applyTo(tables, states)
     states.setFound(1, 'down')
-    states.eject(2, Infinity)
+    states.eject(2, 0, Infinity)
     const set = (to: 'up' | 'drain') => operator.set(node, service, service.upstreams[3], to, 'x')
     assert.deepEqual([(await set('up')).usableLeft, (await set('drain')).usableLeft], [2, 1])
   })

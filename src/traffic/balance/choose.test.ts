@@ -29,7 +29,7 @@ function scene(upstreams: readonly Upstream[], changes: Partial<Service> = {}) {
     const addressIndex = upstreams.length - 1 - i
     const { failedUntilMs = 0, ejectedUntilMs = 0, found = 'unknown', wanted = 'up', ...share } = upstream
     nodeWide.rememberFailure(addressIndex, failedUntilMs)
-    states.eject(i, ejectedUntilMs)
+    states.eject(i, 0, ejectedUntilMs)
     states.setFound(i, found)
     states.setWanted(i, wanted)
     const address = { family: 4 as const, address: `192.0.2.${i}`, port: 80 }
@@ -160,7 +160,7 @@ describe('choosing a candidate', () => {
     assert.equal(now(), 1)
     states.setFound(0, 'up')
     assert.equal(now(), 0)
-    states.eject(0, NOW_MS + 1)
+    states.eject(0, 0, NOW_MS + 1)
     assert.equal(now(), 1)
     states.endEjection(0)
     assert.equal(now(), 0)
