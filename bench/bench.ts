@@ -19,12 +19,12 @@ import { runMeasure } from './run/rounds.ts'
 const LATEST_JSON = new URL('results/latest.json', import.meta.url)
 
 async function bench(options: Options): Promise<void> {
-  const { peers, measures, rounds, seconds, triesMax, pinning } = options
+  const { measures, rounds, seconds, triesMax } = options
   requireAll(options)
   killAllOnExit()
   if (options.ownNetwork) setUpOwnNetwork()
   const machine = describeMachine()
-  const lab = await openLab(peers, seconds, pinning)
+  const lab = await openLab(options)
   const conditions: Conditions = { time: new Date().toISOString(), rounds, seconds, placement: lab.placement.words }
   const texts: string[] = []
   const publish = (text: string) => {

@@ -5,6 +5,7 @@ import type { Measure } from './measures/measure.ts'
 import { ALL_PEERS } from './peers/all-peers.ts'
 import type { Peer } from './peers/peer.ts'
 import { UsageFailure } from './run/failure.ts'
+import type { Exercise } from './run/lab.ts'
 import type { Pinning } from './run/placement.ts'
 
 export interface Options {
@@ -13,6 +14,7 @@ export interface Options {
   readonly triesMax: number
   readonly measures: readonly Measure[]
   readonly peers: readonly Peer[]
+  readonly exercise: Exercise
   readonly pinning: Pinning
   readonly ownNetwork: boolean
   readonly jsonPath: string | undefined
@@ -26,10 +28,12 @@ export const USAGE = `npm run bench -- [options]
   --tries N        runs a round so often at most while other processes disturb it (default 3)
   --only LIST      measures: ${ALL_MEASURES.map((measure) => measure.name).join(',')}
                    (default: all but ${ONLY_WHEN_NAMED.join(',')})
+  --reloads N      of each proxy in changes (default 100)
+  --upgrades N     spread over them (default 10)
   --peers LIST     ${ALL_PEERS.map((peer) => peer.name).join(',')} (default: all)
   --pin HOW        split: proxy, origin and load on CPUs of their own, as far as there are any (default); none
   --own-network    in a network namespace of its own, without BBR (needs root): for numbers to keep
-  --quick          2 rounds of 1 second, 1 try: to see that it works, not to compare
+  --quick          2 rounds of 1 second, 1 try, 10 reloads, 2 upgrades: to see that it works, not to compare
   --json FILE      write results with all samples
   --write-readme   write bench/results/latest.json and the table in bench/README.md
   --help
@@ -48,6 +52,8 @@ export function readOptions(argv: readonly string[]): Options | undefined {
       seconds: { type: 'string' },
       tries: { type: 'string' },
       only: { type: 'string' },
+      reloads: { type: 'string' },
+      upgrades: { type: 'string' },
       peers: { type: 'string' },
       pin: { type: 'string', default: 'split' },
       'own-network': { type: 'boolean', default: false },
@@ -65,6 +71,10 @@ export function readOptions(argv: readonly string[]): Options | undefined {
     triesMax: wholeNumber('--tries', values.tries ?? (values.quick ? '1' : '3')),
     measures: values.only === undefined ? defaultMeasures : pick('--only', values.only, ALL_MEASURES),
     peers: values.peers === undefined ? ALL_PEERS : pick('--peers', values.peers, ALL_PEERS),
+    exercise: {
+      reloads: wholeNumber('--reloads', values.reloads ?? (values.quick ? '10' : '100')),
+      upgrades: wholeNumber('--upgrades', values.upgrades ?? (values.quick ? '2' : '10')),
+    },
     pinning: pinningOf(values.pin),
     ownNetwork: values['own-network'],
     jsonPath: values.json,

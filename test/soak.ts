@@ -1,7 +1,7 @@
 /**
  * Hours of mixed traffic through one daemon: `npm run soak -- --minutes 60 --engine linux --seed 1`.
  * Every stream is checked byte for byte; connections end in every way there is; upstreams die and come back.
- * Before it, reloads under load (soak/reloads.ts); `--part reloads` runs these alone.
+ * Before it, reloads and upgrades under load (soak/changes.ts); `--part changes` runs these alone.
  * Every ten seconds a line says how much memory, files and traffic there is; at the end all must be back to start.
  */
 import { parseArgs } from 'node:util'
@@ -13,7 +13,7 @@ import { Peer } from './harness/peer.ts'
 import { Random } from './harness/random.ts'
 import { checkStream, sendStream, type Pattern } from './harness/transfer.ts'
 import { Upstream } from './harness/upstream.ts'
-import { soakReloads } from './soak/reloads.ts'
+import { soakChanges } from './soak/changes.ts'
 
 const { values } = parseArgs({
   options: {
@@ -21,10 +21,13 @@ const { values } = parseArgs({
     engine: { type: 'string', default: 'linux' },
     seed: { type: 'string', default: String(Date.now() % 2 ** 31) },
     clients: { type: 'string', default: '40' },
-    /** `reloads`: only soak/reloads.ts; the other options but --engine are then not used. */
+    /** `changes`: only soak/changes.ts; of the options above --engine alone is then used. */
     part: { type: 'string', default: 'all' },
     reloads: { type: 'string', default: '100' },
-    seconds: { type: 'string', default: '30' },
+    upgrades: { type: 'string', default: '10' },
+    seconds: { type: 'string', default: '45' },
+    /** New ones each second. */
+    connects: { type: 'string', default: '2200' },
   },
 })
 
@@ -40,15 +43,16 @@ class Refused extends Error {}
 
 const engine = values.engine as EngineName
 
-const reloaded = await soakReloads({
+const changed = await soakChanges({
   engine,
   reloads: Number(values.reloads),
+  upgrades: Number(values.upgrades),
   seconds: Number(values.seconds),
   streams: 500,
-  connectsPerSecond: 2200,
+  connectsPerSecond: Number(values.connects),
 })
-console.log(`soak: ${reloaded}`)
-if (values.part === 'reloads') process.exit(0)
+console.log(`soak: ${changed}`)
+if (values.part === 'changes') process.exit(0)
 
 const endMs = performance.now() + Number(values.minutes) * 60_000
 const counts = { exchanges: 0, cut: 0, refused: 0, bytes: 0 }

@@ -3,7 +3,7 @@
  * not share code with what is measured. Every call here fails by throwing; EAGAIN is the only answer that
  * is not a failure.
  */
-import { arch } from 'node:os'
+import { arch, constants } from 'node:os'
 import koffi from 'koffi'
 
 const libc = koffi.load('libc.so.6')
@@ -19,6 +19,7 @@ const native = {
   recv: libc.func('long recv(int, void *, size_t, int)'),
   setsockopt: libc.func('int setsockopt(int, int, int, void *, uint32_t)'),
   fcntl: libc.func('int fcntl(int, int, long)'),
+  shutdown: libc.func('int shutdown(int, int)'),
   prctl: libc.func('int prctl(int, unsigned long, unsigned long, unsigned long, unsigned long)'),
   epollCreate1: libc.func('int epoll_create1(int)'),
   epollCtl: libc.func('int epoll_ctl(int, int, int, void *)'),
@@ -34,10 +35,14 @@ const IPPROTO_TCP = 6
 const TCP_NODELAY = 1
 const F_SETFL = 4
 const O_NONBLOCK = 0o4000
+const SHUT_WR = 1
 const MSG_NOSIGNAL = 0x4000
 const EAGAIN = 11
+const EINPROGRESS = 115
 const EPOLL_CTL_ADD = 1
 const EPOLLIN = 1
+const EPOLLOUT = 4
+const EPOLLET = 0x8000_0000
 const PR_SET_TIMERSLACK = 29
 
 /** [epoll_ctl(2)] is packed on x86-64 only. */
@@ -47,7 +52,9 @@ const EVENTS_MAX = 256
 
 function checked(result: number, call: string): number {
   if (result >= 0) return result
-  throw new Error(`${call} failed with errno ${koffi.errno()}`)
+  const errno = koffi.errno()
+  const name = Object.entries(constants.errno).find(([, number]) => number === errno)?.[0]
+  throw new Error(`${call} failed with ${name ?? `errno ${errno}`}`)
 }
 
 function loopbackAddress(port: number): Buffer {
@@ -64,6 +71,15 @@ const ONE = Buffer.from([1, 0, 0, 0])
 export function connectTo(port: number): number {
   const fd = checked(native.socket(AF_INET, SOCK_STREAM, 0), 'socket')
   checked(native.connect(fd, loopbackAddress(port), 16), 'connect')
+  checked(native.setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, ONE, 4), 'setsockopt')
+  return fd
+}
+
+/** A non-blocking socket that is on its way; `trySend` says whether it got there. */
+export function beginConnecting(port: number): number {
+  const fd = checked(native.socket(AF_INET, SOCK_STREAM | O_NONBLOCK, 0), 'socket')
+  const result: number = native.connect(fd, loopbackAddress(port), 16)
+  if (result < 0 && koffi.errno() !== EINPROGRESS) checked(result, 'connect')
   checked(native.setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, ONE, 4), 'setsockopt')
   return fd
 }
@@ -104,6 +120,18 @@ export function send(fd: number, buffer: Uint8Array, bytes: number): void {
   if (sent !== bytes) throw new Error(`send took ${sent} of ${bytes} bytes`)
 }
 
+/** How many bytes the kernel took; 0 while it takes none, or while the socket is still connecting. */
+export function trySend(fd: number, buffer: Uint8Array, bytes: number): number {
+  const sent: number = native.send(fd, buffer, bytes, MSG_NOSIGNAL)
+  if (sent < 0 && koffi.errno() === EAGAIN) return 0
+  return checked(sent, 'send')
+}
+
+/** No more bytes come from us; we still listen. */
+export function finishSending(fd: number): void {
+  checked(native.shutdown(fd, SHUT_WR), 'shutdown')
+}
+
 /** Bytes received, 0 at the end of the stream, -1 when there is nothing yet. */
 export function receive(fd: number, buffer: Uint8Array): number {
   const received: number = native.recv(fd, buffer, buffer.length, 0)
@@ -116,15 +144,23 @@ export function wakeOnTime(): void {
   checked(native.prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0), 'prctl')
 }
 
-/** Level-triggered readiness to read. */
+/** Level-triggered readiness to read; edges of both directions for those added by `addEdges`. */
 export class ReadySet {
   readonly #epoll = checked(native.epollCreate1(0), 'epoll_create1')
   readonly #events = Buffer.alloc(EVENT_BYTES * EVENTS_MAX)
   readonly #timeout = Buffer.alloc(16)
 
   add(fd: number): void {
+    this.#add(fd, EPOLLIN)
+  }
+
+  addEdges(fd: number): void {
+    this.#add(fd, EPOLLIN + EPOLLOUT + EPOLLET)
+  }
+
+  #add(fd: number, events: number): void {
     const event = Buffer.alloc(EVENT_BYTES)
-    event.writeUInt32LE(EPOLLIN, 0)
+    event.writeUInt32LE(events, 0)
     event.writeInt32LE(fd, EVENT_FD_AT)
     checked(native.epollCtl(this.#epoll, EPOLL_CTL_ADD, fd, event), 'epoll_ctl')
   }

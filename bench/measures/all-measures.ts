@@ -5,6 +5,7 @@ import { latency } from './latency.ts'
 import { logs } from './logs.ts'
 import type { Measure } from './measure.ts'
 import { memory } from './memory.ts'
+import { methods } from './methods.ts'
 import { newConnections } from './new.ts'
 import { proxyHeader } from './proxy.ts'
 import { syscalls } from './syscalls.ts'
@@ -18,6 +19,7 @@ export const ALL_MEASURES: readonly Measure[] = [
   memory,
   proxyHeader,
   logs,
+  methods,
   changes,
   syscalls,
 ]

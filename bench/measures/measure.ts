@@ -53,6 +53,8 @@ export interface Measure {
   readonly warmUpSeconds: number
   /** Its numbers don't depend on what else the machine does: no round is run again. */
   readonly countsOnly?: boolean
+  /** It runs so many at most, however many are asked for. */
+  readonly roundsMax?: number
   readonly prepare: (lab: Lab, earlier: readonly MeasureResult[]) => Promise<Preparation>
   /** Adds metrics that need all rows of a round, such as "less the direct row". */
   readonly derive?: (rows: readonly RowResult[]) => void

@@ -13,12 +13,17 @@ const MODES: Record<Header, string> = {
 }
 
 function launchWith(engine: 'linux' | 'node', routes: readonly Route[], connectionLog: boolean): Launch {
+  return launchServices(engine, routes.map(service), connectionLog)
+}
+
+/** Services as they stand in the configuration: for what no other proxy here has. */
+export function launchServices(engine: 'linux' | 'node', services: readonly string[], connectionLog = false): Launch {
   const config = `
 admin: { listen: off }
 traffic: { workers: 1, engine: ${engine} }
 log: { connections: ${connectionLog ? 'all' : 'none'} }
 services:
-${routes.map(service).join('\n')}
+${services.join('\n')}
 `
   return {
     configName: `tidegate-${engine}.yaml`,

@@ -13,10 +13,24 @@ export interface Lab {
   readonly dir: string
   readonly placement: Placement
   readonly seconds: number
+  readonly exercise: Exercise
   readonly peers: readonly Peer[]
   readonly origin: Origin
   readonly echoPort: number
   readonly proxies: ReadonlyMap<PeerName, RunningPeer>
+}
+
+/** How often each proxy is changed in `changes`. */
+export interface Exercise {
+  readonly reloads: number
+  readonly upgrades: number
+}
+
+export interface LabOptions {
+  readonly peers: readonly Peer[]
+  readonly seconds: number
+  readonly exercise: Exercise
+  readonly pinning: Pinning
 }
 
 export interface RunningPeer {
@@ -38,7 +52,7 @@ export interface StartPeerOptions {
 
 const ECHO_PROGRAM = fileURLToPath(new URL('../load/echo.ts', import.meta.url))
 
-export async function openLab(peers: readonly Peer[], seconds: number, pinning: Pinning): Promise<Lab> {
+export async function openLab({ peers, seconds, exercise, pinning }: LabOptions): Promise<Lab> {
   const dir = mkdtempSync(join(tmpdir(), 'tidegate-bench-'))
   process.on('exit', () => rmSync(dir, { recursive: true, force: true }))
   const placement = place(pinning)
@@ -50,7 +64,7 @@ export async function openLab(peers: readonly Peer[], seconds: number, pinning: 
     wanted.push({ header: 'none', upstreamPort: echoPort })
     proxies.set(peer.name, await startPeer(peer, wanted, { dir, placement }))
   }
-  return { dir, placement, seconds, peers, origin, echoPort, proxies }
+  return { dir, placement, seconds, exercise, peers, origin, echoPort, proxies }
 }
 
 export function originPort(origin: Origin, header: Header): number {
@@ -79,7 +93,8 @@ export async function startPeer(
   return { running, routes }
 }
 
-async function startEcho(dir: string, cpus: string | undefined): Promise<number> {
+/** An upstream that sends back what it gets; returns its port. */
+export async function startEcho(dir: string, cpus: string | undefined): Promise<number> {
   const port = await freePort()
   const running = start([process.execPath, ECHO_PROGRAM, String(port)], { label: 'echo', dir, cpus })
   await untilListening(port, running)

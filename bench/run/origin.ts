@@ -24,18 +24,36 @@ export async function startOrigin(dir: string, cpus: string | undefined): Promis
   const proxyProtocolPort = await freePort()
   writeZeros(join(dir, BULK_PATH), BULK_BYTES)
   const configPath = join(dir, 'origin.conf')
-  writeFileSync(configPath, originConfig(dir, plainPort, proxyProtocolPort))
+  const listens = [`${LOOPBACK}:${plainPort}`, `${LOOPBACK}:${proxyProtocolPort} proxy_protocol`]
+  writeFileSync(configPath, originConfig(dir, 'origin', listens))
   const running = start(['nginx', '-p', dir, '-c', configPath], { label: 'origin', dir, cpus })
   await untilListening(plainPort, running)
   return { running, plainPort, proxyProtocolPort }
 }
 
-function originConfig(dir: string, plainPort: number, proxyProtocolPort: number): string {
+export interface ManyOrigins {
+  readonly running: Running
+  readonly ports: readonly number[]
+}
+
+/** One more of the same, which answers small requests on many ports: many upstreams that cost as much as one. */
+export async function startManyOrigins(dir: string, cpus: string | undefined, count: number): Promise<ManyOrigins> {
+  const ports: number[] = []
+  for (let i = 0; i < count; i++) ports.push(await freePort())
+  const configPath = join(dir, 'many-origins.conf')
+  const listens = ports.map((port) => `${LOOPBACK}:${port}`)
+  writeFileSync(configPath, originConfig(dir, 'many-origins', listens))
+  const running = start(['nginx', '-p', dir, '-c', configPath], { label: 'many-origins', dir, cpus })
+  await untilListening(ports[ports.length - 1], running)
+  return { running, ports }
+}
+
+function originConfig(dir: string, name: string, listens: readonly string[]): string {
   return `
 ${userLine()}
 daemon off;
 worker_processes 1;
-pid origin.pid;
+pid ${name}.pid;
 error_log stderr crit;
 events { worker_connections 16384; }
 http {
@@ -46,8 +64,7 @@ http {
   # The default closes a connection after 1,000 requests, which would mix new connections into "kept".
   keepalive_requests 1000000000;
   server {
-    listen ${LOOPBACK}:${plainPort} backlog=4096;
-    listen ${LOOPBACK}:${proxyProtocolPort} proxy_protocol backlog=4096;
+${listens.map((listen) => `    listen ${listen} backlog=4096;`).join('\n')}
     root ${dir};
     location = ${SMALL_PATH} { default_type text/plain; return 200 "a small answer\\n"; }
     location = ${BULK_PATH} { }

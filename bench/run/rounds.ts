@@ -27,8 +27,9 @@ export async function runMeasure(
     if (measure.warmUpSeconds > 0) {
       for (const row of rows) await givingUp(row, async () => void (await row.round(measure.warmUpSeconds)))
     }
-    for (let round = 0; round < rounds.count; round++) {
-      rounds.say(`${measure.name}: round ${round + 1} of ${rounds.count}`)
+    const count = Math.min(rounds.count, measure.roundsMax ?? Infinity)
+    for (let round = 0; round < count; round++) {
+      rounds.say(`${measure.name}: round ${round + 1} of ${count}`)
       for (const row of rotated(rows, round)) {
         await givingUp(row, (result) => countRound(row, result, lab.seconds, measure.countsOnly ? 1 : rounds.triesMax))
       }

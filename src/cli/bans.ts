@@ -23,13 +23,12 @@ interface Options {
 const TTL_DEFAULT = '4h'
 
 export function addBansCommand(program: Command): void {
-  const command = program
-    .command('bans')
-    .description('Show who is banned by a running daemon, ban and unban.')
-    .addHelpText(
-      'after',
-      '\nA ban refuses an address, or a prefix, on all services. What the daemon never bans: docs/bans.md.',
-    )
+  const command = program.command('bans').description('Show who is banned by a running daemon, ban and unban.')
+  addExamples(command, [
+    ['tidegate bans', 'who is banned'],
+    ['tidegate bans add 192.0.2.7', `refuse an address on all services, for ${TTL_DEFAULT}`],
+    ['tidegate bans remove 192.0.2.7', 'let it in again'],
+  ])
   addList(command)
   addAdd(command)
   addRemove(command)

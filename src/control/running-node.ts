@@ -18,7 +18,7 @@ import type { ResolvedAddresses } from './config/upstream-ips.ts'
 import { type NodeLimits, nodeLimits } from './limits/node-limits.ts'
 import { listenerText } from './listener-text.ts'
 import { ConnectionLog } from './log/connection-log.ts'
-import { sayListening } from './log/daemon-lines.ts'
+import { sayHedgingInVain, sayListening } from './log/daemon-lines.ts'
 import { KnownNames } from './log/known-names.ts'
 import type { Lists } from './lists/lists.ts'
 import type { Log } from './log/log.ts'
@@ -110,6 +110,7 @@ export class RunningNode implements NodeView {
     this.#slots = new StableSlots(this.#capacity.addresses)
     const tables = this.#makeTables(config, options.addresses, this.#slots, 1)
     this.#names.learn(tables)
+    sayHedgingInVain(log, config)
     const { engine, workers, limits } = this.#findPower(tables)
     this.engine = engine
     this.limits = limits
@@ -305,6 +306,7 @@ export class RunningNode implements NodeView {
     if (this.#lists !== undefined) void this.firewall.useLists(this.#lists)
     this.#log.change(config.log)
     this.#connectionLog.change(config.log.connections)
+    sayHedgingInVain(this.#log, config)
     this.#sayListening(before, tables)
   }
 

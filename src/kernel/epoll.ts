@@ -25,13 +25,18 @@ export class Epoll {
     if (this.#fd < 0) throw new Error(`epoll_create1: ${errnoName(errno())}`)
   }
 
-  /** 0, or the errno: ENOMEM and ENOSPC can happen under load. The fd leaves the set by being closed. */
+  /** 0, or the errno: ENOMEM and ENOSPC can happen under load. The fd leaves the set by being closed, if nobody else has the same file open. */
   add(fd: Fd, events: number, key: number): number {
     return this.#control(EPOLL.add, fd, events, key)
   }
 
   modify(fd: Fd, events: number, key: number): number {
     return this.#control(EPOLL.modify, fd, events, key)
+  }
+
+  /** For files that another process has inherited. One that is not in the set is no failure. */
+  remove(fd: Fd): void {
+    this.#control(EPOLL.remove, fd, 0, 0)
   }
 
   #control(operation: number, fd: Fd, events: number, key: number): number {

@@ -174,6 +174,7 @@ export const MSG = { peek: 0x2, trunc: 0x20, dontwait: 0x40, more: 0x8000, nosig
 export const SHUT_WR = 1
 export const EPOLL = {
   add: 1,
+  remove: 2,
   modify: 3,
   in: 0x1,
   pri: 0x2,

@@ -81,6 +81,16 @@ export const METRICS = {
     help: 'How long those clients have waited, in sum.',
     labels: ['service'],
   },
+  tidegate_hedges_total: {
+    type: 'counter',
+    help: 'Dials that were started beside one that had not answered for hedgeAfter.',
+    labels: ['service'],
+  },
+  tidegate_hedges_won_total: {
+    type: 'counter',
+    help: 'Clients that were served by such a dial.',
+    labels: ['service'],
+  },
   tidegate_upstream_up: {
     type: 'gauge',
     help: '0 while checks or failures say that the upstream is down, or each of its addresses has failed within retryFailedAfter, else 1.',

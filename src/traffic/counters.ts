@@ -17,16 +17,19 @@ export const SERVICE = {
   /** Clients that have waited in the queue, however that ended, and for how long in sum. */
   queued: 4,
   queueMsSum: 5,
+  /** Dials begun beside one that had not answered for hedgeAfter, and those of them that served the client. */
+  hedges: 6,
+  hedgesWon: 7,
   /** `closed + reason code`: admitted connections that ended so. */
-  closed: 6,
+  closed: 8,
   /** `refused + reason code`: clients that were never admitted. */
-  refused: 6 + CLOSE_REASON_NAMES.length,
+  refused: 8 + CLOSE_REASON_NAMES.length,
   /** `watched + reason code`: clients that a rule on `watch` would have refused. */
-  watched: 6 + 2 * CLOSE_REASON_NAMES.length,
+  watched: 8 + 2 * CLOSE_REASON_NAMES.length,
   /** `strikes + strike code`: strikes against clients, those included that control never heard of. */
-  strikes: 6 + 3 * CLOSE_REASON_NAMES.length,
+  strikes: 8 + 3 * CLOSE_REASON_NAMES.length,
 } as const
-export const SERVICE_STRIDE = 6 + 3 * CLOSE_REASON_NAMES.length + STRIKE_NAMES.length
+export const SERVICE_STRIDE = 8 + 3 * CLOSE_REASON_NAMES.length + STRIKE_NAMES.length
 
 /** Places in an upstream's block. */
 export const UPSTREAM = {

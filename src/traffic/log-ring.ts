@@ -9,6 +9,8 @@
 
 /** Errors of an attempt that are not an errno. */
 export const ATTEMPT_TIMED_OUT = -1
+/** No failure: another dial of the same client answered first (hedging.ts). */
+export const ATTEMPT_OVERTAKEN = -2
 
 /** At most so many failed attempts are logged for one connection; `attempts` still counts them all. */
 export const LOGGED_ATTEMPTS_MAX = 16
@@ -46,7 +48,7 @@ export interface ConnectionRecord {
 export interface FailedAttempt {
   upstreamIndex: number
   upstreamAddressIndex: number
-  /** A positive errno, or ATTEMPT_TIMED_OUT. */
+  /** A positive errno, or ATTEMPT_TIMED_OUT, or ATTEMPT_OVERTAKEN. */
   error: number
   durationMs: number
 }

@@ -50,6 +50,7 @@ export function serviceForTest(
     outlier: { failures: 0, ejectForMs: 30_000, ejectForMsMax: 300_000, ejectedPercentMax: 50 },
     onFailure: 'reset',
     connectTimeoutMs: 5000,
+    hedgeAfterMs: 0,
     idleTimeoutMs: 60_000,
     halfClosedTimeoutMs: 60_000,
     maxLifetimeMs: 0,

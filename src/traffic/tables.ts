@@ -55,6 +55,8 @@ export interface Service {
   readonly outlier: Outlier
   readonly onFailure: 'reset' | 'close'
   readonly connectTimeoutMs: number
+  /** When a dial that has not answered gets a second one beside it (hedging.ts); 0 is off. */
+  readonly hedgeAfterMs: number
   /** 0 is off. */
   readonly idleTimeoutMs: number
   readonly halfClosedTimeoutMs: number

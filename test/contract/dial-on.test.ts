@@ -4,7 +4,7 @@ import { after, before, beforeEach, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Daemon } from '../harness/daemon.ts'
 import { waitFor } from '../harness/deadline.ts'
-import { forEachEngine } from '../harness/engines.ts'
+import { forBothEnginesAtOnce } from '../harness/engines.ts'
 import { Peer } from '../harness/peer.ts'
 import { readHeader } from '../harness/proxy-header.ts'
 import { Random } from '../harness/random.ts'
@@ -13,7 +13,7 @@ import { echo, Upstream } from '../harness/upstream.ts'
 const SILENT_CLIENTS = 60
 const V1 = 'PROXY TCP4 192.0.2.7 198.51.100.9 4711 443\r\n'
 
-forEachEngine((engine) => {
+forBothEnginesAtOnce((engine) => {
   let upstream: Upstream
   let daemon: Daemon
   let socketsAtStart: number
@@ -27,6 +27,7 @@ forEachEngine((engine) => {
       services: [
         { name: 'flood', upstreams, protect: { ...protect, firstByteTimeout: '1s' } },
         { name: 'patient', upstreams, protect },
+        { name: 'drain', upstreams, protect: { ...protect, firstByteTimeout: '3s' } },
         { name: 'to-v2', upstreams, protect, mode: 'proxy-v2' },
         { name: 'from-v1', upstreams, protect, acceptProxyFrom: ['127.0.0.0/8'] },
         { name: 'full', upstreams, protect, maxConnections: 1 },
@@ -190,4 +191,17 @@ forEachEngine((engine) => {
   })
 
   it('nothing is left open', () => daemon.waitForSocketCount(socketsAtStart))
+
+  // The last: it ends the daemon.
+  it('a drain serves those who speak late, and waits for the silent no longer than firstByteTimeout', async () => {
+    const [speaking, silent] = await Promise.all([connect('drain'), connect('drain')])
+    await admitted('drain', 2)
+    daemon.signal('SIGTERM')
+    await daemon.waitForLine('the drain', (line) => line.event === 'draining')
+    speaking.socket.end('late')
+    assert.equal((await speaking.receiveAll()).bytes.toString(), 'late')
+    assert.equal((await silent.receiveAll()).ending, 'reset')
+    assert.equal((await daemon.lineOf(silent)).reason, 'first-byte-timeout')
+    assert.equal((await daemon.exit()).code, 0)
+  })
 })

@@ -1,5 +1,6 @@
 /** An upgrade gives the listening sockets to the next process: no client is lost, and whoever is connected stays. */
 import assert from 'node:assert/strict'
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { afterEach, it } from 'node:test'
 import { Daemon, type LogLine, TIDEGATE } from '../harness/daemon.ts'
 import { waitFor } from '../harness/deadline.ts'
@@ -122,6 +123,23 @@ forEachEngine((engine) => {
     upstream.close()
   })
 
+  // Both versions hold the same socket: closing it does not end its being watched. The old one was told of each client
+  // of the new one, without end while nobody had accepted it, and ten old versions took ten times the CPU of the newest.
+  it('a version that lingers is not told of the clients of the next one', async () => {
+    const upstream = await Upstream.listen()
+    upstream.onConnection = echo
+    await start(upstream)
+    const open = await Peer.connect(daemon.addressOf('web'))
+    await open.write('one')
+    await open.receiveText('one')
+    const first = pid
+    assert.equal((await upgrade()).event, 'upgraded')
+    await daemon.waitForLine('the drain', ({ event }) => event === 'draining')
+    await waitFor('the old version to watch nothing that it has closed', () => watchedButClosed(first).length === 0)
+    open.destroy()
+    upstream.close()
+  })
+
   it('a version that lingers for its clients can be stopped like any other', async () => {
     const upstream = await Upstream.listen()
     upstream.onConnection = echo
@@ -147,4 +165,23 @@ function isRunning(pid: number): boolean {
   } catch {
     return false
   }
+}
+
+/** Sockets in an epoll set of the process that are not its own any more [proc_pid_fdinfo(5)]. */
+function watchedButClosed(pid: number): string[] {
+  const folder = `/proc/${pid}`
+  const linkOf = (fd: string): string => {
+    try {
+      return readlinkSync(`${folder}/fd/${fd}`)
+    } catch {
+      return 'closed'
+    }
+  }
+  const sets = readdirSync(`${folder}/fd`).filter((fd) => linkOf(fd) === 'anon_inode:[eventpoll]')
+  const watched = sets.flatMap((set) => readFileSync(`${folder}/fdinfo/${set}`, 'utf8').match(/^tfd:.*/gm) ?? [])
+  return watched.filter((line) => {
+    const [, fd, inode] = /^tfd:\s+(\d+) .*\bino:([0-9a-f]+)/.exec(line) ?? []
+    const link = linkOf(fd)
+    return link === 'closed' || (link.startsWith('socket:') && link !== `socket:[${Number.parseInt(inode, 16)}]`)
+  })
 }

@@ -4,7 +4,7 @@ import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Daemon } from '../harness/daemon.ts'
 import { waitFor } from '../harness/deadline.ts'
-import { forEachEngine } from '../harness/engines.ts'
+import { forBothEnginesAtOnce } from '../harness/engines.ts'
 import { NarrowReader } from '../harness/narrow-reader.ts'
 import { Peer } from '../harness/peer.ts'
 import { wholeStream } from '../harness/test-stream.ts'
@@ -35,7 +35,7 @@ function saying(answer: string | Buffer): (peer: Peer) => void {
   }
 }
 
-forEachEngine((engine) => {
+forBothEnginesAtOnce((engine) => {
   let silent: Upstream
   let echoing: Upstream
   let unused: Upstream

@@ -51,6 +51,16 @@ export function blackhole(address: string, port: number): void {
   nft(`add rule inet tidegate_test in ip daddr ${address} tcp dport ${port} drop`)
 }
 
+/** Packets for it arrive again, whatever was said before. */
+export function letThrough(address: string, port: number): void {
+  nft(`insert rule inet tidegate_test in ip daddr ${address} tcp dport ${port} accept`)
+}
+
+/** Connects to it are refused, whatever was said before. */
+export function refuse(address: string, port: number): void {
+  nft(`insert rule inet tidegate_test in ip daddr ${address} tcp dport ${port} reject with tcp reset`)
+}
+
 /** The cable of the host with this port is cut: neither direction arrives. */
 export function cutOff(port: number): void {
   nft(`add rule inet tidegate_test in tcp dport ${port} drop`)

@@ -54,6 +54,11 @@ export class BanBook {
     return this.#active
   }
 
+  /** What the order of ends takes, chaff included. */
+  get endsKept(): number {
+    return this.#ends.length
+  }
+
   /** The ban of exactly this prefix. */
   get(network: Network): Ban | undefined {
     const entry = this.#byText.get(banText(network))

@@ -9,7 +9,7 @@ import type { BanBook } from './ban-book.ts'
 import type { BanRules } from './ban-rules.ts'
 import type { Immunity } from './immunity.ts'
 import { NeighbourCounts } from './neighbour-counts.ts'
-import { banText, contains, neighbourhoodOf, type SourceKey, sourceKey, sourceOf } from './source.ts'
+import { banText, neighbourhoodOf, overlap, type SourceKey, sourceKey, sourceOf } from './source.ts'
 import { StrikeCounts } from './strike-counts.ts'
 import { POINTS_PER_STRIKE, STRIKE_POINTS } from './strike-weights.ts'
 
@@ -106,7 +106,7 @@ export class BanJudge {
 
   #isImmune(network: Network, nowMs: number): boolean {
     const { spare } = this.#rules
-    const isImmune = spare.some((one) => contains(one, network)) || this.#immunity.of(network, nowMs) !== undefined
+    const isImmune = spare.some((one) => overlap(one, network)) || this.#immunity.of(network, nowMs) !== undefined
     if (isImmune) this.spared++
     return isImmune
   }

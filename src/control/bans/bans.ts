@@ -142,7 +142,7 @@ export class Bans {
     this.#rules = rules
     this.#judge.use(rules)
     // They were made to be looked at, under other rules.
-    for (const ban of [...this.#book.all()]) if (ban.isWatched) this.#remove(ban)
+    for (const ban of this.#book.all()) if (ban.isWatched) this.#remove(ban)
   }
 
   /** Hears of bans and unbans from now on; `all` is what is banned already. */

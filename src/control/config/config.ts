@@ -86,6 +86,8 @@ export interface ServiceConfig {
   readonly onFailure: 'reset' | 'close'
   readonly connectTimeoutMs: number
   /** 0 is off. */
+  readonly hedgeAfterMs: number
+  /** 0 is off. */
   readonly idleTimeoutMs: number
   readonly halfClosedTimeoutMs: number
   /** 0 is off. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { resolve } from 'node:path'
 import { test } from 'node:test'
+import { parseNetwork } from '../../lib/ip.ts'
 import { parseConfig } from './load.ts'
 import type { ServiceConfig } from './config.ts'
 
@@ -47,6 +48,18 @@ test('a minimal file gets every default', () => {
       ],
       deny: [],
       lists: [],
+      bans: {
+        rule: 'on',
+        strikes: 20,
+        withinMs: 600_000,
+        ttlMs: 600_000,
+        ttlMaxMs: 604_800_000,
+        max: 100_000,
+        spare: ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '169.254.0.0/16', 'fc00::/7', 'fe80::/10'].map(
+          (text) => parseNetwork(text),
+        ),
+        prefix: { rule: 'watch', after: 5, withinMs: 60_000 },
+      },
     },
     services: [
       {
@@ -84,6 +97,7 @@ test('a minimal file gets every default', () => {
         outlier: { failures: 5, ejectForMs: 30_000, ejectForMsMax: 300_000, ejectedPercentMax: 50 },
         onFailure: 'reset',
         connectTimeoutMs: 5_000,
+        hedgeAfterMs: 0,
         idleTimeoutMs: 3_600_000,
         halfClosedTimeoutMs: 60_000,
         maxLifetimeMs: 0,

@@ -57,6 +57,7 @@ function makeService(service: ParsedService, index: number, source: ConfigSource
     outlier: makeOutlier(service),
     onFailure: service.onFailure,
     connectTimeoutMs: service.connectTimeout,
+    hedgeAfterMs: service.hedgeAfter,
     idleTimeoutMs: service.idleTimeout,
     halfClosedTimeoutMs: service.halfClosedTimeout,
     maxLifetimeMs: service.maxLifetime,

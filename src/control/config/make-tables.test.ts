@@ -75,6 +75,7 @@ test('a service comes out whole, and survives structured clone', () => {
     outlier: { failures: 5, ejectForMs: 30_000, ejectForMsMax: 300_000, ejectedPercentMax: 50 },
     onFailure: 'reset',
     connectTimeoutMs: 5_000,
+    hedgeAfterMs: 0,
     idleTimeoutMs: 600_000,
     halfClosedTimeoutMs: 60_000,
     maxLifetimeMs: 0,

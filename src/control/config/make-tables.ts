@@ -76,6 +76,7 @@ function makeService(
     outlier: service.outlier,
     onFailure: service.onFailure,
     connectTimeoutMs: service.connectTimeoutMs,
+    hedgeAfterMs: service.hedgeAfterMs,
     idleTimeoutMs: service.idleTimeoutMs,
     halfClosedTimeoutMs: service.halfClosedTimeoutMs,
     maxLifetimeMs: service.maxLifetimeMs,

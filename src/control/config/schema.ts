@@ -111,6 +111,10 @@ const service = z.strictObject({
     {},
     'How long one upstream address may take to accept a connection before the next is tried.',
   ).prefault('5s'),
+  hedgeAfter: duration(
+    { off: true },
+    'Time without an answer after which the next upstream is dialled beside the first; who answers first is taken.',
+  ).prefault('off'),
   idleTimeout: duration(
     { off: true },
     'Time without a byte in either direction after which a connection is closed.',

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { constants } from 'node:os'
 import { test } from 'node:test'
 import { CLOSE_REASON_CODES } from '../../traffic/close-reason.ts'
-import { ATTEMPT_TIMED_OUT, type ConnectionRecord } from '../../traffic/log-ring.ts'
+import { ATTEMPT_OVERTAKEN, ATTEMPT_TIMED_OUT, type ConnectionRecord } from '../../traffic/log-ring.ts'
 import type { Service, Tables } from '../../traffic/tables.ts'
 import { formatConnectionJson } from './connection-json.ts'
 import { formatConnectionText, makeConnectionLine } from './connection-line.ts'
@@ -121,6 +121,7 @@ test('each failed attempt names its upstream, the address and the error', () => 
     { upstreamIndex: 0, upstreamAddressIndex: 7, error: constants.errno.ECONNREFUSED, durationMs: 1 },
     { upstreamIndex: 1, upstreamAddressIndex: 8, error: ATTEMPT_TIMED_OUT, durationMs: 5003 },
     { upstreamIndex: 1, upstreamAddressIndex: 99, error: 9999, durationMs: 0 },
+    { upstreamIndex: 0, upstreamAddressIndex: 7, error: ATTEMPT_OVERTAKEN, durationMs: 250 },
   ]
   const { attemptErrors } = lineOf({ failedAttempts, reasonCode: CLOSE_REASON_CODES['upstream-unreachable'] })
   assert.deepEqual(attemptErrors?.slice(0, 2), [
@@ -128,6 +129,7 @@ test('each failed attempt names its upstream, the address and the error', () => 
     { upstream: 'spare "b"\n', address: '[2001:db8::10]:443', error: 'timeout after 5000 ms', ms: 5003 },
   ])
   assert.equal(attemptErrors?.[2].address, 'address 99')
+  assert.equal(attemptErrors?.[3].error, 'overtaken')
 })
 
 test('IPv6 clients have brackets, mapped ones are IPv4, and *:PORT stays *:PORT', () => {

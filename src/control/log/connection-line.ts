@@ -3,7 +3,12 @@ import { getSystemErrorName } from 'node:util'
 import { formatIp } from '../../lib/ip.ts'
 import { CLOSE_REASON_NAMES, type CloseReason } from '../../traffic/close-reason.ts'
 import { connectionId } from '../../traffic/events.ts'
-import { ATTEMPT_TIMED_OUT, type ConnectionRecord, type FailedAttempt } from '../../traffic/log-ring.ts'
+import {
+  ATTEMPT_OVERTAKEN,
+  ATTEMPT_TIMED_OUT,
+  type ConnectionRecord,
+  type FailedAttempt,
+} from '../../traffic/log-ring.ts'
 import type { KnownNames } from './known-names.ts'
 import { textValue } from './text-line.ts'
 
@@ -36,7 +41,7 @@ export interface ConnectionLine {
 export interface AttemptError {
   readonly upstream: string
   readonly address: string
-  /** `ECONNREFUSED`, `timeout after 5000 ms`, … */
+  /** `ECONNREFUSED`, `timeout after 5000 ms`, `overtaken`, … */
   readonly error: string
   readonly ms: number
 }
@@ -86,13 +91,17 @@ export function attemptErrors(record: ConnectionRecord, names: KnownNames): Atte
 }
 
 function attemptError(attempt: FailedAttempt, record: ConnectionRecord, names: KnownNames): AttemptError {
-  const timedOut = attempt.error === ATTEMPT_TIMED_OUT
   return {
     upstream: names.upstream(attempt.upstreamIndex),
     address: names.address(attempt.upstreamAddressIndex),
-    error: timedOut ? `timeout after ${names.connectTimeoutMs(record.serviceIndex)} ms` : errnoName(attempt.error),
+    error: errorText(attempt, record, names),
     ms: attempt.durationMs,
   }
+}
+
+function errorText({ error }: FailedAttempt, { serviceIndex }: ConnectionRecord, names: KnownNames): string {
+  if (error === ATTEMPT_TIMED_OUT) return `timeout after ${names.connectTimeoutMs(serviceIndex)} ms`
+  return error === ATTEMPT_OVERTAKEN ? 'overtaken' : errnoName(error)
 }
 
 const nameByErrno = new Map<number, string>()

@@ -1,4 +1,6 @@
 /** The lines of the daemon's own life. `event` and the fields are a contract (docs/log-events.md); sentences may get better. */
+import { hedgesInVain } from '../config/check-hedging.ts'
+import type { Config } from '../config/config.ts'
 import type { NodeView } from '../node-view.ts'
 import type { HostnameEvent } from '../resolve/hostname-state.ts'
 import type { Log } from './log.ts'
@@ -12,6 +14,13 @@ export function sayReady(log: Log, { engine, version, memory, limits }: NodeView
 
 export function sayListening(log: Log, service: string, address: string): void {
   log.say('listening', { service, address }, `Listening for ${service} on ${address}.`)
+}
+
+export function sayHedgingInVain(log: Log, { services }: Config): void {
+  for (const service of services.filter(hedgesInVain)) {
+    const sentence = `Service ${service.name} has hedgeAfter and one upstream address: there is no other to dial.`
+    log.say('hedging-in-vain', { service: service.name }, sentence)
+  }
 }
 
 export function sayAdminListening(log: Log, address: string): void {

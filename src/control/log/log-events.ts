@@ -28,6 +28,10 @@ export const LOG_EVENTS = {
   },
   'addresses-changed': { level: 'info', meaning: 'A hostname resolves to others now; `hostname`, `added`, `removed`.' },
   'addresses-left-out': { level: 'warn', meaning: 'A service has more upstream addresses than are tried.' },
+  'hedging-in-vain': {
+    level: 'warn',
+    meaning: 'A service has hedgeAfter and one upstream address only: there is no other to dial; `service`.',
+  },
   'lookup-failed': {
     level: 'warn',
     meaning: 'A hostname did not resolve; `hostname`, `reason`, and `kept`, the addresses that stay in use.',

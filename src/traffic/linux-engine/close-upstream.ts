@@ -6,10 +6,11 @@
 import { close } from '../../kernel/libc.ts'
 import { STAGE } from './connection.ts'
 import type { Connection } from './connection.ts'
-import { dial } from './dial.ts'
+import { dialNext } from './dial.ts'
 import { closeHalf, endWithReset } from './end.ts'
 import { guarded } from './guard.ts'
 import type { Step } from './guard.ts'
+import { dropHedge } from './hedge-pool.ts'
 import type { Loop } from './loop.ts'
 
 /** Each closes two sockets: about a millisecond for all of them. */
@@ -32,20 +33,34 @@ export function closeUpstreams(loop: Loop): void {
     const connection = all[closing.nextSlot++]
     if (!isConcerned(connection, closing.upstreamIndex)) continue
     ends++
-    guarded(loop, connection, 0, leaveUpstream)
+    guarded(loop, connection, closing.upstreamIndex, leaveUpstream)
   }
   if (closing.nextSlot >= all.length) loop.upstreamClosings.shift()
 }
 
 /** A connection in `resetting` is over in moments; what its upstream had sent is still being delivered. */
-function isConcerned({ stage, plan, candidate, hasUpstreamPlace }: Connection, upstreamIndex: number): boolean {
+function isConcerned(connection: Connection, upstreamIndex: number): boolean {
+  const { stage, hasUpstreamPlace } = connection
   if (!hasUpstreamPlace || (stage !== STAGE.relay && stage !== STAGE.dial)) return false
+  return isAt(connection, connection.candidate, upstreamIndex) || hedgesAt(connection, upstreamIndex)
+}
+
+function hedgesAt(connection: Connection, upstreamIndex: number): boolean {
+  return connection.hedge !== null && isAt(connection, connection.hedge.candidate, upstreamIndex)
+}
+
+function isAt({ plan }: Connection, candidate: number, upstreamIndex: number): boolean {
   return plan.service.candidates[candidate].upstreamIndex === upstreamIndex
 }
 
-const leaveUpstream: Step = (loop, connection) => {
-  if (connection.stage === STAGE.relay) endWithReset(loop, connection, 'upstream-down')
-  else dialAnother(loop, connection)
+const leaveUpstream: Step = (loop, connection, upstreamIndex) => {
+  if (connection.stage === STAGE.relay) return endWithReset(loop, connection, 'upstream-down')
+  if (hedgesAt(connection, upstreamIndex)) {
+    dropHedge(loop, connection)
+    // Another may take its place.
+    loop.wheel.schedule(connection, loop.nowMs)
+  }
+  if (isAt(connection, connection.candidate, upstreamIndex)) dialAnother(loop, connection)
 }
 
 /** No attempt that failed: it says nothing about the address, and nothing of the client has gone there. */
@@ -55,5 +70,5 @@ function dialAnother(loop: Loop, connection: Connection): void {
   connection.hasUpstreamPlace = false
   loop.room.noteFreed(plan.service)
   closeHalf(upstream, close)
-  dial(loop, connection)
+  dialNext(loop, connection)
 }

@@ -3,12 +3,13 @@
  *
  *   accept -> admit -> hello ------> dial ---------> relay -------------> free
  *             refuse   PROXY header  next candidate  both ways,           record,
- *             (reset)  in, if asked  on failure      then the FINs        fds closed
- *                      |             ^     ^           |
- *                      v             |     |           |
- *                      firstByte ----+     |           |
- *                      of the client,      v           |
- *                      if dialOn asks      waiting: all places are taken, and the service has a queue
+ *             (reset)  in, if asked  on failure,     then the FINs        fds closed
+ *                      |         +-> or beside one     |
+ *                      v         |   that is silent    |
+ *                      firstByte +   (hedge.ts)        |
+ *                      of the        |     ^           |
+ *                      client, if    v     |           |
+ *                      dialOn asks   waiting: all places are taken, and the service has a queue
  *                                                      |
  *                                                      +-> resetting: what was read is delivered, then a reset
  *
@@ -21,7 +22,10 @@ import type { Fd } from '../../kernel/libc.ts'
 import type { Pipe } from '../../kernel/pipe-pool.ts'
 import { CLOSE_REASON_CODES } from '../close-reason.ts'
 import type { FailedAttempt } from '../log-ring.ts'
-import { WIRE_NUMBERS } from '../wire/wire-state.ts'
+import { READ_NUMBERS } from '../wire/slow-read.ts'
+import { SEND_NUMBERS } from '../wire/slow-send.ts'
+import { TINY_NUMBERS } from '../wire/tiny-segments.ts'
+import type { Hedge } from './hedge-pool.ts'
 import type { ServicePlan } from './service-plan.ts'
 import type { Spill } from './spill-pool.ts'
 
@@ -56,6 +60,8 @@ export const FLAG = {
   splicing: 1 << 13,
   /** ERR was seen: recv has an error to tell after the bytes that are there. */
   erred: 1 << 14,
+  /** The upstream's: the dial began as a hedge. */
+  hedged: 1 << 15,
 } as const
 
 /** No reason yet. */
@@ -108,6 +114,8 @@ export class Connection {
   queueTicket = 0
   /** A place at the candidate's upstream is taken. */
   hasUpstreamPlace = false
+  /** A second dial beside that of `candidate`. */
+  hedge: Hedge | null = null
   failedAttempts: FailedAttempt[] | null = null
   reasonCode = NO_REASON
   /** The kernel refused us a local port in one of the attempts. */
@@ -172,8 +180,10 @@ const ADDRESS_BYTES = 16
 /** Slots and their columns. Memory is touched only up to the highest slot ever used; the arrays themselves are zero pages. */
 export class ConnectionPool {
   readonly numbers: Float64Array
-  /** What the rules of wire/ remember; never touched where there are none. */
-  readonly wire: Float64Array
+  /** What the rules of wire/ remember; memory is touched only where they are on, for connections that last. */
+  readonly slowSend: Float64Array
+  readonly slowRead: Float64Array
+  readonly tinySegments: Float64Array
   readonly clientAddresses: Uint8Array
   readonly #all: Connection[] = []
   readonly #free: Connection[] = []
@@ -185,7 +195,9 @@ export class ConnectionPool {
   constructor(slots: number) {
     this.#slots = slots
     this.numbers = new Float64Array(slots * NUMBERS)
-    this.wire = new Float64Array(slots * WIRE_NUMBERS)
+    this.slowSend = new Float64Array(slots * SEND_NUMBERS)
+    this.slowRead = new Float64Array(slots * READ_NUMBERS)
+    this.tinySegments = new Float64Array(slots * TINY_NUMBERS)
     this.clientAddresses = new Uint8Array(slots * ADDRESS_BYTES)
   }
 

@@ -10,6 +10,7 @@ import { endWithReset } from './end.ts'
 import { blameFailure } from './failure.ts'
 import { lookAtFirstByte } from './first-byte.ts'
 import { orNever } from './first-look.ts'
+import { lookAtHedge } from './hedge.ts'
 import { headerTimedOut } from './hello.ts'
 import { watchClientWhileDialling } from './leaving.ts'
 import type { Loop } from './loop.ts'
@@ -38,8 +39,9 @@ function lookAtDial(loop: Loop, connection: Connection): void {
   const dialledMs = loop.pool.numbers[connection.slot * NUMBERS + NUMBER.dialledMs]
   const dueMs = dialledMs + connection.plan.service.connectTimeoutMs
   loop.wheel.schedule(connection, Math.max(dueMs, loop.nowMs))
-  if (loop.nowMs < dueMs) return watchClientWhileDialling(loop, connection)
-  dialTimedOut(loop, connection)
+  if (loop.nowMs >= dueMs) return dialTimedOut(loop, connection)
+  watchClientWhileDialling(loop, connection)
+  if (connection.plan.service.hedgeAfterMs > 0 && connection.stage === STAGE.dial) lookAtHedge(loop, connection)
 }
 
 function lookAtRelay(loop: Loop, connection: Connection): void {

@@ -7,15 +7,17 @@ import type { Fd } from '../../kernel/libc.ts'
 import type { NativeSocketAddress } from '../../kernel/socket-address.ts'
 import { closeWithReset, OPTION, setInteger, takeSocketError } from '../../kernel/socket-option.ts'
 import type { CloseReason } from '../close-reason.ts'
-import { UPSTREAM, UPSTREAM_STRIDE } from '../counters.ts'
+import { SERVICE, UPSTREAM, UPSTREAM_STRIDE } from '../counters.ts'
 import { ATTEMPT_TIMED_OUT } from '../log-ring.ts'
 import { noteConnectFailure } from '../outlier.ts'
 import { WAITS, WANT_REASONS } from '../queue/waiting-room.ts'
 import { addressAt, FLAG, NUMBER, NUMBERS, STAGE } from './connection.ts'
 import type { Connection } from './connection.ts'
 import { closeHalf, endUnserved, endWithReset } from './end.ts'
-import { isShortage } from './failure.ts'
+import { isOwnWant, isShortage } from './failure.ts'
 import { beginRelay } from './first-bytes.ts'
+import { firstLookMs } from './first-look.ts'
+import { goOnWithHedge, overtakeHedge } from './hedge.ts'
 import type { Loop } from './loop.ts'
 import { applyOptions } from './service-plan.ts'
 import { chooseOrWait, clientHash, knownPlace } from './wait.ts'
@@ -52,11 +54,20 @@ function isAnswered(loop: Loop, connection: Connection, choice: number): boolean
   connection.attempts++
   loop.pool.numbers[connection.slot * NUMBERS + NUMBER.dialledMs] = loop.nowMs
   const code = startConnect(loop, connection, connection.plan.candidates[choice])
-  if (code === 0) return true
+  if (code === 0) {
+    if (connection.plan.service.hedgeAfterMs > 0) lookWhenHedgeIsDue(loop, connection)
+    return true
+  }
   noteFailedAttempt(loop, connection, code)
   if (!isShortage(code)) return false
   endWithReset(loop, connection, 'out-of-memory')
   return true
+}
+
+/** Or before: most deadlines of a dial are found by the look that its connection has from its start. */
+function lookWhenHedgeIsDue(loop: Loop, connection: Connection): void {
+  const { service } = connection.plan
+  loop.wheel.schedule(connection, Math.min(firstLookMs(loop, service), loop.nowMs + service.hedgeAfterMs))
 }
 
 function rememberPlace(loop: Loop, connection: Connection, addressIndex: number): void {
@@ -69,21 +80,27 @@ function rememberPlace(loop: Loop, connection: Connection, addressIndex: number)
 
 /** 0 when the connect is under way, else the errno; no fd is left behind then. */
 function startConnect(loop: Loop, connection: Connection, target: NativeSocketAddress): number {
-  const fd = socket(target.family, SOCK.stream | SOCK.nonblock | SOCK.cloexec, 0)
-  if (fd < 0) return errno()
-  const { plan, upstream } = connection
-  if (speaksAtOnce(loop, connection)) setInteger(fd, OPTION.quickAck, 0)
-  if (plan.upstreamOptions.length > 0) applyOptions(fd, plan.upstreamOptions)
-  const code = plan.sources.length === 0 ? connectTo(fd, target) : connectFromSources(loop, connection, fd, target)
-  if (code !== 0) {
-    close(fd)
-    return code
-  }
+  const { upstream } = connection
+  const fd = openConnect(loop, connection, target)
+  if (fd < 0) return -fd
   upstream.fd = fd
   upstream.flags = 0
   const watched = register(loop, upstream, true)
   if (watched !== 0) closeHalf(upstream, close)
   return watched
+}
+
+/** A socket whose connect is under way, or minus the errno. */
+export function openConnect(loop: Loop, connection: Connection, target: NativeSocketAddress): Fd {
+  const fd = socket(target.family, SOCK.stream | SOCK.nonblock | SOCK.cloexec, 0)
+  if (fd < 0) return -errno()
+  const { plan } = connection
+  if (speaksAtOnce(loop, connection)) setInteger(fd, OPTION.quickAck, 0)
+  if (plan.upstreamOptions.length > 0) applyOptions(fd, plan.upstreamOptions)
+  const code = plan.sources.length === 0 ? connectTo(fd, target) : connectFromSources(loop, connection, fd, target)
+  if (code === 0) return fd
+  close(fd)
+  return -code
 }
 
 /**
@@ -129,16 +146,17 @@ export function onUpstreamWhileDialling(loop: Loop, connection: Connection, even
   }
   if ((events & EPOLL.out) === 0) return
   // Nobody listens there, and the port would be taken when somebody wants to: refused.
-  if (hasMetItself(loop, connection)) return nextAttempt(loop, connection, E.ECONNREFUSED, closeWithReset)
+  const { upstream, candidate } = connection
+  if (hasMetItself(loop, connection, upstream.fd, candidate))
+    return nextAttempt(loop, connection, E.ECONNREFUSED, closeWithReset)
   connected(loop, connection)
 }
 
-function hasMetItself(loop: Loop, connection: Connection): boolean {
-  const { plan, candidate, upstream } = connection
+export function hasMetItself(loop: Loop, { plan }: Connection, fd: Fd, candidate: number): boolean {
   if (!plan.mayMeetItself[candidate]) return false
   const local = loop.localAddress
   local.reset()
-  return getsockname(upstream.fd, local.at, local.lengthAt) === 0 && local.equals(plan.candidates[candidate])
+  return getsockname(fd, local.at, local.lengthAt) === 0 && local.equals(plan.candidates[candidate])
 }
 
 export function dialTimedOut(loop: Loop, connection: Connection): void {
@@ -148,16 +166,24 @@ export function dialTimedOut(loop: Loop, connection: Connection): void {
 function nextAttempt(loop: Loop, connection: Connection, code: number, closeSocket: (fd: Fd) => void = close): void {
   noteFailedAttempt(loop, connection, code)
   closeHalf(connection.upstream, closeSocket)
-  dial(loop, connection)
+  dialNext(loop, connection)
 }
 
-function connected(loop: Loop, connection: Connection): void {
+/** To be called when the dial under way is given up. */
+export function dialNext(loop: Loop, connection: Connection): void {
+  if (connection.hedge === null) dial(loop, connection)
+  else goOnWithHedge(loop, connection, connection.hedge)
+}
+
+export function connected(loop: Loop, connection: Connection): void {
   const { slot, upstream, plan, candidate } = connection
   const { addressIndex, upstreamIndex } = plan.service.candidates[candidate]
   const numbers = loop.pool.numbers
   const at = slot * NUMBERS
   const connectMs = loop.nowMs - numbers[at + NUMBER.dialledMs]
   numbers[at + NUMBER.connectMs] = connectMs
+  if (connection.hedge !== null) overtakeHedge(loop, connection, connection.hedge)
+  if (upstream.has(FLAG.hedged)) loop.counters.services[plan.countersAt + SERVICE.hedgesWon] += 1
   upstream.flags |= FLAG.writable
   if (loop.nodeWide.failedUntilMs(addressIndex) !== 0) loop.nodeWide.forgetFailure(addressIndex)
   rememberPlace(loop, connection, addressIndex)
@@ -168,26 +194,32 @@ function connected(loop: Loop, connection: Connection): void {
 }
 
 function noteFailedAttempt(loop: Loop, connection: Connection, code: number): void {
-  const { addressIndex, upstreamIndex } = connection.plan.service.candidates[connection.candidate]
-  loop.counters.upstreams[upstreamIndex * UPSTREAM_STRIDE + UPSTREAM.connectFailures] += 1
-  const dialledMs = loop.pool.numbers[connection.slot * NUMBERS + NUMBER.dialledMs]
-  loop.states.giveUpstreamPlaceBack(upstreamIndex)
   connection.hasUpstreamPlace = false
-  loop.room.noteFreed(connection.plan.service)
-  connection.failedAttempts ??= []
-  connection.failedAttempts.push({
-    upstreamIndex,
-    upstreamAddressIndex: addressIndex,
-    error: code,
-    durationMs: Math.round(loop.nowMs - dialledMs),
-  })
-  if (code === E.EADDRNOTAVAIL) connection.lackedSourcePort = true
-  // Our own want says nothing about the upstream.
-  if (code === E.EADDRNOTAVAIL || isShortage(code)) return
+  const dialledMs = loop.pool.numbers[connection.slot * NUMBERS + NUMBER.dialledMs]
+  noteFailure(loop, connection, connection.candidate, dialledMs, code)
+}
+
+/** Of a dial, whose place at its upstream is given back. */
+export function noteFailure(loop: Loop, connection: Connection, place: number, dialledMs: number, code: number): void {
   const { service } = connection.plan
+  const { addressIndex, upstreamIndex } = service.candidates[place]
+  loop.counters.upstreams[upstreamIndex * UPSTREAM_STRIDE + UPSTREAM.connectFailures] += 1
+  loop.states.giveUpstreamPlaceBack(upstreamIndex)
+  loop.room.noteFreed(service)
+  listAttempt(loop, connection, place, dialledMs, code)
+  if (code === E.EADDRNOTAVAIL) connection.lackedSourcePort = true
+  if (isOwnWant(code)) return
   const { retryFailedAfterMs } = service
   noteConnectFailure(loop.states, service, upstreamIndex, loop.nowMs)
   if (retryFailedAfterMs > 0) loop.nodeWide.rememberFailure(addressIndex, loop.nowMs + retryFailedAfterMs)
+}
+
+/** For the log, and so that it is not tried again. */
+export function listAttempt(loop: Loop, connection: Connection, place: number, dialledMs: number, error: number): void {
+  const { addressIndex, upstreamIndex } = connection.plan.service.candidates[place]
+  const durationMs = Math.round(loop.nowMs - dialledMs)
+  connection.failedAttempts ??= []
+  connection.failedAttempts.push({ upstreamIndex, upstreamAddressIndex: addressIndex, error, durationMs })
 }
 
 function giveUp(loop: Loop, connection: Connection, why: number): void {

@@ -7,6 +7,7 @@ import type { CloseReason } from '../close-reason.ts'
 import { SERVICE, UPSTREAM, UPSTREAM_STRIDE } from '../counters.ts'
 import { addressAt, NO_REASON, NUMBER, NUMBERS, STAGE } from './connection.ts'
 import type { Connection, Half } from './connection.ts'
+import { dropHedge } from './hedge-pool.ts'
 import type { Loop } from './loop.ts'
 import { recordConnection } from './record.ts'
 import { SPILL_BYTES_MAX } from './spill-pool.ts'
@@ -61,6 +62,7 @@ function end(loop: Loop, connection: Connection, closeSocket: (fd: number) => vo
   closeHalf(connection.upstream, closeSocket)
   loop.wheel.cancel(connection)
   givePlacesBack(loop, connection)
+  if (connection.hedge !== null) dropHedge(loop, connection)
   loop.openConnections--
   loop.pool.free(connection)
 }

@@ -19,13 +19,15 @@ import { onDeadline } from './deadlines.ts'
 import { endWithReset } from './end.ts'
 import { guarded, guardedAccept } from './guard.ts'
 import type { Step } from './guard.ts'
+import { hearHedges } from './hedge.ts'
+import { FIRST_HEDGE_KEY } from './hedge-pool.ts'
 import { adopt, cancelListeners, closeListeners, commitListeners, prepareListeners } from './listeners.ts'
 import { Loop } from './loop.ts'
 import { onEvent } from './on-event.ts'
 import { pump } from './relay.ts'
 import { answerCall } from './wait.ts'
 
-/** Epoll keys below zero are not connections; listeners have those below this one. */
+/** Epoll keys below zero are not connections; listeners have those below this one, hedges those far below. */
 const WAKE_KEY = -1
 
 /** Idle pipes kept for the next bulk. */
@@ -78,6 +80,7 @@ function turn(loop: Loop, wakeFd: number, due: (connection: Connection) => void)
   const unfinished = loop.takeUnfinished()
   const others = loop.batch === undefined ? events : batchPlain(loop, loop.batch, events)
   for (let i = 0; i < others; i++) dispatch(loop, loop.epoll.key(i), loop.epoll.events(i), wakeFd)
+  if (loop.hedges.told.length > 0) hearHedges(loop)
   if (unfinished.length > 0) resumeAll(loop, unfinished)
   // With events still untold, or a stop just behind us, a connection that has bytes waiting would look idle.
   loop.fullTurns = loop.epoll.isFull(events) || hasOverslept ? loop.fullTurns + 1 : 0
@@ -86,6 +89,7 @@ function turn(loop: Loop, wakeFd: number, due: (connection: Connection) => void)
   if (loop.nextBanLook >= 0) closeBanned(loop)
   resumeAccepting(loop)
   loop.pool.recycle()
+  loop.hedges.recycle()
   if (loop.draining) sayDrained(loop)
   if (loop.nowMs >= loop.housekeepingDueMs) keepHouse(loop)
   countTurn(loop)
@@ -126,6 +130,8 @@ function dispatch(loop: Loop, key: number, events: number, wakeFd: number): void
   } else if (key === WAKE_KEY) {
     takeCommands(loop, wakeFd)
     takeCalls(loop)
+  } else if (key <= FIRST_HEDGE_KEY) {
+    loop.hedges.note(key, events)
   } else if (loop.pausedUntilMs === 0) {
     const open = loop.listeners.byKey(key)
     if (open !== undefined) guardedAccept(loop, open, acceptBatch)

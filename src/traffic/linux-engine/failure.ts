@@ -9,6 +9,11 @@ export function isShortage(code: number): boolean {
   return code === E.EMFILE || code === E.ENFILE || code === E.ENOBUFS || code === E.ENOMEM || code === E.ENOSPC
 }
 
+/** What we lack, source ports included, says nothing about the upstream. */
+export function isOwnWant(code: number): boolean {
+  return code === E.EADDRNOTAVAIL || isShortage(code)
+}
+
 function isReset(code: number): boolean {
   return code === E.ECONNRESET || code === E.EPIPE || code === E.ECONNABORTED || code === E.ECONNREFUSED
 }

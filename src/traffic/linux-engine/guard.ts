@@ -4,11 +4,12 @@ import { endWithReset } from './end.ts'
 import type { Loop } from './loop.ts'
 import type { OpenListener } from './open-listener.ts'
 
-export type Step = (loop: Loop, connection: Connection, events: number) => void
+/** `what`: the step's own number, such as the events of a socket. */
+export type Step = (loop: Loop, connection: Connection, what: number) => void
 
-export function guarded(loop: Loop, connection: Connection, events: number, step: Step): void {
+export function guarded(loop: Loop, connection: Connection, what: number, step: Step): void {
   try {
-    step(loop, connection, events)
+    step(loop, connection, what)
   } catch (error) {
     tell(loop, error)
     endWithReset(loop, connection, 'internal-error')

@@ -3,6 +3,7 @@
  * that stays, its socket stays, whatever service it belongs to. Two steps (see events.ts), so that a port which one
  * worker can't have changes nothing in any.
  */
+import type { Epoll } from '../../kernel/epoll.ts'
 import { close } from '../../kernel/libc.ts'
 import type { ListeningAddress, WorkerStart } from '../events.ts'
 import type { Listener, Tables } from '../tables.ts'
@@ -45,9 +46,14 @@ export class Listeners {
     open.key = FIRST_KEY - place
   }
 
-  /** Closing the fd and forgetting who had the key are one step. */
-  close(open: OpenListener): void {
+  /**
+   * Leaving the epoll set, closing the fd and forgetting who had the key are one step. Closing alone would not leave the
+   * set where another version has inherited the socket: each client of that version would wake this worker again and
+   * again, for nothing [epoll(7), questions and answers].
+   */
+  close(epoll: Epoll, open: OpenListener): void {
     if (this.byKey(open.key) === open) this.#byPlace[FIRST_KEY - open.key] = undefined
+    epoll.remove(open.fd)
     close(open.fd)
   }
 }
@@ -77,7 +83,7 @@ export function prepareListeners(
       }
     }
   } catch (error) {
-    for (const open of fresh) loop.listeners.close(open)
+    for (const open of fresh) loop.listeners.close(loop.epoll, open)
     if (!(error instanceof ListenError)) throw error
     loop.tell({ kind: 'listen-failed', address: error.address, code: error.code, message: error.message })
     return undefined
@@ -91,7 +97,7 @@ function watchSilently(loop: Loop, open: OpenListener): OpenListener {
   loop.listeners.takeKey(open)
   const code = loop.epoll.add(open.fd, 0, open.key)
   if (code === 0) return open
-  loop.listeners.close(open)
+  loop.listeners.close(loop.epoll, open)
   throw new ListenError(open.listener.address, 'epoll_ctl', code)
 }
 
@@ -115,7 +121,7 @@ export function commitListeners(loop: Loop): void {
   for (const open of fresh) if (loop.pausedUntilMs === 0) startAccepting(loop, open)
   for (const open of gone) {
     guardedAccept(loop, open, acceptQueued)
-    loop.listeners.close(open)
+    loop.listeners.close(loop.epoll, open)
   }
   sayComplaints(loop, [...kept.values(), ...fresh.map(({ plan }) => plan)])
 }
@@ -131,12 +137,12 @@ function goBy(open: OpenListener, plan: ServicePlan): void {
 export function cancelListeners(loop: Loop): void {
   const { prepared } = loop.listeners
   loop.listeners.prepared = undefined
-  for (const open of prepared?.fresh ?? []) loop.listeners.close(open)
+  for (const open of prepared?.fresh ?? []) loop.listeners.close(loop.epoll, open)
 }
 
 export function closeListeners(loop: Loop): void {
   cancelListeners(loop)
-  for (const open of loop.listeners.open) loop.listeners.close(open)
+  for (const open of loop.listeners.open) loop.listeners.close(loop.epoll, open)
   loop.listeners.open = []
 }
 

@@ -27,6 +27,7 @@ import { Batch } from './batch.ts'
 import type { UpstreamClosing } from './close-upstream.ts'
 import { ConnectionPool, FLAG } from './connection.ts'
 import type { Connection, Half } from './connection.ts'
+import { HedgePool } from './hedge-pool.ts'
 import { Listeners } from './listeners.ts'
 import { SPILL_BYTES_MAX, SpillPool } from './spill-pool.ts'
 
@@ -42,6 +43,7 @@ export class Loop {
   /** Why there is no ring although one was wanted. */
   readonly ringProblem: string | undefined
   readonly #ring: IoRing | undefined
+  readonly hedges = new HedgePool()
   readonly pipes: PipePool
   readonly spills: SpillPool
   readonly counters: Counters

@@ -5,11 +5,12 @@ import type { Half } from './connection.ts'
 import type { Loop } from './loop.ts'
 
 const READ_EVENTS = EPOLL.in | EPOLL.rdhup | EPOLL.pri | EPOLL.edge
-const ALL_EVENTS = READ_EVENTS | EPOLL.out
+/** An upstream's from the start. */
+export const UPSTREAM_EVENTS = READ_EVENTS | EPOLL.out
 
 /** Registers the half; 0 or the errno. Upstreams are watched for writing from the start: it tells that the connect is done. */
 export function register(loop: Loop, half: Half, forWriting: boolean): number {
-  const code = loop.epoll.add(half.fd, forWriting ? ALL_EVENTS : READ_EVENTS, half.key)
+  const code = loop.epoll.add(half.fd, forWriting ? UPSTREAM_EVENTS : READ_EVENTS, half.key)
   if (code === 0) half.flags |= FLAG.inEpoll | (forWriting ? FLAG.watchesWritable : 0)
   return code
 }
@@ -20,7 +21,7 @@ export function register(loop: Loop, half: Half, forWriting: boolean): number {
  */
 export function watch(loop: Loop, half: Half): void {
   if (half.has(FLAG.watchesWritable) || !half.has(FLAG.inEpoll)) return
-  if (loop.epoll.modify(half.fd, ALL_EVENTS, half.key) === 0) half.flags |= FLAG.watchesWritable
+  if (loop.epoll.modify(half.fd, UPSTREAM_EVENTS, half.key) === 0) half.flags |= FLAG.watchesWritable
 }
 
 /** Registers a half that may have been slow already. */

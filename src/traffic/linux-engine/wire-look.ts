@@ -1,46 +1,37 @@
 /** How the client behaves on the wire, against the rules of its service (../wire/). A part of the relay's look at its deadlines. */
 import { unacknowledgedBytes } from '../../kernel/tcp-info.ts'
 import { CLOSE_REASON_CODES } from '../close-reason.ts'
-import type { CloseReason } from '../close-reason.ts'
 import { SERVICE } from '../counters.ts'
 import type { Rule } from '../tables.ts'
-import { nextReadLookMs, readsTooSlowly } from '../wire/slow-read.ts'
-import { forgetSending, nextSendLookMs, sendsTooSlowly } from '../wire/slow-send.ts'
-import { nextTinyLookMs, sendsTinySegments } from '../wire/tiny-segments.ts'
-import { WATCHED, WIRE, WIRE_NUMBERS } from '../wire/wire-state.ts'
+import { nextReadLookMs, READ_NUMBERS, readsTooSlowly } from '../wire/slow-read.ts'
+import { forgetSending, nextSendLookMs, SEND_NUMBERS, sendsTooSlowly } from '../wire/slow-send.ts'
+import { nextTinyLookMs, sendsTinySegments, TINY_NUMBERS } from '../wire/tiny-segments.ts'
+import { COUNTED } from '../wire/wire-state.ts'
 import type { WireReason } from '../wire/wire-state.ts'
-import { FLAG, NUMBER, NUMBERS } from './connection.ts'
+import { FLAG, NUMBER, NUMBERS, STAGE } from './connection.ts'
 import type { Connection, Half } from './connection.ts'
 import { endWithReset } from './end.ts'
 import type { Loop } from './loop.ts'
 
 /** Before the first look of a connection: the slot's last one has left its numbers. */
-export function beginWireLooks(loop: Loop, { slot }: Connection): void {
-  loop.pool.wire.fill(0, slot * WIRE_NUMBERS, (slot + 1) * WIRE_NUMBERS)
+export function beginWireLooks(loop: Loop, { slot, plan }: Connection): void {
+  const { slowSend, slowRead, tinySegments } = plan.service.protect
+  if (slowSend.rule !== 'off') loop.pool.slowSend.fill(0, slot * SEND_NUMBERS, (slot + 1) * SEND_NUMBERS)
+  if (slowRead.rule !== 'off') loop.pool.slowRead.fill(0, slot * READ_NUMBERS, (slot + 1) * READ_NUMBERS)
+  if (tinySegments.rule !== 'off') loop.pool.tinySegments.fill(0, slot * TINY_NUMBERS, (slot + 1) * TINY_NUMBERS)
 }
 
 /** When to look again. It may have ended the connection: then its stage says so. */
 export function lookAtWire(loop: Loop, connection: Connection): number {
   const { slowSend, slowRead, tinySegments } = connection.plan.service.protect
   let dueMs = firstByteDueMs(loop, connection)
-  if (loop.nowMs >= dueMs) return end(loop, connection, 'first-byte-timeout')
-  if (slowRead.rule !== 'off') {
-    if (isSlowReader(loop, connection) && isEnd(loop, connection, slowRead.rule, 'slow-read')) {
-      return end(loop, connection, 'slow-read')
-    }
-    dueMs = Math.min(dueMs, nextReadLookMs(slowRead, loop.nowMs))
-  }
-  if (slowSend.rule !== 'off') {
-    if (isSlowSender(loop, connection) && isEnd(loop, connection, slowSend.rule, 'slow-send')) {
-      return end(loop, connection, 'slow-send')
-    }
-    dueMs = Math.min(dueMs, nextSendLookMs(slowSend, loop.nowMs))
-  }
-  if (tinySegments.rule !== 'off') {
-    if (isTinySender(loop, connection) && isEnd(loop, connection, tinySegments.rule, 'tiny-segments')) {
-      return end(loop, connection, 'tiny-segments')
-    }
-    dueMs = Math.min(dueMs, nextTinyLookMs(loop.pool.wire, connection.slot * WIRE_NUMBERS, tinySegments))
+  if (loop.nowMs >= dueMs) endWithReset(loop, connection, 'first-byte-timeout')
+  if (connection.stage === STAGE.relay && slowRead.rule !== 'off')
+    dueMs = Math.min(dueMs, lookAtReading(loop, connection))
+  if (connection.stage === STAGE.relay && slowSend.rule !== 'off')
+    dueMs = Math.min(dueMs, lookAtSending(loop, connection))
+  if (connection.stage === STAGE.relay && tinySegments.rule !== 'off') {
+    dueMs = Math.min(dueMs, lookAtSegments(loop, connection))
   }
   return dueMs
 }
@@ -55,32 +46,47 @@ function firstByteDueMs(loop: Loop, { plan, slot, client, upstream }: Connection
   return numbers[at + NUMBER.activeMs] + firstByteTimeoutMs
 }
 
-function isSlowReader(loop: Loop, { plan, slot, client, upstream }: Connection): boolean {
+function lookAtReading(loop: Loop, connection: Connection): number {
+  const { plan, slot, client, upstream } = connection
+  const { slowRead } = plan.service.protect
+  const state = loop.pool.slowRead
+  const at = slot * READ_NUMBERS
   const outstanding = pendingBytes(upstream) + unacknowledgedBytes(client.fd)
   const taken = loop.pool.numbers[slot * NUMBERS + NUMBER.bytesToClient] - outstanding
-  const { slowRead } = plan.service.protect
-  return readsTooSlowly(loop.pool.wire, slot * WIRE_NUMBERS, slowRead, loop.nowMs, outstanding, taken)
+  if (readsTooSlowly(state, at, slowRead, loop.nowMs, outstanding, taken)) {
+    broken(loop, connection, slowRead.rule, 'slow-read', state, at)
+  }
+  return nextReadLookMs(slowRead, loop.nowMs)
 }
 
-function isSlowSender(loop: Loop, { plan, slot, client, upstream }: Connection): boolean {
-  const { numbers, wire } = loop.pool
-  const fromClient = numbers[slot * NUMBERS + NUMBER.bytesToUpstream]
-  const fromUpstream = numbers[slot * NUMBERS + NUMBER.bytesToClient]
-  const at = slot * WIRE_NUMBERS
+function lookAtSending(loop: Loop, connection: Connection): number {
+  const { plan, slot, client, upstream } = connection
+  const { slowSend } = plan.service.protect
+  const state = loop.pool.slowSend
+  const at = slot * SEND_NUMBERS
+  const fromClient = loop.pool.numbers[slot * NUMBERS + NUMBER.bytesToUpstream]
+  const fromUpstream = loop.pool.numbers[slot * NUMBERS + NUMBER.bytesToClient]
   // An upstream that does not take what the client sends, or a client that blocks the answer: the floor can't be measured.
   if (pendingBytes(client) + pendingBytes(upstream) > 0) {
-    forgetSending(wire, at, fromClient, fromUpstream)
-    return false
+    forgetSending(state, at, fromClient, fromUpstream)
+  } else if (sendsTooSlowly(state, at, slowSend, loop.nowMs, fromClient, fromUpstream)) {
+    broken(loop, connection, slowSend.rule, 'slow-send', state, at)
   }
-  return sendsTooSlowly(wire, at, plan.service.protect.slowSend, loop.nowMs, fromClient, fromUpstream)
+  return nextSendLookMs(slowSend, loop.nowMs)
 }
 
-function isTinySender(loop: Loop, { plan, slot, client }: Connection): boolean {
-  const { tcpInfo, pool, nowMs } = loop
+function lookAtSegments(loop: Loop, connection: Connection): number {
+  const { plan, slot, client } = connection
   const { tinySegments } = plan.service.protect
-  if (!tcpInfo.read(client.fd)) return false
-  const { dataSegmentsReceived, bytesReceived } = tcpInfo
-  return sendsTinySegments(pool.wire, slot * WIRE_NUMBERS, tinySegments, nowMs, dataSegmentsReceived, bytesReceived)
+  const state = loop.pool.tinySegments
+  const at = slot * TINY_NUMBERS
+  const { tcpInfo, nowMs } = loop
+  // Can't fail on a socket of ours; without an answer there is nothing to judge.
+  if (!tcpInfo.read(client.fd)) return Infinity
+  if (sendsTinySegments(state, at, tinySegments, nowMs, tcpInfo.dataSegmentsReceived, tcpInfo.bytesReceived)) {
+    broken(loop, connection, tinySegments.rule, 'tiny-segments', state, at)
+  }
+  return nextTinyLookMs(state, at, tinySegments)
 }
 
 /** Bytes that came out of this half and wait for its peer in user space. */
@@ -88,18 +94,16 @@ function pendingBytes({ spill, pipe }: Half): number {
   return (spill === null ? 0 : spill.end - spill.start) + (pipe === null ? 0 : pipe.bytes)
 }
 
-/** What a broken rule comes to: an end, or one more in the count of those that would have ended, once for each connection. */
-function isEnd(loop: Loop, { plan, slot }: Connection, rule: Rule, reason: WireReason): boolean {
-  if (rule === 'on') return true
-  const at = slot * WIRE_NUMBERS + WIRE.watched
-  const seen = loop.pool.wire[at]
-  if ((seen & WATCHED[reason]) !== 0) return false
-  loop.pool.wire[at] = seen | WATCHED[reason]
-  loop.counters.services[plan.countersAt + SERVICE.watched + CLOSE_REASON_CODES[reason]] += 1
-  return false
-}
-
-function end(loop: Loop, connection: Connection, reason: CloseReason): number {
-  endWithReset(loop, connection, reason)
-  return Infinity
+/** What a broken rule comes to: an end, or one more in the count of those that would have ended. */
+function broken(
+  loop: Loop,
+  connection: Connection,
+  rule: Rule,
+  reason: WireReason,
+  state: Float64Array,
+  at: number,
+): void {
+  if (rule === 'on') return endWithReset(loop, connection, reason)
+  state[at] = COUNTED
+  loop.counters.services[connection.plan.countersAt + SERVICE.watched + CLOSE_REASON_CODES[reason]] += 1
 }

@@ -161,14 +161,15 @@ export class Connection implements WheelEntry<Connection> {
   /** Connected to it, or about to be. One whose other side has failed is over in moments: it is at none. */
   isAtUpstream(upstreamIndex: number): boolean {
     const { kind } = this.#station
-    return (kind === 'relay' || kind === 'dial') && this.upstreamPlaceAt === upstreamIndex
+    if (kind === 'dial') return this.#station.isDialling(upstreamIndex)
+    return kind === 'relay' && this.upstreamPlaceAt === upstreamIndex
   }
 
   /** The upstream went down: ends what is open, and sends a dial to the next one. */
   leaveUpstream(upstreamIndex: number): void {
     if (!this.isAtUpstream(upstreamIndex)) return
     if (this.#station.kind === 'relay') this.end('upstream-down')
-    else this.guard(() => this.#station.dialAnother())
+    else this.guard(() => this.#station.dialAnother(upstreamIndex))
     this.worker.schedule(this)
   }
 

@@ -3,43 +3,36 @@
  * waits for a place first where all are taken (wait.ts).
  * Meanwhile the client is read, a little, because only a socket that is read tells that its client has left.
  */
-import { connect, type Socket } from 'node:net'
 import { constants } from 'node:os'
 import { monotonicMs } from '../../lib/clock.ts'
-import { UPSTREAM, UPSTREAM_STRIDE } from '../counters.ts'
-import { ATTEMPT_TIMED_OUT } from '../log-ring.ts'
+import { SERVICE, SERVICE_STRIDE, UPSTREAM, UPSTREAM_STRIDE } from '../counters.ts'
+import { chooseHedge, giveHedgePlacesBack, nextHedgeTryMs } from '../hedging.ts'
+import { ATTEMPT_OVERTAKEN, ATTEMPT_TIMED_OUT } from '../log-ring.ts'
 import type { MonotonicMs } from '../node-wide.ts'
 import { noteConnectFailure } from '../outlier.ts'
 import { WAITS, WANT_REASONS } from '../queue/waiting-room.ts'
 import type { Candidate } from '../tables.ts'
 import { isOutOfFiles } from './accept-pause.ts'
+import { type Attempt, connectTo, discard, lacksSourcePort, sourcesFor } from './attempt.ts'
 import type { Connection } from './connection.ts'
 import { errnoOf } from './failure.ts'
 import { Relay } from './relay.ts'
-import { ignoreError } from './reset.ts'
-import { setKeepAlive, STREAM_OPTIONS } from './socket-options.ts'
+import { setKeepAlive } from './socket-options.ts'
 import { Station } from './station.ts'
 import { Wait } from './wait.ts'
 
 /** A client that sends more before an upstream is connected is not read until then. */
 export const EARLY_BYTES_MAX = 64 * 1024
 
-/** bind says EADDRINUSE where connect says EADDRNOTAVAIL: no port of that address is free. */
-const NO_SOURCE_PORT = new Set(['EADDRNOTAVAIL', 'EADDRINUSE'])
-
-interface Attempt {
-  readonly candidate: Candidate
-  readonly socket: Socket
-  readonly startedMs: MonotonicMs
-  /** Local addresses to try when this one has no port left. */
-  readonly sourcesLeft: readonly string[]
-}
-
 export class Dial extends Station {
   readonly kind = 'dial'
   readonly #connection: Connection
   readonly #wait: Wait
-  #attempt: Attempt | undefined
+  #first: Attempt | undefined
+  /** Beside the first, when that one is silent; its places are its own (hedging.ts). */
+  #hedge: Attempt | undefined
+  /** Nobody could be dialled beside the first before. */
+  #noHedgeBeforeMs: MonotonicMs = 0
   readonly #early: Buffer[] = []
   #earlyBytes = 0
   #clientHasEnded = false
@@ -76,7 +69,9 @@ export class Dial extends Station {
     this.#connection.attempts++
     const candidate = this.#connection.service.candidates[place]
     this.#connection.upstreamPlaceAt = candidate.upstreamIndex
-    this.#dial(candidate, sourcesFor(candidate, this.#connection), monotonicMs())
+    this.#noHedgeBeforeMs = 0
+    this.#first = this.#dial(candidate, false)
+    if (this.#connection.service.hedgeAfterMs > 0) this.#connection.worker.schedule(this.#connection)
   }
 
   #giveUp(why: number): void {
@@ -84,17 +79,22 @@ export class Dial extends Station {
     this.#connection.end(WANT_REASONS.get(why) ?? unreachable, this.#connection.service.onFailure)
   }
 
-  #dial(candidate: Candidate, sources: readonly string[], startedMs: MonotonicMs): void {
-    const { address, port } = candidate.address
-    const [localAddress, ...sourcesLeft] = sources
-    const options = { ...STREAM_OPTIONS, host: address, port, ...(localAddress === undefined ? {} : { localAddress }) }
-    const attempt = { candidate, socket: connect(options), startedMs, sourcesLeft }
-    this.#attempt = attempt
+  #dial(candidate: Candidate, isHedge: boolean): Attempt {
+    const startedMs = monotonicMs()
+    const [source, ...sourcesLeft] = sourcesFor(candidate, this.#connection)
+    const attempt = { candidate, startedMs, socket: connectTo(candidate, source), sourcesLeft, isHedge }
+    this.#listenTo(attempt)
+    return attempt
+  }
+
+  #listenTo(attempt: Attempt): void {
+    const { socket } = attempt
     const ifCurrent = (step: () => void): void => {
-      if (this.#attempt === attempt) this.#connection.guard(step)
+      const isCurrent = attempt.socket === socket && (attempt === this.#first || attempt === this.#hedge)
+      if (isCurrent) this.#connection.guard(step)
     }
-    attempt.socket.on('connect', () => ifCurrent(() => this.#takeConnectOrEcho(attempt)))
-    attempt.socket.on('error', (error: NodeJS.ErrnoException) => ifCurrent(() => this.#takeRefusal(attempt, error)))
+    socket.on('connect', () => ifCurrent(() => this.#takeConnectOrEcho(attempt)))
+    socket.on('error', (error: NodeJS.ErrnoException) => ifCurrent(() => this.#takeRefusal(attempt, error)))
   }
 
   /** On our own machine a connect may be given the dialled port as its own, and end in itself [RFC 9293 3.5]: nobody listens. */
@@ -104,11 +104,13 @@ export class Dial extends Station {
     attempt.socket.resetAndDestroy()
     this.#rememberFailure(attempt.candidate)
     this.#noteFailure(attempt, constants.errno.ECONNREFUSED)
-    this.#dialNext()
+    this.#goOn()
   }
 
-  #takeConnected({ candidate, socket, startedMs }: Attempt): void {
-    this.#attempt = undefined
+  #takeConnected(winner: Attempt): void {
+    this.#overtake(winner)
+    this.#first = undefined
+    const { candidate, socket, startedMs } = winner
     const { worker, service, clientEnd } = this.#connection
     const { addressIndex, upstreamIndex } = candidate
     worker.affinity.remember(service, clientEnd.address, 0, clientEnd.family, addressIndex, monotonicMs())
@@ -118,6 +120,7 @@ export class Dial extends Station {
     worker.states.forgetFailures(upstreamIndex)
     worker.counters.countConnect(upstreamIndex, this.#connection.connectMs)
     worker.counters.upstreams[upstreamIndex * UPSTREAM_STRIDE + UPSTREAM.open] += 1
+    if (winner.isHedge) worker.counters.services[service.index * SERVICE_STRIDE + SERVICE.hedgesWon] += 1
     if (worker.nodeWide.failedUntilMs(addressIndex) !== 0) worker.nodeWide.forgetFailure(addressIndex)
     setKeepAlive(socket, service.upstreamSocket)
     worker.held.remove(this.#connection, this.#earlyBytes)
@@ -125,26 +128,45 @@ export class Dial extends Station {
     this.#connection.enter(new Relay(this.#connection, socket, this.#early, this.#clientHasEnded))
   }
 
+  /** The other one is closed, and has not failed. What is left is the first. */
+  #overtake(winner: Attempt): void {
+    const [first, hedge] = [this.#first, this.#hedge]
+    if (first === undefined || hedge === undefined) return
+    const loser = winner === first ? hedge : first
+    this.#listAttempt(loser, ATTEMPT_OVERTAKEN)
+    if (loser === hedge) return this.#dropHedge()
+    discard(loser.socket)
+    this.#connection.givePlacesBack('upstream')
+    this.#goOnWithHedge(hedge)
+  }
+
   #takeRefusal(attempt: Attempt, error: NodeJS.ErrnoException): void {
-    if (NO_SOURCE_PORT.has(error.code ?? '')) return this.#takeLackOfPort(attempt, error)
+    if (lacksSourcePort(error)) return this.#takeLackOfPort(attempt, error)
     if (isOutOfFiles(error.code)) return this.#takeShortage(attempt, error)
     this.#rememberFailure(attempt.candidate)
     this.#noteFailure(attempt, errnoOf(error))
-    this.#dialNext()
+    this.#goOn()
   }
 
   /** Each source address has its own ports. The upstream has not been asked yet, so this is still the same attempt. */
   #takeLackOfPort(attempt: Attempt, error: NodeJS.ErrnoException): void {
     discard(attempt.socket)
-    if (attempt.sourcesLeft.length > 0) return this.#dial(attempt.candidate, attempt.sourcesLeft, attempt.startedMs)
+    const [source, ...sourcesLeft] = attempt.sourcesLeft
+    if (source !== undefined) {
+      attempt.sourcesLeft = sourcesLeft
+      attempt.socket = connectTo(attempt.candidate, source)
+      return this.#listenTo(attempt)
+    }
+    if (attempt === this.#hedge) return this.#dropHedgeForWant()
     this.#lackedSourcePort = true
     this.#noteFailure(attempt, errnoOf(error))
-    this.#dialNext()
+    this.#goOn()
   }
 
   /** The next upstream would need what we don't have either. */
   #takeShortage(attempt: Attempt, error: NodeJS.ErrnoException): void {
     this.#connection.worker.onOutOfFiles(error.code as string)
+    if (attempt === this.#hedge) return this.#dropHedgeForWant()
     this.#noteFailure(attempt, errnoOf(error))
     this.#connection.end('out-of-memory')
   }
@@ -156,44 +178,122 @@ export class Dial extends Station {
     worker.nodeWide.rememberFailure(addressIndex, monotonicMs() + service.retryFailedAfterMs)
   }
 
-  #noteFailure({ candidate, socket, startedMs }: Attempt, error: number): void {
-    this.#attempt = undefined
-    discard(socket)
-    const { worker, failedAttempts } = this.#connection
-    worker.counters.upstreams[candidate.upstreamIndex * UPSTREAM_STRIDE + UPSTREAM.connectFailures] += 1
+  /** It failed, and is neither the first nor the hedge any more. */
+  #noteFailure(attempt: Attempt, error: number): void {
+    const { upstreamIndex } = attempt.candidate
+    const { worker } = this.#connection
+    worker.counters.upstreams[upstreamIndex * UPSTREAM_STRIDE + UPSTREAM.connectFailures] += 1
+    this.#listAttempt(attempt, error)
+    if (attempt === this.#hedge) return this.#dropHedge()
+    this.#first = undefined
+    discard(attempt.socket)
     this.#connection.givePlacesBack('upstream')
-    failedAttempts.push({
-      upstreamIndex: candidate.upstreamIndex,
-      upstreamAddressIndex: candidate.addressIndex,
-      error,
-      durationMs: Math.round(monotonicMs() - startedMs),
-    })
+  }
+
+  /** For the log, and so that it is not tried again. */
+  #listAttempt({ candidate, startedMs }: Attempt, error: number): void {
+    const { upstreamIndex, addressIndex } = candidate
+    const durationMs = Math.round(monotonicMs() - startedMs)
+    this.#connection.failedAttempts.push({ upstreamIndex, upstreamAddressIndex: addressIndex, error, durationMs })
+  }
+
+  /** Another dial in place of one that is over. */
+  #goOn(): void {
+    // The first has been silent for long enough: the next hedge is due.
+    if (this.#first !== undefined) return this.#startHedge()
+    if (this.#hedge === undefined) return this.#dialNext()
+    this.#goOnWithHedge(this.#hedge)
+  }
+
+  /** The hedge is the first now, with its own time from its own start. */
+  #goOnWithHedge(hedge: Attempt): void {
+    this.#hedge = undefined
+    this.#first = hedge
+    this.#connection.upstreamPlaceAt = hedge.candidate.upstreamIndex
+    this.#connection.worker.nodeWide.givePlaceBack()
+    this.#connection.worker.schedule(this.#connection)
+  }
+
+  #startHedge(): void {
+    if (this.#first === undefined) return
+    const { worker, service, failedAttempts } = this.#connection
+    const hedged = {
+      service,
+      first: this.#first.candidate,
+      failed: failedAttempts,
+      clientHash: this.#connection.clientHash(),
+      known: this.#wait.knownPlace(),
+    }
+    const place = chooseHedge(worker, hedged, monotonicMs())
+    if (place < 0) return this.#hedgeLater()
+    this.#connection.attempts++
+    worker.counters.services[service.index * SERVICE_STRIDE + SERVICE.hedges] += 1
+    this.#hedge = this.#dial(service.candidates[place], true)
+  }
+
+  #hedgeLater(): void {
+    this.#noHedgeBeforeMs = nextHedgeTryMs(this.#connection.service, monotonicMs())
+    this.#connection.worker.schedule(this.#connection)
+  }
+
+  /** The first one goes on, and may not need what we lack. */
+  #dropHedgeForWant(): void {
+    this.#dropHedge()
+    this.#connection.attempts--
+    this.#hedgeLater()
+  }
+
+  #dropHedge(): void {
+    const hedge = this.#hedge
+    if (hedge === undefined) return
+    this.#hedge = undefined
+    discard(hedge.socket)
+    giveHedgePlacesBack(this.#connection.worker, this.#connection.service, hedge.candidate)
   }
 
   deadlineMs(): MonotonicMs {
-    if (this.#attempt === undefined) return this.#wait.deadlineMs()
-    return this.#attempt.startedMs + this.#connection.service.connectTimeoutMs
+    if (this.#first === undefined) return this.#wait.deadlineMs()
+    const { connectTimeoutMs } = this.#connection.service
+    return Math.min(this.#first.startedMs + connectTimeoutMs, this.#hedgeDueMs(this.#first))
   }
 
-  override expire(): void {
+  /** A hedge under way needs no deadline: it began after the first, and when that one's time is over it is the first. */
+  #hedgeDueMs({ startedMs }: Attempt): MonotonicMs {
+    const { hedgeAfterMs } = this.#connection.service
+    if (hedgeAfterMs === 0 || this.#hedge !== undefined) return Infinity
+    return Math.max(startedMs + hedgeAfterMs, this.#noHedgeBeforeMs)
+  }
+
+  override expire(nowMs: MonotonicMs): void {
     if (this.#wait.isOn) return this.#connection.end('queue-timeout', this.#connection.service.onFailure)
-    if (this.#attempt === undefined) return
-    this.#rememberFailure(this.#attempt.candidate)
-    this.#noteFailure(this.#attempt, ATTEMPT_TIMED_OUT)
-    this.#dialNext()
+    const first = this.#first
+    if (first === undefined) return
+    if (first.startedMs + this.#connection.service.connectTimeoutMs > nowMs) return this.#startHedge()
+    this.#rememberFailure(first.candidate)
+    this.#noteFailure(first, ATTEMPT_TIMED_OUT)
+    this.#goOn()
   }
 
   override leave(): void {
     this.#wait.leave()
-    if (this.#attempt !== undefined) discard(this.#attempt.socket)
-    this.#attempt = undefined
+    this.#dropHedge()
+    if (this.#first !== undefined) discard(this.#first.socket)
+    this.#first = undefined
+  }
+
+  override isDialling(upstreamIndex: number): boolean {
+    return [this.#first, this.#hedge].some((attempt) => attempt?.candidate.upstreamIndex === upstreamIndex)
   }
 
   /** No attempt that failed: it says nothing about the address, and nothing of the client has gone there. */
-  override dialAnother(): void {
-    this.leave()
+  override dialAnother(upstreamIndex: number): void {
+    if (this.#hedge?.candidate.upstreamIndex === upstreamIndex) this.#dropHedge()
+    const first = this.#first
+    if (first?.candidate.upstreamIndex !== upstreamIndex) return
+    this.#first = undefined
+    discard(first.socket)
     this.#connection.givePlacesBack('upstream')
-    this.#dialNext()
+    this.#goOn()
   }
 
   override take(_side: 'client', bytes: Buffer): void {
@@ -212,18 +312,4 @@ export class Dial extends Station {
   override takeFailure(): void {
     this.#connection.end('client-left')
   }
-}
-
-/** Those of the candidate's family, from the one whose turn it is; none leaves the choice to the kernel. */
-function sourcesFor({ address }: Candidate, { service, worker }: Connection): readonly string[] {
-  const ofFamily = service.sourceAddresses.filter(({ family }) => family === address.family)
-  const sources = ofFamily.map((source) => source.address)
-  if (sources.length < 2) return sources
-  const first = worker.sourceTurn++ % sources.length
-  return [...sources.slice(first), ...sources.slice(0, first)]
-}
-
-function discard(socket: Socket): void {
-  socket.on('error', ignoreError)
-  socket.destroy()
 }

@@ -18,8 +18,12 @@ export abstract class Station {
   /** Called when the connection ends here; closes what only the station knows. */
   leave(): void {}
 
-  /** The upstream that is being connected to is not wanted any more. */
-  dialAnother(): void {}
+  /** Whether a connect to it is under way. */
+  isDialling(_upstreamIndex: number): boolean {
+    return false
+  }
+  /** It is not wanted any more. */
+  dialAnother(_upstreamIndex: number): void {}
 
   take(_side: Side, _bytes: Buffer): void {}
   /** The socket's write queue is empty again. */

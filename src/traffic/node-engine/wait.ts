@@ -40,7 +40,7 @@ export class Wait {
       // One that has dialled already came before all who wait.
       if (!hasQueue || attempts > 0 || !worker.room.isAnyoneWaiting(service)) {
         const hash = this.#connection.clientHash()
-        const choice = worker.chooser.choose(service, failedAttempts, hash, monotonicMs(), this.#knownPlace())
+        const choice = worker.chooser.choose(service, failedAttempts, hash, monotonicMs(), this.knownPlace())
         if (choice !== FULL || !hasQueue) return choice
       }
       this.#connection.givePlacesBack('both')
@@ -95,12 +95,12 @@ export class Wait {
   #comer(): Comer {
     const { service, clientEnd, failedAttempts } = this.#connection
     const { address, family } = clientEnd
-    const known = this.#knownPlace()
+    const known = this.knownPlace()
     return { service, addressBytes: address, addressAt: 0, family, tried: failedAttempts, known }
   }
 
   /** Where the client was before, or -1. */
-  #knownPlace(): number {
+  knownPlace(): number {
     const { worker, service, clientEnd } = this.#connection
     return worker.affinity.placeOf(service, clientEnd.address, 0, clientEnd.family, monotonicMs())
   }

@@ -6,14 +6,19 @@ import { CLOSE_REASON_CODES } from '../close-reason.ts'
 import { SERVICE, SERVICE_STRIDE } from '../counters.ts'
 import type { MonotonicMs } from '../node-wide.ts'
 import type { Rule } from '../tables.ts'
-import { nextReadLookMs, readsTooSlowly } from '../wire/slow-read.ts'
-import { forgetSending, nextSendLookMs, sendsTooSlowly } from '../wire/slow-send.ts'
-import { nextTinyLookMs, sendsTinySegments } from '../wire/tiny-segments.ts'
-import { WATCHED, WIRE, WIRE_NUMBERS, type WireReason } from '../wire/wire-state.ts'
+import { nextReadLookMs, READ_NUMBERS, readsTooSlowly } from '../wire/slow-read.ts'
+import { forgetSending, nextSendLookMs, SEND_NUMBERS, sendsTooSlowly } from '../wire/slow-send.ts'
+import { nextTinyLookMs, sendsTinySegments, TINY_NUMBERS } from '../wire/tiny-segments.ts'
+import { COUNTED, type WireReason } from '../wire/wire-state.ts'
 import type { Connection } from './connection.ts'
 
 /** Most connections are over by then, and never looked at. */
 const FIRST_LOOK_MS = 100
+
+/** Where the rows of the rules begin. */
+const SEND_AT = 0
+const READ_AT = SEND_AT + SEND_NUMBERS
+const TINY_AT = READ_AT + READ_NUMBERS
 
 /** What one look sees of the two flows. */
 export interface WireSight {
@@ -30,7 +35,7 @@ export interface WireSight {
 
 export class WireLooks {
   readonly #connection: Connection
-  readonly #state = new Float64Array(WIRE_NUMBERS)
+  readonly #state = new Float64Array(TINY_AT + TINY_NUMBERS)
   /** Reads that brought bytes of the client. */
   reads = 0
   /** When to look next. */
@@ -58,7 +63,7 @@ export class WireLooks {
     return Math.min(
       slowRead.rule === 'off' ? Infinity : nextReadLookMs(slowRead, nowMs),
       slowSend.rule === 'off' ? Infinity : nextSendLookMs(slowSend, nowMs),
-      tinySegments.rule === 'off' ? Infinity : nextTinyLookMs(this.#state, 0, tinySegments),
+      tinySegments.rule === 'off' ? Infinity : nextTinyLookMs(this.#state, TINY_AT, tinySegments),
     )
   }
 
@@ -66,8 +71,8 @@ export class WireLooks {
     const { slowRead } = this.#connection.service.protect
     if (slowRead.rule === 'off') return undefined
     const taken = fromUpstream - waitingForClient
-    const isSlow = readsTooSlowly(this.#state, 0, slowRead, nowMs, waitingForClient, taken)
-    return isSlow ? this.#broken(slowRead.rule, 'slow-read') : undefined
+    const isSlow = readsTooSlowly(this.#state, READ_AT, slowRead, nowMs, waitingForClient, taken)
+    return isSlow ? this.#broken(slowRead.rule, 'slow-read', READ_AT) : undefined
   }
 
   #lookAtSending(sight: WireSight): WireReason | undefined {
@@ -76,25 +81,24 @@ export class WireLooks {
     const { nowMs, fromClient, fromUpstream, waitingForClient, waitingForUpstream } = sight
     // An upstream that does not take what the client sends, or a client that blocks the answer: the floor can't be measured.
     if (waitingForClient + waitingForUpstream > 0) {
-      forgetSending(this.#state, 0, fromClient, fromUpstream)
+      forgetSending(this.#state, SEND_AT, fromClient, fromUpstream)
       return undefined
     }
-    const isSlow = sendsTooSlowly(this.#state, 0, slowSend, nowMs, fromClient, fromUpstream)
-    return isSlow ? this.#broken(slowSend.rule, 'slow-send') : undefined
+    const isSlow = sendsTooSlowly(this.#state, SEND_AT, slowSend, nowMs, fromClient, fromUpstream)
+    return isSlow ? this.#broken(slowSend.rule, 'slow-send', SEND_AT) : undefined
   }
 
   #lookAtSegments({ nowMs, fromClient }: WireSight): WireReason | undefined {
     const { tinySegments } = this.#connection.service.protect
     if (tinySegments.rule === 'off') return undefined
-    const isTiny = sendsTinySegments(this.#state, 0, tinySegments, nowMs, this.reads, fromClient)
-    return isTiny ? this.#broken(tinySegments.rule, 'tiny-segments') : undefined
+    const isTiny = sendsTinySegments(this.#state, TINY_AT, tinySegments, nowMs, this.reads, fromClient)
+    return isTiny ? this.#broken(tinySegments.rule, 'tiny-segments', TINY_AT) : undefined
   }
 
-  /** A reason to end, or one more in the count of those that would have ended, once for each connection. */
-  #broken(rule: Rule, reason: WireReason): WireReason | undefined {
+  /** A reason to end, or one more in the count of those that would have ended. */
+  #broken(rule: Rule, reason: WireReason, at: number): WireReason | undefined {
     if (rule === 'on') return reason
-    if ((this.#state[WIRE.watched] & WATCHED[reason]) !== 0) return undefined
-    this.#state[WIRE.watched] |= WATCHED[reason]
+    this.#state[at] = COUNTED
     const { service, worker } = this.#connection
     worker.counters.services[service.index * SERVICE_STRIDE + SERVICE.watched + CLOSE_REASON_CODES[reason]] += 1
     return undefined

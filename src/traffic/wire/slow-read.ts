@@ -3,7 +3,14 @@
  * where they are fewer. With nothing on its way a client is not judged, however long it is silent.
  */
 import type { FloorRule } from './wire-rules.ts'
-import { LOOKS_PER_WINDOW, WIRE } from './wire-state.ts'
+import { COUNTED, LOOKS_PER_WINDOW } from './wire-state.ts'
+
+const READ = {
+  sinceMs: 0,
+  /** What is to be acknowledged in all before the window is over. */
+  wanted: 1,
+} as const
+export const READ_NUMBERS = 2
 
 /**
  * `outstanding`: bytes that wait for the client, in user space and in the kernel. `taken`: all that it has acknowledged
@@ -17,15 +24,16 @@ export function readsTooSlowly(
   outstanding: number,
   taken: number,
 ): boolean {
+  const sinceMs = state[at + READ.sinceMs]
+  if (sinceMs === COUNTED) return false
   if (outstanding === 0) {
-    state[at + WIRE.readSinceMs] = 0
+    state[at + READ.sinceMs] = 0
     return false
   }
-  const sinceMs = state[at + WIRE.readSinceMs]
-  if (sinceMs === 0 || taken >= state[at + WIRE.readWanted]) {
-    state[at + WIRE.readSinceMs] = nowMs
+  if (sinceMs === 0 || taken >= state[at + READ.wanted]) {
+    state[at + READ.sinceMs] = nowMs
     // Never more than there is: a chat of a few bytes now and then, each acknowledged at once, is not slow.
-    state[at + WIRE.readWanted] = taken + Math.min(bytes, outstanding)
+    state[at + READ.wanted] = taken + Math.min(bytes, outstanding)
     return false
   }
   return nowMs >= sinceMs + withinMs

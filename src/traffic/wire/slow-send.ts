@@ -9,7 +9,18 @@
  *             |-- within --|^ ends  not judged, it waits                   |-- within --|^ ends
  */
 import type { FloorRule } from './wire-rules.ts'
-import { LOOKS_PER_WINDOW, WIRE } from './wire-state.ts'
+import { COUNTED, LOOKS_PER_WINDOW } from './wire-state.ts'
+
+const SEND = {
+  sinceMs: 0,
+  /** The client's bytes before the window. */
+  bytesBefore: 1,
+  /** The upstream's bytes when last looked at. */
+  answered: 2,
+  /** The client's bytes when the window was over, plus one; 0 before. */
+  atEnd: 3,
+} as const
+export const SEND_NUMBERS = 4
 
 /** `fromClient` and `fromUpstream` are all bytes so far. True when the client is too slow. */
 export function sendsTooSlowly(
@@ -20,28 +31,30 @@ export function sendsTooSlowly(
   fromClient: number,
   fromUpstream: number,
 ): boolean {
-  const sinceMs = state[at + WIRE.sendSinceMs]
-  const sent = fromClient - state[at + WIRE.sendBytesBefore]
-  if (fromUpstream !== state[at + WIRE.sendAnswered] || sent >= bytes) {
+  const sinceMs = state[at + SEND.sinceMs]
+  if (sinceMs === COUNTED) return false
+  const sent = fromClient - state[at + SEND.bytesBefore]
+  if (fromUpstream !== state[at + SEND.answered] || sent >= bytes) {
     forgetSending(state, at, fromClient, fromUpstream)
     return false
   }
   if (sinceMs === 0) {
-    if (sent > 0) state[at + WIRE.sendSinceMs] = nowMs
+    if (sent > 0) state[at + SEND.sinceMs] = nowMs
     return false
   }
   if (nowMs < sinceMs + withinMs) return false
-  if (state[at + WIRE.sendAtEnd] > 0) return fromClient + 1 > state[at + WIRE.sendAtEnd]
-  state[at + WIRE.sendAtEnd] = fromClient + 1
+  if (state[at + SEND.atEnd] > 0) return fromClient + 1 > state[at + SEND.atEnd]
+  state[at + SEND.atEnd] = fromClient + 1
   return false
 }
 
 /** No window is under way; also to be called where the client can't be to blame, because its bytes are not taken. */
 export function forgetSending(state: Float64Array, at: number, fromClient: number, fromUpstream: number): void {
-  state[at + WIRE.sendSinceMs] = 0
-  state[at + WIRE.sendBytesBefore] = fromClient
-  state[at + WIRE.sendAnswered] = fromUpstream
-  state[at + WIRE.sendAtEnd] = 0
+  if (state[at + SEND.sinceMs] === COUNTED) return
+  state[at + SEND.sinceMs] = 0
+  state[at + SEND.bytesBefore] = fromClient
+  state[at + SEND.answered] = fromUpstream
+  state[at + SEND.atEnd] = 0
 }
 
 export function nextSendLookMs({ withinMs }: FloorRule, nowMs: number): number {

@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { nextReadLookMs, readsTooSlowly } from './slow-read.ts'
-import { forgetSending, nextSendLookMs, sendsTooSlowly } from './slow-send.ts'
-import { nextTinyLookMs, sendsTinySegments } from './tiny-segments.ts'
+import { nextReadLookMs, READ_NUMBERS, readsTooSlowly } from './slow-read.ts'
+import { forgetSending, nextSendLookMs, SEND_NUMBERS, sendsTooSlowly } from './slow-send.ts'
+import { nextTinyLookMs, sendsTinySegments, TINY_NUMBERS } from './tiny-segments.ts'
 import type { FloorRule, TinySegmentsRule } from './wire-rules.ts'
-import { WIRE_NUMBERS } from './wire-state.ts'
+import { COUNTED } from './wire-state.ts'
 
 const SECOND = 1000
 const MINUTE = 60 * SECOND
@@ -15,12 +15,12 @@ const TINY: TinySegmentsRule = { rule: 'on', perSecondMax: 500, smallerThanBytes
 /** The state is a row among others: what lies beside it must stay as it is. */
 const AT = 3
 
-function row(): Float64Array {
-  return new Float64Array(AT + WIRE_NUMBERS + 3).fill(-7, 0, AT).fill(-7, AT + WIRE_NUMBERS)
+function row(numbers: number): Float64Array {
+  return new Float64Array(AT + numbers + 3).fill(-7, 0, AT).fill(-7, AT + numbers)
 }
 
 function assertNeighboursUntouched(state: Float64Array): void {
-  assert.deepEqual([...state.subarray(0, AT), ...state.subarray(AT + WIRE_NUMBERS)], [-7, -7, -7, -7, -7, -7])
+  assert.deepEqual([...state.subarray(0, AT), ...state.subarray(-3)], [-7, -7, -7, -7, -7, -7])
 }
 
 /** Bytes of both sides by time, in order. */
@@ -32,7 +32,7 @@ function sumUntil(sent: Sent, side: string, nowMs: number): number {
 
 /** When the client is called a slow sender, or undefined. */
 function slowSendAt(sent: Sent, untilMs: number, rule = FLOOR): number | undefined {
-  const state = row()
+  const state = row(SEND_NUMBERS)
   for (let nowMs = 100; nowMs <= untilMs; nowMs = nextSendLookMs(rule, nowMs)) {
     const [client, upstream] = [sumUntil(sent, 'client', nowMs), sumUntil(sent, 'upstream', nowMs)]
     if (sendsTooSlowly(state, AT, rule, nowMs, client, upstream)) return nowMs
@@ -98,7 +98,7 @@ describe('slow send', () => {
   })
 
   test('a window that is forgotten begins anew', () => {
-    const state = row()
+    const state = row(SEND_NUMBERS)
     assert.equal(sendsTooSlowly(state, AT, FLOOR, 100, 1, 0), false)
     assert.equal(sendsTooSlowly(state, AT, FLOOR, 30_100, 2, 0), false)
     forgetSending(state, AT, 2, 0)
@@ -110,7 +110,7 @@ describe('slow send', () => {
 describe('slow read', () => {
   /** A client that takes `bytesPerLook` of what waits for it at each look; `pushed` is what the upstream adds meanwhile. */
   function slowReadAt(bytesPerLook: number, waiting: number, pushed = 0, looks = 200): number | undefined {
-    const state = row()
+    const state = row(READ_NUMBERS)
     let [nowMs, outstanding, taken] = [100, waiting, 0]
     for (let i = 0; i < looks; i++) {
       if (readsTooSlowly(state, AT, FLOOR, nowMs, outstanding, taken)) return nowMs
@@ -140,7 +140,7 @@ describe('slow read', () => {
   })
 
   test('a client with nothing to take is never judged, and its window begins with the next byte', () => {
-    const state = row()
+    const state = row(READ_NUMBERS)
     assert.equal(readsTooSlowly(state, AT, FLOOR, 100, 50, 0), false)
     assert.equal(readsTooSlowly(state, AT, FLOOR, 200, 0, 50), false)
     assert.equal(readsTooSlowly(state, AT, FLOOR, 1e6, 50, 50), false)
@@ -152,7 +152,7 @@ describe('slow read', () => {
     const look = fc.integer({ min: 1, max: 7500 })
     fc.assert(
       fc.property(fc.array(look, { maxLength: 200 }), fc.integer({ min: 0, max: 5000 }), (gapsMs, extra) => {
-        const state = row()
+        const state = row(READ_NUMBERS)
         let [nowMs, taken] = [1, 0]
         for (const gapMs of gapsMs) {
           assert.equal(readsTooSlowly(state, AT, FLOOR, nowMs, 1_000_000 + extra, taken), false)
@@ -167,7 +167,7 @@ describe('slow read', () => {
     const look = fc.integer({ min: 1, max: 7500 })
     fc.assert(
       fc.property(fc.infiniteStream(look), (gapsMs) => {
-        const state = row()
+        const state = row(READ_NUMBERS)
         let [nowMs, taken] = [1, 0]
         for (const gapMs of gapsMs) {
           if (readsTooSlowly(state, AT, FLOOR, nowMs, 1_000_000, taken)) return
@@ -182,7 +182,7 @@ describe('slow read', () => {
 
 describe('tiny segments', () => {
   function tinyAt(perSecond: number, bytes: number, startAt = 0): number | undefined {
-    const state = row()
+    const state = row(TINY_NUMBERS)
     let nowMs = 100
     for (let i = 0; i < 20; i++) {
       const segments = Math.floor((nowMs * perSecond) / SECOND)
@@ -215,10 +215,23 @@ describe('tiny segments', () => {
   })
 
   test('more looks than needed change nothing', () => {
-    const state = row()
+    const state = row(TINY_NUMBERS)
     for (let nowMs = 100; nowMs < 10_100; nowMs += 37) {
       assert.equal(sendsTinySegments(state, AT, TINY, nowMs, nowMs, nowMs), false)
     }
     assert.equal(sendsTinySegments(state, AT, TINY, 10_100, 10_100, 10_100), true)
   })
+})
+
+test('a rule on watch that has counted a connection has done with it', () => {
+  const [send, read, tiny] = [row(SEND_NUMBERS), row(READ_NUMBERS), row(TINY_NUMBERS)]
+  for (const state of [send, read, tiny]) state[AT] = COUNTED
+  for (let nowMs = 0; nowMs < MINUTE; nowMs += SECOND) {
+    assert.equal(sendsTooSlowly(send, AT, FLOOR, nowMs, nowMs / SECOND, 0), false)
+    forgetSending(send, AT, nowMs, 0)
+    assert.equal(readsTooSlowly(read, AT, FLOOR, nowMs, nowMs % 2, 0), false)
+    assert.equal(sendsTinySegments(tiny, AT, TINY, nowMs, nowMs, nowMs), false)
+  }
+  assert.deepEqual([send[AT], read[AT], tiny[AT]], [COUNTED, COUNTED, COUNTED])
+  assert.equal(nextTinyLookMs(tiny, AT, TINY), Infinity)
 })

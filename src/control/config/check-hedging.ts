@@ -1,0 +1,21 @@
+/** A hedge comes before the dial beside which it is started is given up. */
+import { formatDuration } from '../../lib/duration.ts'
+import type { Config, ServiceConfig } from './config.ts'
+import type { ConfigSource } from './config-tree.ts'
+import type { ConfigProblem } from './problem.ts'
+
+export function checkHedging(config: Config, source: ConfigSource): ConfigProblem[] {
+  return config.services.flatMap(({ hedgeAfterMs, connectTimeoutMs }, i) => {
+    if (hedgeAfterMs < connectTimeoutMs) return []
+    const says = `is not shorter than connectTimeout, which is ${formatDuration(connectTimeoutMs)}`
+    return [source.problem('E_CONFIG_VALUE', ['services', i, 'hedgeAfter'], says)]
+  })
+}
+
+/**
+ * There is nobody to dial beside the first. No mistake: who takes one of two upstreams out of the file must not be kept
+ * from it. A hostname may resolve to several addresses at any time.
+ */
+export function hedgesInVain({ hedgeAfterMs, upstreams }: ServiceConfig): boolean {
+  return hedgeAfterMs > 0 && upstreams.length === 1 && upstreams[0].hostIsIp
+}
