@@ -40,6 +40,7 @@ export const CLOSE_REASONS = {
   'refused-prefix-connections': "The client's /24, of IPv6 the /48, had protect.perPrefix.connections open already.",
   'refused-prefix-rate': "The client's /24, of IPv6 the /48, opened connections faster than protect.perPrefix.rate.",
   'refused-service-rate': 'The service got new connections faster than protect.newConnections.rate.',
+  banned: 'The client address was banned while the connection was open; both sides got a reset.',
   'out-of-memory': 'The kernel or the buffer pool had no memory for the connection.',
   drained: 'Tidegate stopped, and the connection was still open after drainTimeout.',
   'internal-error': 'Tidegate met a state it does not expect; the error is in the log. Please report it.',

@@ -1,8 +1,8 @@
 /** A service and the memory of a worker as tests need them: ordinary, but for what a test changes. */
 import type { SocketAddress } from '../lib/ip.ts'
-import { strikeRingBytes } from './admit/strikes.ts'
-import { makeSourceMemory, SOURCE_MEMORY_BYTES_MIN } from './admit/source-table.ts'
 import { BanTable } from './admit/ban-table.ts'
+import { makeSourceMemory, SOURCE_MEMORY_BYTES_MIN } from './admit/source-table.ts'
+import { strikeRingBytes } from './admit/strikes.ts'
 import { Counters } from './counters.ts'
 import type { CounterShape } from './counters.ts'
 import type { WorkerStart } from './events.ts'

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { resolve } from 'node:path'
 import { test } from 'node:test'
+import { parseNetwork } from '../../lib/ip.ts'
 import { parseConfig } from './load.ts'
 import type { ServiceConfig } from './config.ts'
 
@@ -31,6 +32,16 @@ test('a minimal file gets every default', () => {
     },
     log: { level: 'info', format: 'json', connections: 'all' },
     protect: {
+      firewall: {
+        mode: 'auto',
+        table: 'tidegate',
+        keep: false,
+        loopback: false,
+        entriesMax: 65_536,
+        synsPerSecond: 0,
+        dropInvalid: false,
+        synproxy: false,
+      },
       allow: [
         { family: 4, bytes: Uint8Array.of(127, 0, 0, 0), prefixLength: 8, at: allowAt },
         { family: 6, bytes: loopbackV6, prefixLength: 128, at: allowAt },
@@ -38,6 +49,18 @@ test('a minimal file gets every default', () => {
       deny: [],
       lists: [],
       memoryBytes: 64 * 2 ** 20,
+      bans: {
+        rule: 'on',
+        strikes: 20,
+        withinMs: 600_000,
+        ttlMs: 600_000,
+        ttlMaxMs: 604_800_000,
+        max: 100_000,
+        spare: ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '169.254.0.0/16', 'fc00::/7', 'fe80::/10'].map(
+          (text) => parseNetwork(text),
+        ),
+        prefix: { rule: 'watch', after: 5, withinMs: 60_000 },
+      },
     },
     services: [
       {

@@ -21,8 +21,15 @@ const LOG_RING_POWER_OF_TWO = 20
 
 /** 8,192 strikes of 32 bytes: 256 KiB. */
 const STRIKES_POWER_OF_TWO = 13
-/** Of each IP version; 20 MiB with what control keeps beside it, once they are many. */
-const BANS_MAX = 100_000
+
+/** Of `protect.bans.max`, for each IP version. */
+export const BANS_MAX_DEFAULT = 100_000
+
+export interface ProtectSizes {
+  /** For counting sources. */
+  readonly sourceBytes?: number
+  readonly bansMax?: number
+}
 
 export interface WorkerMemory {
   readonly counterMemory: SharedArrayBuffer
@@ -39,14 +46,14 @@ export class SharedMemory {
   readonly upstreamStatesMemory: SharedArrayBuffer
   readonly states: UpstreamStates
   readonly workerWakesMemory: SharedArrayBuffer
-  readonly bans = new BanTable(BANS_MAX)
+  readonly bans: BanTable
   readonly workers: readonly WorkerMemory[]
 
   constructor(
     workers: number,
     counterShape: CounterShape,
     upstreamAddresses: number,
-    sourceBytes = SOURCE_MEMORY_BYTES_MIN,
+    { sourceBytes = SOURCE_MEMORY_BYTES_MIN, bansMax = BANS_MAX_DEFAULT }: ProtectSizes = {},
   ) {
     this.counterShape = counterShape
     this.nodeWideMemory = new SharedArrayBuffer(NodeWide.bytes(upstreamAddresses))
@@ -55,6 +62,7 @@ export class SharedMemory {
     this.upstreamStatesMemory = new SharedArrayBuffer(UpstreamStates.bytes(counterShape))
     this.states = new UpstreamStates(this.upstreamStatesMemory, counterShape)
     this.workerWakesMemory = new SharedArrayBuffer(WorkerWakes.bytes(workers))
+    this.bans = new BanTable(bansMax)
     this.workers = Array.from({ length: workers }, () => {
       const counterMemory = new SharedArrayBuffer(Counters.bytes(counterShape))
       const logRingMemory = new SharedArrayBuffer(ringBytes(LOG_RING_POWER_OF_TWO))

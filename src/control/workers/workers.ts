@@ -219,6 +219,11 @@ export class Workers {
     this.#post({ kind: 'close-upstream', upstreamIndex })
   }
 
+  /** Ends all connections of clients that are banned by now; returns before they have ended. */
+  closeBanned(): void {
+    this.#post({ kind: 'close-banned' })
+  }
+
   #post(command: WorkerCommand): void {
     for (const thread of this.#threads) thread.post(command)
   }

@@ -80,6 +80,8 @@ export class Loop {
   #unfinishedBefore: Half[] = []
   /** Upstreams whose connections are being ended, oldest command first. */
   readonly upstreamClosings: UpstreamClosing[] = []
+  /** The slot that closeBanned looks at next; -1 when it has nothing to do. */
+  nextBanLook = -1
   readonly listeners = new Listeners()
   logConnections: LogConnections
   /** Read once per turn. */
