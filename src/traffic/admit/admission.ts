@@ -18,6 +18,8 @@ import type { Counters } from '../counters.ts'
 import type { MonotonicMs } from '../node-wide.ts'
 import { NO_HANDLE, OVER_CONNECTIONS, OVER_RATE, SOURCE, SourceTable, TAKEN } from './source-table.ts'
 import type { SourceKind } from './source-table.ts'
+import { STRIKE_CODES } from './strike-kinds.ts'
+import type { StrikesWriter } from './strikes.ts'
 import type { ListMemories, Rule, Service, SourceRule } from '../tables.ts'
 
 /** Anything else that a question returns is the code of the reason for which the client is refused. */
@@ -35,8 +37,17 @@ const REASONS: Readonly<Record<SourceKind, Readonly<Record<number, CloseReason>>
   [SOURCE.address]: { [OVER_CONNECTIONS]: 'refused-address-connections', [OVER_RATE]: 'refused-address-rate' },
   [SOURCE.prefix]: { [OVER_CONNECTIONS]: 'refused-prefix-connections', [OVER_RATE]: 'refused-prefix-rate' },
 }
+const OVER_ADDRESS_RATE = CLOSE_REASON_CODES['refused-address-rate']
 const REFUSED_BAN = CLOSE_REASON_CODES['refused-ban']
 const REFUSED_DENY_LIST = CLOSE_REASON_CODES['refused-deny-list']
+
+export interface AdmissionParts {
+  readonly counters: Counters
+  readonly lists: ListMemories | undefined
+  readonly bansMemory: SharedArrayBuffer
+  readonly sourceMemory: SharedArrayBuffer
+  readonly strikes: StrikesWriter
+}
 
 export class Admission {
   readonly #services: Float64Array
@@ -48,13 +59,11 @@ export class Admission {
   prefixHandle = NO_HANDLE
   readonly #sources: SourceTable
 
-  constructor(
-    counters: Counters,
-    lists: ListMemories | undefined,
-    bansMemory: SharedArrayBuffer,
-    sourceMemory: SharedArrayBuffer,
-  ) {
+  readonly #strikes: StrikesWriter
+
+  constructor({ counters, lists, bansMemory, sourceMemory, strikes }: AdmissionParts) {
     this.#services = counters.services
+    this.#strikes = strikes
     this.#sources = new SourceTable(sourceMemory, counters.worker)
     this.#lists = new AddressLists(lists, bansMemory)
   }
@@ -89,7 +98,10 @@ export class Admission {
     const sources = this.#sources
     const { perAddress, perPrefix } = service.protect
     const byAddress = this.#takePlace(service, SOURCE.address, perAddress, source, nowMs)
-    if (byAddress !== ADMITTED) return byAddress
+    if (byAddress !== ADMITTED) {
+      this.#strike(service, byAddress, source)
+      return byAddress
+    }
     this.addressHandle = sources.handle
     const hasAddressSpent = sources.hasSpent
     const byPrefix = this.#takePlace(service, SOURCE.prefix, perPrefix, source, nowMs)
@@ -101,6 +113,12 @@ export class Admission {
     sources.undo(this.addressHandle, hasAddressSpent, perAddress)
     this.takeNoPlaces()
     return verdict
+  }
+
+  /** Only its own address is to blame: a prefix has many, and the service's rate all of them. */
+  #strike(service: Service, code: number, { addressBytes, addressAt, family }: Source): void {
+    const kind = code === OVER_ADDRESS_RATE ? STRIKE_CODES.rate : STRIKE_CODES.connections
+    this.#strikes.write(service.index, kind, addressBytes, addressAt, family)
   }
 
   /** For a client whose places are taken later, or never. */
