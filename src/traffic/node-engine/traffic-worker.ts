@@ -83,7 +83,9 @@ export class TrafficWorker {
     this.connections.add(connection)
     if (this.#ticking !== undefined) return
     this.#tick()
-    this.#ticking = setInterval(() => this.#tick(), TICK_MS)
+    // libuv looks at timers before sockets: after a stop or a long turn, bytes and connects that were there in time would
+    // be heard of too late. An immediate runs after both.
+    this.#ticking = setInterval(() => setImmediate(() => this.#tick()), TICK_MS)
   }
 
   /** Its place for the next client; called once, by the connection's end. */
