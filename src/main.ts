@@ -147,6 +147,7 @@ async function linger(
   stop.startOver()
   node.bans.leave()
   admin?.closeGently()
+  await node.firewall.handOver()
   const { upgradeDrainTimeoutMs } = node.config.traffic
   sayDraining(log, 'upgrade', node.memory.nodeWide.openConnections, upgradeDrainTimeoutMs)
   const asked = stop.first

@@ -21,6 +21,7 @@ const FINDERS: readonly ((node: NodeView, address: Uint8Array) => Finding[])[] =
   (node, address) => listed(node, address, 'allow', 'allowed'),
   banned,
   (node, address) => listed(node, address, 'deny', 'denied'),
+  inKernel,
   upstreams,
   ownAddress,
 ]
@@ -67,6 +68,12 @@ function banned(node: NodeView, address: Uint8Array): Finding[] {
     const { text: prefix, isWatched } = ban
     return { code: isWatched ? 'ban-watched' : 'banned', text: banSentence(ban), network: prefix }
   })
+}
+
+function inKernel({ firewall }: NodeView, address: Uint8Array): Finding[] {
+  if (!firewall.dropsFrom(address)) return []
+  const text = `The kernel drops its packets to our listeners (table inet ${firewall.view().table}).`
+  return [{ code: 'dropped-in-kernel', text }]
 }
 
 function upstreams(node: NodeView, address: Uint8Array): Finding[] {

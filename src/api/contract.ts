@@ -6,6 +6,7 @@ export const ADMIN_PATHS = {
   health: '/healthz',
   ready: '/readyz',
   status: '/status.json',
+  shield: '/api/v1/shield',
   /** Answers a ListsAnswer. */
   lists: '/api/v1/lists',
   /** With `?address=`; answers a CheckIpAnswer. */
@@ -115,6 +116,34 @@ export const NodeStatus = z.object({
 export type NodeStatus = z.infer<typeof NodeStatus>
 export type ServiceStatus = z.infer<typeof ServiceStatus>
 export type UpstreamStatus = z.infer<typeof UpstreamStatus>
+
+/** What the kernel refuses for us. */
+export const FirewallStatus = z.object({
+  /** `refused`: the kernel, or this machine, does not let us; `why` says so. `left`: another process keeps it now. */
+  state: z.enum(['off', 'idle', 'active', 'refused', 'left']),
+  why: z.string().optional(),
+  since: z.iso.datetime().optional(),
+  table: z.string(),
+  /** Rules are those of docs/kernel-shield.md. */
+  rules: z.array(z.object({ rule: z.string(), on: z.boolean(), packets: Count, bytes: Count })),
+  sets: z.array(
+    z.object({
+      name: z.string(),
+      entries: Count,
+      max: Count,
+      /** Left out or taken out because the set was full. */
+      displaced: Count,
+    }),
+  ),
+  /** Times that it was put back after somebody else had flushed it. */
+  restored: Count,
+  /** Parts of protect.firewall that the kernel goes without, and why. */
+  without: z.array(z.string()),
+})
+export type FirewallStatus = z.infer<typeof FirewallStatus>
+
+export const ShieldStatus = z.object({ firewall: FirewallStatus })
+export type ShieldStatus = z.infer<typeof ShieldStatus>
 
 export const UpstreamStateRequest = z.strictObject({ state: WantedState })
 
@@ -286,6 +315,7 @@ export const ADDRESS_FINDINGS = {
   banned: 'It is banned, by itself or with a network around it.',
   'ban-watched': 'A ban on watch covers it: it would be refused, were the rule on.',
   denied: 'A deny list names it.',
+  'dropped-in-kernel': 'The kernel drops its packets before a connection comes to be.',
   upstream: 'An upstream of a service has this address.',
   'own-address': 'This machine has the address.',
 } as const

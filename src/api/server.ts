@@ -18,6 +18,7 @@ import { refuseWebPage } from './guard.ts'
 import { lists } from './lists.ts'
 import { reload, type ReloadActions } from './reload.ts'
 import { setUpstreamState, upstreamPath, type SetUpstreamState } from './set-upstream-state.ts'
+import { shieldStatus } from './shield.ts'
 import { nodeStatus } from './status.ts'
 import { upgrade, type UpgradeAction } from './upgrade.ts'
 
@@ -57,6 +58,7 @@ const ROUTES: Readonly<Record<string, Route>> = {
     return problem(503, 'Not ready', state === 'starting' ? 'Not all listeners are open yet.' : 'The node is draining.')
   },
   [ADMIN_PATHS.status]: (node) => json(200, nodeStatus(node)),
+  [ADMIN_PATHS.shield]: (node) => json(200, shieldStatus(node)),
   [ADMIN_PATHS.lists]: (node) => lists(node),
   [ADMIN_PATHS.checkIp]: (node, _, query) => checkIp(node, query),
 }

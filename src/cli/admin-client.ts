@@ -9,6 +9,7 @@ import {
   BANS_PATH,
   NodeStatus,
   Problem,
+  ShieldStatus,
   UpstreamStateAnswer,
   upstreamStatePath,
   type UnbanRequest,
@@ -35,6 +36,11 @@ export async function fetchStatus(admin: URL): Promise<NodeStatus> {
   const parsed = NodeStatus.safeParse(parseJson(body))
   if (parsed.success) return parsed.data
   throw new CommandError(`What answers at ${url.href} is not Tidegate, or a version that this command does not know.`)
+}
+
+/** What the shield does, and what it does not and why. Throws CommandError as fetchStatus does. */
+export async function fetchShield(admin: URL): Promise<ShieldStatus> {
+  return askAdmin(new URL(ADMIN_PATHS.shield, admin), ShieldStatus, {}, ANSWER_TIMEOUT_MS)
 }
 
 /**

@@ -13,6 +13,7 @@ import { addListsCommand } from './lists.ts'
 import { packageVersion } from './package-version.ts'
 import { addReloadCommand } from './reload.ts'
 import { addRunCommand } from './run.ts'
+import { addShieldCommand } from './shield.ts'
 import { addStatusCommand } from './status.ts'
 import { addUpgradeCommand } from './upgrade.ts'
 import { addUpstreamsCommand } from './upstreams.ts'
@@ -26,6 +27,7 @@ const COMMANDS: readonly AddCommand[] = [
   addDemoCommand,
   addDoctorCommand,
   addStatusCommand,
+  addShieldCommand,
   addUpgradeCommand,
   addUpstreamsCommand,
   addReloadCommand,

@@ -24,6 +24,7 @@ import type { Lists } from './lists/lists.ts'
 import type { Log } from './log/log.ts'
 import type { RefusedCount } from './log/refused-sums.ts'
 import { type CountByReason, type NodeState, type NodeView, refusedByReason } from './node-view.ts'
+import { Firewall } from './shield/firewall.ts'
 import type { Inheritance, ListeningSockets } from './upgrade/handover.ts'
 import { UpstreamWatch } from './upstream-watch.ts'
 import { Queues } from './queues.ts'
@@ -73,6 +74,7 @@ export class RunningNode implements NodeView {
   readonly memory: SharedMemory
   readonly busy: BusyRatios
   readonly checks: ActiveChecks
+  readonly firewall: Firewall
   readonly bans: Bans
   #config: Config
   readonly #log: Log
@@ -102,6 +104,8 @@ export class RunningNode implements NodeView {
     this.#addresses = options.addresses
     this.#inheritance = options.inheritance
     this.#log = log
+    const hasPredecessor = options.inheritance !== undefined
+    this.firewall = new Firewall({ config: config.protect.firewall, log, hasPredecessor })
     this.#capacity = capacityFor(config)
     this.#slots = new StableSlots(this.#capacity.addresses)
     const tables = this.#makeTables(config, options.addresses, this.#slots, 1)
@@ -111,7 +115,8 @@ export class RunningNode implements NodeView {
     this.engine = engine
     this.limits = limits
     const { services, upstreams, addresses } = this.#capacity
-    this.memory = new SharedMemory(workers, { services, upstreams }, addresses, config.protect.bans.max)
+    const { memoryBytes: sourceBytes, bans } = config.protect
+    this.memory = new SharedMemory(workers, { services, upstreams }, addresses, { sourceBytes, bansMax: bans.max })
     this.#operatorStates = options.operatorStates
     this.#operatorStates?.applyTo(tables, this.memory.states)
     this.busy = new BusyRatios(this.memory.workers)
@@ -223,6 +228,11 @@ export class RunningNode implements NodeView {
     this.bans.start(this.tables())
     await this.#workers.start()
     this.#names.learn(this.tables())
+    this.firewall.useTables(this.tables())
+    // Before the first ban: nobody may be dropped whom an allow list names.
+    if (this.#lists !== undefined) await this.firewall.useLists(this.#lists)
+    this.bans.follow((change) => this.firewall.change(change))
+    await this.firewall.start()
     this.#state = 'ready'
     this.checks.start(this.#config)
     this.#sayListening(undefined, this.tables())
@@ -256,6 +266,7 @@ export class RunningNode implements NodeView {
   useLists(lists: Lists): void {
     this.#lists = lists
     this.useAddresses(this.#addresses)
+    void this.firewall.useLists(lists)
   }
 
   /**
@@ -292,6 +303,8 @@ export class RunningNode implements NodeView {
     this.bans.useRules(config.protect.bans)
     this.bans.useTables(tables)
     this.checks.update(config)
+    this.firewall.useTables(tables)
+    if (this.#lists !== undefined) void this.firewall.useLists(this.#lists)
     this.#log.change(config.log)
     this.#connectionLog.change(config.log.connections)
     sayHedgingInVain(this.#log, config)
@@ -336,6 +349,7 @@ export class RunningNode implements NodeView {
     if (workers !== 'in order') {
       this.#log.say('worker-stuck', { workers }, 'A worker did not end in time and was cut off.')
     }
+    await this.firewall.close()
     this.#connectionLog.close()
     await this.bans.close()
     this.checks.stop()

@@ -35,6 +35,26 @@ export const METRICS = {
     help: 'Clients that a rule of protect on watch would have refused, by reason (docs/close-reasons.md).',
     labels: ['service', 'reason'],
   },
+  tidegate_sources_tracked: {
+    type: 'gauge',
+    help: 'Addresses and prefixes with open connections that are counted for protect, each service for itself.',
+    labels: [],
+  },
+  tidegate_sources_untracked_total: {
+    type: 'counter',
+    help: 'Clients that were let in without being counted for protect, as protect.memory had no place for their source.',
+    labels: [],
+  },
+  tidegate_sources_forgotten_total: {
+    type: 'counter',
+    help: 'Sources without connections that were forgotten before their rate had recovered, as protect.memory was full.',
+    labels: [],
+  },
+  tidegate_tarpitted: {
+    type: 'gauge',
+    help: 'Refused clients that are kept waiting now, where protect.refuse is tarpit.',
+    labels: [],
+  },
   tidegate_bans_active: {
     type: 'gauge',
     help: 'Bans that refuse clients now, by who made them (docs/bans.md).',
@@ -140,6 +160,26 @@ export const METRICS = {
     type: 'gauge',
     help: 'How long the last active check of the upstream took, all its attempts together.',
     labels: ['service', 'upstream'],
+  },
+  tidegate_firewall_active: {
+    type: 'gauge',
+    help: '1 while our table is in the kernel; 0 when there is nobody to refuse, or the kernel does not take it.',
+    labels: [],
+  },
+  tidegate_firewall_entries: {
+    type: 'gauge',
+    help: 'Addresses and prefixes in each set of our table.',
+    labels: ['set'],
+  },
+  tidegate_firewall_dropped_packets_total: {
+    type: 'counter',
+    help: 'Packets that the kernel dropped by our table, by rule: ban, deny, syn-rate or invalid.',
+    labels: ['rule'],
+  },
+  tidegate_firewall_dropped_bytes_total: {
+    type: 'counter',
+    help: 'Bytes of those packets, headers included.',
+    labels: ['rule'],
   },
   tidegate_list_entries: {
     type: 'gauge',

@@ -10,6 +10,7 @@ import type { CountByOrigin } from '../control/bans/bans.ts'
 import type { CheckView } from '../control/check/active-checks.ts'
 import type { List } from '../control/lists/lists.ts'
 import { isUpstreamUp, type NodeView, waitingIn } from '../control/node-view.ts'
+import type { RuleCount } from '../control/shield/firewall-view.ts'
 import { fileLimit } from '../kernel/limits.ts'
 import type { MetricName } from './metric-names.ts'
 
@@ -32,6 +33,10 @@ export const SAMPLES: Readonly<Record<MetricName, (node: NodeView) => Sample[]>>
   tidegate_connections_closed_total: (node) => perReason(node, SERVICE.closed, (reason) => !isRefusal(reason)),
   tidegate_refused_total: (node) => perReason(node, SERVICE.refused, isRefusal),
   tidegate_watched_total: (node) => perReason(node, SERVICE.watched, isRefusal),
+  tidegate_sources_tracked: (node) => one(node.memory.workerSum(WORKER.sourcesTracked)),
+  tidegate_sources_untracked_total: (node) => one(node.memory.workerSum(WORKER.sourcesUntracked)),
+  tidegate_sources_forgotten_total: (node) => one(node.memory.workerSum(WORKER.sourcesForgotten)),
+  tidegate_tarpitted: (node) => one(node.memory.workerSum(WORKER.tarpitted)),
   tidegate_bans_active: (node) => perOrigin(node.bans.view().active),
   tidegate_bans_total: (node) => perOrigin(node.bans.view().made),
   tidegate_bans_watched_total: (node) => perOrigin(node.bans.view().watched),
@@ -78,6 +83,11 @@ export const SAMPLES: Readonly<Record<MetricName, (node: NodeView) => Sample[]>>
     ]),
   tidegate_check_seconds: (node) =>
     perChecked(node, (labels, { last }) => (last === undefined ? [] : [{ labels, value: last.ms / 1000 }])),
+  tidegate_firewall_active: (node) => one(node.firewall.view().state.kind === 'active' ? 1 : 0),
+  tidegate_firewall_entries: (node) =>
+    node.firewall.view().sets.map(({ name, entries }) => ({ labels: { set: name }, value: entries })),
+  tidegate_firewall_dropped_packets_total: (node) => perFirewallRule(node, ({ packets }) => packets),
+  tidegate_firewall_dropped_bytes_total: (node) => perFirewallRule(node, ({ bytes }) => bytes),
   tidegate_list_entries: (node) => perList(node, ({ entries }) => entries.count),
   tidegate_list_bad_lines: (node) => perList(node, ({ badLineCount }) => badLineCount),
   tidegate_list_stale: (node) => perList(node, ({ problem }) => (problem === undefined ? 0 : 1)),
@@ -165,6 +175,13 @@ function perChecked(node: NodeView, samplesOf: (labels: Sample['labels'], view: 
       return view === undefined ? [] : samplesOf({ service: service.name, upstream: name }, view)
     }),
   )
+}
+
+function perFirewallRule(node: NodeView, valueOf: (count: RuleCount) => number): Sample[] {
+  return Object.entries(node.firewall.view().rules).map(([rule, count]) => ({
+    labels: { rule },
+    value: valueOf(count),
+  }))
 }
 
 function perList(node: NodeView, valueOf: (list: List) => number): Sample[] {

@@ -54,8 +54,16 @@ export const WORKER = {
   spillBytes: 5,
   /** Strikes that found their ring full. */
   strikesDropped: 6,
+  /** Sources that got their first open connection here, less those that ended their last one here. */
+  sourcesTracked: 7,
+  /** Clients that were let in without being counted (admit/source-table.ts). */
+  sourcesUntracked: 8,
+  /** Sources that were forgotten before their rate had recovered. */
+  sourcesForgotten: 9,
+  /** Refused clients whose sockets are kept open for a while. */
+  tarpitted: 10,
 } as const
-export const WORKER_STRIDE = 7
+export const WORKER_STRIDE = 11
 
 export interface CounterShape {
   readonly services: number

@@ -27,6 +27,7 @@ export interface WorkerStart {
   readonly counterShape: CounterShape
   readonly counterMemory: SharedArrayBuffer
   readonly nodeWideMemory: SharedArrayBuffer
+  readonly sourceMemory: SharedArrayBuffer
   readonly upstreamStatesMemory: SharedArrayBuffer
   readonly workerWakesMemory: SharedArrayBuffer
   readonly bansMemory: SharedArrayBuffer

@@ -1,13 +1,14 @@
 /** A service and the memory of a worker as tests need them: ordinary, but for what a test changes. */
 import type { SocketAddress } from '../lib/ip.ts'
 import { BanTable } from './admit/ban-table.ts'
+import { makeSourceMemory, SOURCE_MEMORY_BYTES_MIN } from './admit/source-table.ts'
 import { strikeRingBytes } from './admit/strikes.ts'
 import { Counters } from './counters.ts'
 import type { CounterShape } from './counters.ts'
 import type { WorkerStart } from './events.ts'
 import { ringBytes } from './log-ring.ts'
 import { NodeWide } from './node-wide.ts'
-import type { Service, UpstreamShare } from './tables.ts'
+import type { Service, ServiceProtect, UpstreamShare } from './tables.ts'
 import { WorkerWakes } from './queue/worker-wakes.ts'
 import { UpstreamStates } from './upstream-states.ts'
 import type { WireRules } from './wire/wire-rules.ts'
@@ -23,6 +24,16 @@ export const NO_WIRE_RULES: WireRules = {
 }
 
 export const PLAIN_SHARE: UpstreamShare = { weight: 1, backup: false, maxConnections: 0 }
+
+/** Everybody is let in. */
+export const PLAIN_PROTECT: ServiceProtect = {
+  refuse: 'reset',
+  tarpitForMs: 10_000,
+  perAddress: { rule: 'off', connectionsMax: 0, rate: null },
+  perPrefix: { rule: 'off', connectionsMax: 0, rate: null },
+  newConnections: { rule: 'off', rate: null },
+  ...NO_WIRE_RULES,
+}
 
 /** A service with one upstream for each address; places in shared memory count from `firstPlace`. */
 export function serviceForTest(
@@ -61,7 +72,7 @@ export function serviceForTest(
     acceptProxyTimeoutMs: 5000,
     clientSocket: {},
     upstreamSocket: {},
-    protect: { refuse: 'reset', ...NO_WIRE_RULES },
+    protect: PLAIN_PROTECT,
     ...changes,
   }
 }
@@ -71,6 +82,7 @@ type WorkerMemory = Pick<
   | 'counterShape'
   | 'counterMemory'
   | 'nodeWideMemory'
+  | 'sourceMemory'
   | 'upstreamStatesMemory'
   | 'workerWakesMemory'
   | 'bansMemory'
@@ -83,6 +95,7 @@ export function workerMemoryForTest(counterShape: CounterShape, upstreamAddresse
     counterShape,
     counterMemory: new SharedArrayBuffer(Counters.bytes(counterShape)),
     nodeWideMemory: new SharedArrayBuffer(NodeWide.bytes(upstreamAddresses)),
+    sourceMemory: makeSourceMemory(SOURCE_MEMORY_BYTES_MIN, counterShape.services),
     upstreamStatesMemory: new SharedArrayBuffer(UpstreamStates.bytes(counterShape)),
     workerWakesMemory: new SharedArrayBuffer(WorkerWakes.bytes(1)),
     bansMemory: new BanTable(16).memory,

@@ -24,6 +24,7 @@ export const CONFIG_PROBLEMS = {
   E_CONFIG_LIST: 'A list file cannot be read, is too large, or has no line that can be read.',
   E_CONFIG_DURATION: 'The duration is malformed or out of range.',
   E_CONFIG_SIZE: 'The size is malformed or out of range.',
+  E_CONFIG_RATE: 'The rate is malformed or out of range.',
   E_CONFIG_NAME: 'The name has characters that are not allowed, or is too long.',
   E_CONFIG_DUPLICATE_NAME: 'Two services, or two upstreams of a service, have one name.',
   E_CONFIG_DUPLICATE_VALUE: 'A list has the same value twice.',

@@ -1,9 +1,14 @@
 /** `protect` at the top: what holds for the whole node. */
 import { z } from 'zod'
+import { SOURCE_MEMORY_BYTES_MIN } from '../../traffic/admit/source-table.ts'
+import { firewallSchema } from './firewall-schema.ts'
+import { choice, leaf, name, size } from './leaf.ts'
 import { bansSchema } from './protect-bans-schema.ts'
-import { choice, leaf, name } from './leaf.ts'
 import { readNetwork } from './read-address.ts'
 import { readFile } from './read-folder.ts'
+
+/** Places for 40 million sources. */
+const SOURCE_MEMORY_BYTES_MAX = 1024 ** 3
 
 /** In the file itself; longer lists have files of their own. */
 export const LISTED_NETWORKS_MAX = 1_000
@@ -32,6 +37,12 @@ export const protectNodeSchema = z.strictObject({
   }),
   deny: networks().prefault([]).meta({ description: 'Who is never let in, unless an allow list names them too.' }),
   bans: bansSchema.prefault({}).meta({ description: 'Who misbehaves is banned for a time.' }),
+  firewall: firewallSchema.prefault({}).meta({ description: 'What the kernel refuses for us, by nftables.' }),
   lists: z.array(listFile).max(LIST_FILES_MAX).prefault([]).meta({ description: 'Lists in files of their own.' }),
+  memory: size(
+    SOURCE_MEMORY_BYTES_MIN,
+    SOURCE_MEMORY_BYTES_MAX,
+    'Memory for counting sources (addresses and prefixes), over all services and workers.',
+  ).prefault('64MiB'),
 })
 export type ParsedNodeProtect = z.output<typeof protectNodeSchema>

@@ -106,6 +106,27 @@ export const LOG_EVENTS = {
     level: 'info',
     meaning: 'The time of an ejected upstream is over; `service`, `upstream`, `seconds` it was out.',
   },
+  'firewall-active': { level: 'info', meaning: 'Our table is in the kernel and drops packets; `table`.' },
+  'firewall-refused': {
+    level: 'warn',
+    meaning: 'The kernel does not take our table, or no longer; user space refuses alone. `why`.',
+  },
+  'firewall-without': {
+    level: 'warn',
+    meaning: 'The kernel has our table without one part of `protect.firewall`; `part`, `why`.',
+  },
+  'firewall-restored': {
+    level: 'warn',
+    meaning: 'Somebody else flushed or changed our table, and it was put back; `table`.',
+  },
+  'firewall-leftover': {
+    level: 'warn',
+    meaning: 'A table that an earlier start left behind was removed; `table`.',
+  },
+  'firewall-dropped': {
+    level: 'info',
+    meaning: 'Packets that the kernel dropped since the last such line, by rule; `packets`.',
+  },
   'list-read': {
     level: 'info',
     meaning: 'A list file is in force as it is now; `list`, `file`, `action`, `entries`, `badLines`.',

@@ -1,4 +1,5 @@
 /** The memory that control and the workers share, and what it says in sum over all workers. */
+import { makeSourceMemory, SOURCE_MEMORY_BYTES_MIN } from '../../traffic/admit/source-table.ts'
 import { BanTable } from '../../traffic/admit/ban-table.ts'
 import {
   type CounterShape,
@@ -24,6 +25,12 @@ const STRIKES_POWER_OF_TWO = 13
 /** Of `protect.bans.max`, for each IP version; 20 MiB with what control keeps beside it, once they are many. */
 export const BANS_MAX_DEFAULT = 100_000
 
+export interface ProtectSizes {
+  /** For counting sources. */
+  readonly sourceBytes?: number
+  readonly bansMax?: number
+}
+
 export interface WorkerMemory {
   readonly counterMemory: SharedArrayBuffer
   readonly logRingMemory: SharedArrayBuffer
@@ -35,16 +42,23 @@ export class SharedMemory {
   readonly counterShape: CounterShape
   readonly nodeWideMemory: SharedArrayBuffer
   readonly nodeWide: NodeWide
+  readonly sourceMemory: SharedArrayBuffer
   readonly upstreamStatesMemory: SharedArrayBuffer
   readonly states: UpstreamStates
   readonly workerWakesMemory: SharedArrayBuffer
   readonly bans: BanTable
   readonly workers: readonly WorkerMemory[]
 
-  constructor(workers: number, counterShape: CounterShape, upstreamAddresses: number, bansMax = BANS_MAX_DEFAULT) {
+  constructor(
+    workers: number,
+    counterShape: CounterShape,
+    upstreamAddresses: number,
+    { sourceBytes = SOURCE_MEMORY_BYTES_MIN, bansMax = BANS_MAX_DEFAULT }: ProtectSizes = {},
+  ) {
     this.counterShape = counterShape
     this.nodeWideMemory = new SharedArrayBuffer(NodeWide.bytes(upstreamAddresses))
     this.nodeWide = new NodeWide(this.nodeWideMemory)
+    this.sourceMemory = makeSourceMemory(sourceBytes, counterShape.services)
     this.upstreamStatesMemory = new SharedArrayBuffer(UpstreamStates.bytes(counterShape))
     this.states = new UpstreamStates(this.upstreamStatesMemory, counterShape)
     this.workerWakesMemory = new SharedArrayBuffer(WorkerWakes.bytes(workers))

@@ -105,6 +105,7 @@ export class Workers {
         counterShape: memory.counterShape,
         counterMemory,
         nodeWideMemory: memory.nodeWideMemory,
+        sourceMemory: memory.sourceMemory,
         upstreamStatesMemory: memory.upstreamStatesMemory,
         workerWakesMemory: memory.workerWakesMemory,
         bansMemory: memory.bans.memory,

@@ -8,6 +8,7 @@ import { serviceForTest } from '../service-for-test.ts'
 import { ADMITTED, Admission } from './admission.ts'
 import { AddressLists } from './address-lists.ts'
 import { BanTable } from './ban-table.ts'
+import { makeSourceMemory, SOURCE_MEMORY_BYTES_MIN } from './source-table.ts'
 
 const NOW_MS = 1_000_000
 
@@ -70,7 +71,9 @@ test('admission asks in order: allow, bans, deny', () => {
   const shape = { services: 1, upstreams: 1 }
   const bans = new BanTable(10)
   const lists = { allow: listOf('192.0.2.1'), deny: listOf('192.0.0.0/16') }
-  const admission = new Admission(new Counters(new SharedArrayBuffer(Counters.bytes(shape)), shape), lists, bans.memory)
+  const counters = new Counters(new SharedArrayBuffer(Counters.bytes(shape)), shape)
+  const sources = makeSourceMemory(SOURCE_MEMORY_BYTES_MIN, shape.services)
+  const admission = new Admission(counters, lists, bans.memory, sources)
   const verdict = (text: string) => {
     const addressBytes = parseIp(text)!
     const code = admission.judgeAddress(serviceForTest([]), { addressBytes, addressAt: 0, family: 4 }, NOW_MS)

@@ -185,6 +185,8 @@ export class ConnectionPool {
   readonly slowRead: Float64Array
   readonly tinySegments: Float64Array
   readonly clientAddresses: Uint8Array
+  /** What a connection has taken by its address and by its prefix: `sourceHandles[slot * 2]` and the one after it. */
+  readonly sourceHandles: Int32Array
   readonly #all: Connection[] = []
   readonly #free: Connection[] = []
   /** Freed in this turn; an event of the same turn may still name them, so they are not used again before the next. */
@@ -199,6 +201,7 @@ export class ConnectionPool {
     this.slowRead = new Float64Array(slots * READ_NUMBERS)
     this.tinySegments = new Float64Array(slots * TINY_NUMBERS)
     this.clientAddresses = new Uint8Array(slots * ADDRESS_BYTES)
+    this.sourceHandles = new Int32Array(slots * 2)
   }
 
   /** Undefined when all slots are taken. */

@@ -6,11 +6,11 @@ import { CLOSE_REASON_CODES, type CloseReason } from '../close-reason.ts'
 import { SERVICE, SERVICE_STRIDE } from '../counters.ts'
 import type { AcceptPause } from './accept-pause.ts'
 import { Connection } from './connection.ts'
-import { endpointOf, sourceOf } from './endpoint.ts'
+import { endpointOf, sourceOf, UNKNOWN_ENDPOINT } from './endpoint.ts'
 import { isHeaderRequired } from './hello.ts'
 import type { ListenerPlace } from './listen.ts'
-import { ignoreError, resetSocket } from './reset.ts'
 import { giveServicePlaceBack, takeServicePlace } from './service-place.ts'
+import { refuseSocket } from './refuse.ts'
 import type { TrafficWorker } from './traffic-worker.ts'
 
 export function admitClient(worker: TrafficWorker, pause: AcceptPause, client: Socket, place: ListenerPlace): void {
@@ -34,19 +34,25 @@ export function admitClient(worker: TrafficWorker, pause: AcceptPause, client: S
   }
   // A proxy in front speaks for many: the limits are for the address in its header.
   const saysHeader = isHeaderRequired(service, clientEnd)
-  const counted = saysHeader ? ADMITTED : worker.admission.takeSourcePlaces(service, sourceOf(clientEnd), nowMs)
+  const { admission } = worker
+  // One that is gone already has no address to count by.
+  const isCounted = !saysHeader && clientEnd !== UNKNOWN_ENDPOINT
+  if (!isCounted) admission.takeNoPlaces()
+  const counted = isCounted ? admission.takeSourcePlaces(service, sourceOf(clientEnd), nowMs) : ADMITTED
   if (counted !== ADMITTED) {
     worker.nodeWide.givePlaceBack()
     if (hasServicePlace) giveServicePlaceBack(worker, service)
     return refuse(worker, client, place, counted)
   }
   const { listenerIndex } = place
-  Connection.begin(worker, { service, listenerIndex, hasServicePlace, clientEnd, saysHeader }, client)
+  const { addressHandle, prefixHandle } = admission
+  const places = { hasServicePlace, addressHandle, prefixHandle }
+  Connection.begin(worker, { service, listenerIndex, ...places, clientEnd, saysHeader }, client)
 }
 
 function refuse(worker: TrafficWorker, client: Socket, place: ListenerPlace, code: number): void {
   worker.counters.services[place.serviceIndex * SERVICE_STRIDE + SERVICE.refused + code] += 1
-  client.on('error', ignoreError)
-  if (worker.service(place.serviceIndex)?.protect.refuse === 'close') client.destroy()
-  else resetSocket(client)
+  // Out of files nobody is kept, whatever the service says.
+  const isShortage = code === CLOSE_REASON_CODES['out-of-memory']
+  refuseSocket(worker, client, isShortage ? undefined : worker.service(place.serviceIndex)?.protect)
 }

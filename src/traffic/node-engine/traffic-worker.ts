@@ -16,6 +16,7 @@ import { WorkerWakes } from '../queue/worker-wakes.ts'
 import { UpstreamStates } from '../upstream-states.ts'
 import type { Connection } from './connection.ts'
 import { HeldBytes } from './held-bytes.ts'
+import { TarPit } from './refuse.ts'
 
 /** A client that waits in a queue. */
 export interface Callable {
@@ -30,6 +31,7 @@ export class TrafficWorker {
   readonly chooser: Chooser
   readonly affinity = new Affinity()
   readonly admission: Admission
+  readonly tarPit: TarPit
   readonly wakes: WorkerWakes
   readonly room: WaitingRoom
   /** Who waits in a queue, by the number it has there. */
@@ -52,8 +54,9 @@ export class TrafficWorker {
   constructor(start: WorkerStart) {
     this.start = start
     this.counters = new Counters(start.counterMemory, start.counterShape)
-    this.admission = new Admission(this.counters, start.tables.lists, start.bansMemory)
+    this.admission = new Admission(this.counters, start.tables.lists, start.bansMemory, start.sourceMemory)
     this.nodeWide = new NodeWide(start.nodeWideMemory)
+    this.tarPit = new TarPit(this)
     this.states = new UpstreamStates(start.upstreamStatesMemory, start.counterShape)
     this.chooser = new Chooser(this.nodeWide, this.states)
     this.wakes = new WorkerWakes(start.workerWakesMemory)
@@ -95,6 +98,7 @@ export class TrafficWorker {
     this.held.release(connection)
     this.connections.delete(connection)
     this.nodeWide.givePlaceBack()
+    this.admission.giveSourcePlacesBack(connection.addressHandle, connection.prefixHandle)
     connection.givePlacesBack('both')
     if (this.connections.size > 0) return
     clearInterval(this.#ticking)

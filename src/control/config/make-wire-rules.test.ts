@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { makeProtect } from './make-protect.ts'
+import { makeWireRules } from './make-wire-rules.ts'
 import { protectSchema } from './protect-schema.ts'
 
 function firstByteTimeoutMs(protect: Record<string, string>): number {
-  return makeProtect(protectSchema.parse(protect)).firstByteTimeoutMs
+  return makeWireRules(protectSchema.parse(protect)).firstByteTimeoutMs
 }
 
 test('a first byte is waited for as long as the file says, else by who has to speak first', () => {
