@@ -9,6 +9,7 @@ import { BanTable } from '../src/traffic/admit/ban-table.ts'
 import { rateLimit } from '../src/traffic/admit/rate-limit.ts'
 import { makeSourceMemory } from '../src/traffic/admit/source-table.ts'
 import { mix32 } from '../src/traffic/balance/client-hash.ts'
+import { strikeRingBytes, StrikesWriter } from '../src/traffic/admit/strikes.ts'
 import { Counters } from '../src/traffic/counters.ts'
 import { PLAIN_PROTECT, serviceForTest } from '../src/traffic/service-for-test.ts'
 import type { Service, ServiceProtect } from '../src/traffic/tables.ts'
@@ -77,12 +78,13 @@ for (const { name, protect, addresses, hasLists } of CASES) {
 function nsPerClient(service: Service, addresses: number, hasLists: boolean): number[] {
   const shape = { services: 1, upstreams: 1 }
   const counters = new Counters(new SharedArrayBuffer(Counters.bytes(shape)), shape)
-  const admission = new Admission(
+  const admission = new Admission({
     counters,
-    hasLists ? LISTS : undefined,
-    BANS.memory,
-    makeSourceMemory(MEMORY_BYTES, 1),
-  )
+    lists: hasLists ? LISTS : undefined,
+    bansMemory: BANS.memory,
+    sourceMemory: makeSourceMemory(MEMORY_BYTES, 1),
+    strikes: new StrikesWriter(new SharedArrayBuffer(strikeRingBytes(13)), counters),
+  })
   const addressBytes = new Uint8Array(4)
   const source = { addressBytes, addressAt: 0, family: 4 as const }
   let nowMs = 1000

@@ -16,9 +16,15 @@ export const CLOSE_REASONS = {
   'queue-full': 'Every place was taken, and so was every place in the queue, when an admitted client had to wait.',
   'queue-client-full': "Every place was taken, and the client's address had perClient places in the queue already.",
   'queue-timeout': 'Every place was taken, and none came free within the timeout of the queue.',
+  'service-full':
+    "The service's maxConnections was reached when the client's first byte came, as dialOn is first-byte.",
   'no-source-port': 'No local port was free to connect to an upstream; see `tidegate doctor` and sourceAddresses.',
   'proxy-header-invalid': 'A PROXY header was required and what came is not a valid one.',
   'proxy-header-timeout': 'A PROXY header was required and was not complete in time.',
+  'first-byte-timeout': 'Neither the client nor the upstream sent a byte within firstByteTimeout.',
+  'slow-send': 'The client went on sending, and brought fewer than slowSend.bytes within slowSend.within.',
+  'slow-read': 'The client had bytes to take, and acknowledged fewer than slowRead.bytes within slowRead.within.',
+  'tiny-segments': 'The client sent more, and smaller, segments than tinySegments allows.',
   'idle-timeout': 'No byte moved for idleTimeout.',
   'half-closed-timeout': 'One side had finished, and no byte moved the other way for halfClosedTimeout.',
   lifetime: 'The connection was open for maxLifetime.',
@@ -42,6 +48,7 @@ export const CLOSE_REASONS = {
     "The service does not take clients from the address's country; it was refused before anything was allocated.",
   'refused-asn':
     "The service does not take clients from the address's AS; it was refused before anything was allocated.",
+  banned: 'The client address was banned while the connection was open; both sides got a reset.',
   'out-of-memory': 'The kernel or the buffer pool had no memory for the connection.',
   drained: 'Tidegate stopped, and the connection was still open after drainTimeout.',
   'internal-error': 'Tidegate met a state it does not expect; the error is in the log. Please report it.',

@@ -3,6 +3,7 @@
  * A connection keeps the tables it was accepted under. All of it survives structured clone.
  */
 import type { Network, SocketAddress } from '../lib/ip.ts'
+import type { WireRules } from './wire/wire-rules.ts'
 import type { RateLimit } from './admit/rate-limit.ts'
 
 export type Mode = 'raw' | 'proxy-v1' | 'proxy-v2'
@@ -128,7 +129,7 @@ export interface NetworkRuleSet {
 }
 
 /** Who is let in, and what becomes of the others (admit/admission.ts). */
-export interface ServiceProtect extends SourceRules, NetworkRuleSet {
+export interface ServiceProtect extends SourceRules, NetworkRuleSet, WireRules {
   /** What a client sees that is refused (docs/protect/limits.md). */
   readonly refuse: Refusal
 }

@@ -7,6 +7,7 @@ import { makeActiveCheck } from './make-active-check.ts'
 import { makeNetworkRulesConfig } from './make-network-rules.ts'
 import { makeNodeProtect } from './make-node-protect.ts'
 import { makeSourceRulesConfig } from './make-source-limits.ts'
+import { makeWireRules } from './make-wire-rules.ts'
 import { OUTLIER_FAILURES } from './outlier-schema.ts'
 import type { ParsedConfig, ParsedService } from './schema.ts'
 import type { SocketSide } from './socket-schema.ts'
@@ -72,6 +73,7 @@ function makeService(service: ParsedService, index: number, source: ConfigSource
       refuse: service.protect.refuse,
       ...makeSourceRulesConfig(service.protect),
       ...makeNetworkRulesConfig(service.protect),
+      ...makeWireRules(service.protect),
     },
     check: service.check === undefined ? undefined : makeActiveCheck(service.check, source.file),
     at: source.place(path),

@@ -1,6 +1,8 @@
 /** The node's `protect`, with its lists named and their files found. */
 import { basename, dirname, resolve } from 'node:path'
 import type { DatabaseConfig, ListFileConfig, NodeProtectConfig } from './config.ts'
+import type { FirewallConfig } from '../shield/firewall-config.ts'
+import { makeBanRules } from './make-bans.ts'
 import type { ConfigSource } from './config-tree.ts'
 import type { ParsedNodeProtect } from './protect-node-schema.ts'
 
@@ -18,6 +20,8 @@ export function makeNodeProtect(protect: ParsedNodeProtect, source: ConfigSource
   return {
     allow: networks('allow'),
     deny: networks('deny'),
+    bans: makeBanRules(protect.bans),
+    firewall: makeFirewall(protect.firewall),
     lists: protect.lists.map((list, i) => ({
       name: list.name ?? nameOf(list.file),
       file: resolve(dirname(source.file), list.file),
@@ -28,6 +32,10 @@ export function makeNodeProtect(protect: ParsedNodeProtect, source: ConfigSource
     asnDatabase: database('asnDatabase'),
     memoryBytes: protect.memory,
   }
+}
+
+function makeFirewall({ maxEntries, synRate, ...rest }: ParsedNodeProtect['firewall']): FirewallConfig {
+  return { ...rest, entriesMax: maxEntries, synsPerSecond: synRate }
 }
 
 /** `/etc/tidegate/drop v4.txt` → `drop_v4.txt`: a name can stand in a metric label. */

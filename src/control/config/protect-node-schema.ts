@@ -1,7 +1,9 @@
 /** `protect` at the top: what holds for the whole node. */
 import { z } from 'zod'
 import { SOURCE_MEMORY_BYTES_MIN } from '../../traffic/admit/source-table.ts'
+import { firewallSchema } from './firewall-schema.ts'
 import { choice, leaf, name, size } from './leaf.ts'
+import { bansSchema } from './protect-bans-schema.ts'
 import { readNetwork } from './read-address.ts'
 import { readFile } from './read-folder.ts'
 
@@ -40,6 +42,8 @@ export const protectNodeSchema = z.strictObject({
       'Who is always let in: no ban, deny list or limit for a source holds for them, only the ceilings of connections do.',
   }),
   deny: networks().prefault([]).meta({ description: 'Who is never let in, unless an allow list names them too.' }),
+  bans: bansSchema.prefault({}).meta({ description: 'Who misbehaves is banned for a time.' }),
+  firewall: firewallSchema.prefault({}).meta({ description: 'What the kernel refuses for us, by nftables.' }),
   lists: z.array(listFile).max(LIST_FILES_MAX).prefault([]).meta({ description: 'Lists in files of their own.' }),
   countryDatabase: databaseFile('the country of each network'),
   asnDatabase: databaseFile('the AS number of each network'),

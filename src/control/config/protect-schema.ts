@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { choice, duration } from './leaf.ts'
 import { asnsSchema, countriesSchema } from './network-rules-schema.ts'
+import { wireSchema } from './protect-wire-schema.ts'
 import { newConnectionsSchema, perAddressSchema, perAsnSchema, perPrefixSchema } from './source-limits-schema.ts'
 
 /** Each keeps a file open, and a client gives up some time. */
@@ -32,4 +33,5 @@ export const protectSchema = z.strictObject({
   asns: asnsSchema
     .optional()
     .meta({ description: 'Which networks (AS numbers) clients may come from, by protect.asnDatabase.' }),
+  ...wireSchema,
 })

@@ -6,7 +6,6 @@ import { afterEach, describe, test } from 'node:test'
 import { mmdb } from '../../../test/harness/mmdb.ts'
 import { countryNumber } from '../../lib/country-code.ts'
 import { parseIp } from '../../lib/ip.ts'
-import type { NodeProtectConfig } from '../config/config.ts'
 import { ConfigError } from '../config/problem.ts'
 import { NetworkDatabases } from './network-databases.ts'
 
@@ -28,14 +27,10 @@ describe('databases in force', () => {
     return file
   }
 
-  function configFor(files: { country?: string; asn?: string }): NodeProtectConfig {
+  function configFor(files: { country?: string; asn?: string }) {
     const config = (key: string, file: string | undefined) =>
       file === undefined ? undefined : { file, at: { file: 'tidegate.yaml', line: 2, column: 3, key } }
     return {
-      allow: [],
-      deny: [],
-      lists: [],
-      memoryBytes: 0,
       countryDatabase: config('protect.countryDatabase', files.country),
       asnDatabase: config('protect.asnDatabase', files.asn),
     }

@@ -12,6 +12,8 @@ import { DatabaseError, type DatabaseKind, type ReadDatabase, readDatabase } fro
 /** Networks change hands: after that long, too many rules hit the wrong ones. Vendors publish each week or month. */
 export const DATABASE_AGE_MS_MAX = 90 * 24 * 60 * 60 * 1000
 
+type DatabaseConfigs = Pick<NodeProtectConfig, 'countryDatabase' | 'asnDatabase'>
+
 export interface Database extends ReadDatabase {
   readonly kind: DatabaseKind
   readonly file: string
@@ -32,7 +34,7 @@ export class NetworkDatabases {
    * Throws ConfigError where a file cannot be had. With `before`, the databases in force: a file that cannot be read any
    * more then keeps what it had, and says so.
    */
-  static async read(protect: NodeProtectConfig, before?: NetworkDatabases): Promise<NetworkDatabases> {
+  static async read(protect: DatabaseConfigs, before?: NetworkDatabases): Promise<NetworkDatabases> {
     const problems: ConfigProblem[] = []
     const all: Database[] = []
     for (const [kind, config] of configured(protect)) {
@@ -73,7 +75,7 @@ export function oldText({ file, builtAtMs }: Database, nowMs: number): string {
   return `${file} was built ${days} days ago (${new Date(builtAtMs).toISOString().slice(0, 10)}); its vendor has a newer one`
 }
 
-function configured(protect: NodeProtectConfig): [DatabaseKind, DatabaseConfig][] {
+function configured(protect: DatabaseConfigs): [DatabaseKind, DatabaseConfig][] {
   const { countryDatabase, asnDatabase } = protect
   return [
     ...(countryDatabase === undefined ? [] : [['country', countryDatabase] as [DatabaseKind, DatabaseConfig]]),

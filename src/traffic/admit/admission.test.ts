@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { countryNumber } from '../../lib/country-code.ts'
-import { parseIp } from '../../lib/ip.ts'
+import { formatIp, parseIp } from '../../lib/ip.ts'
 import { CLOSE_REASON_CODES, CLOSE_REASON_NAMES, type CloseReason } from '../close-reason.ts'
 import { Counters, SERVICE, SERVICE_STRIDE, WORKER } from '../counters.ts'
 import { PLAIN_PROTECT, serviceForTest } from '../service-for-test.ts'
@@ -11,6 +11,7 @@ import { BanTable } from './ban-table.ts'
 import { databaseMemoryForTest } from './network-database-for-test.ts'
 import { rateLimit } from './rate-limit.ts'
 import { makeSourceMemory, NO_HANDLE } from './source-table.ts'
+import { strikeRingBytes, StrikesReader, StrikesWriter } from './strikes.ts'
 
 const NO_BANS = new BanTable(1).memory
 const SHAPE = { services: 2, upstreams: 1 }
@@ -24,7 +25,14 @@ function sourceOf(text: string): Source {
 function admissionFor(protect: Partial<ServiceProtect>, index = 0) {
   const service = serviceForTest([], { index, protect: { ...PLAIN_PROTECT, ...protect } })
   const counters = new Counters(new SharedArrayBuffer(Counters.bytes(SHAPE)), SHAPE)
-  const admission = new Admission(counters, undefined, NO_BANS, makeSourceMemory(1024 * 1024, SHAPE.services))
+  const strikesMemory = new SharedArrayBuffer(strikeRingBytes(4))
+  const admission = new Admission({
+    counters,
+    lists: undefined,
+    bansMemory: NO_BANS,
+    sourceMemory: makeSourceMemory(1024 * 1024, SHAPE.services),
+    strikes: new StrikesWriter(strikesMemory, counters),
+  })
   return {
     admission,
     counters,
@@ -36,6 +44,14 @@ function admissionFor(protect: Partial<ServiceProtect>, index = 0) {
     judgeNetwork: (text: string): string => {
       const code = admission.judgeNetwork(service, sourceOf(text))
       return code === ADMITTED ? 'admitted' : CLOSE_REASON_NAMES[code]
+    },
+    /** What control hears of since the last time, as `kind address`. */
+    strikes: (): string[] => {
+      const heard: string[] = []
+      new StrikesReader(strikesMemory).read(10, ({ kind, address }) => {
+        heard.push(`${kind} ${formatIp(address.slice(0, 4))}`)
+      })
+      return heard
     },
     watched: (reason: CloseReason): number => {
       return counters.services[index * SERVICE_STRIDE + SERVICE.watched + CLOSE_REASON_CODES[reason]]
@@ -168,11 +184,23 @@ describe('admission by rates and counts', () => {
     assert.deepEqual([judge('192.0.2.1'), judge('192.0.2.1')], ['admitted', 'refused-address-connections'])
   })
 
+  test('an address above its limit is struck, with what it did; one that is watched, or whose prefix is full, is not', () => {
+    const few = admissionFor({ perAddress: { rule: 'on', connectionsMax: 1, rate: null } })
+    const slow = admissionFor({ perAddress: { rule: 'on', connectionsMax: 0, rate: rateLimit(1, 60_000, 1) } })
+    const watched = admissionFor({ perAddress: { rule: 'watch', connectionsMax: 1, rate: null } })
+    const prefix = admissionFor({ perPrefix: { rule: 'on', connectionsMax: 1, rate: null } })
+    for (const { judge } of [few, slow, watched, prefix]) for (let i = 0; i < 2; i++) judge('192.0.2.1')
+    assert.deepEqual(few.strikes(), ['connections 192.0.2.1'])
+    assert.deepEqual(slow.strikes(), ['rate 192.0.2.1'])
+    assert.deepEqual([...watched.strikes(), ...prefix.strikes()], [])
+  })
+
   test('services count for themselves', () => {
     const perAddress = { rule: 'on', connectionsMax: 1, rate: null } as const
     const memory = makeSourceMemory(1024 * 1024, SHAPE.services)
     const counters = new Counters(new SharedArrayBuffer(Counters.bytes(SHAPE)), SHAPE)
-    const admission = new Admission(counters, undefined, NO_BANS, memory)
+    const strikes = new StrikesWriter(new SharedArrayBuffer(strikeRingBytes(4)), counters)
+    const admission = new Admission({ counters, lists: undefined, bansMemory: NO_BANS, sourceMemory: memory, strikes })
     const found = [0, 1, 0].map((index) => {
       const service = serviceForTest([], {
         index,

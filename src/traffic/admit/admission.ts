@@ -11,6 +11,7 @@
  * The service's rate comes last: a flood from few sources then spends their budgets and not the one of all.
  */
 import { AddressLists } from './address-lists.ts'
+import { REAL_BAN, WATCHED_BAN } from './ban-table.ts'
 import { CLOSE_REASON_CODES } from '../close-reason.ts'
 import type { CloseReason } from '../close-reason.ts'
 import { SERVICE, SERVICE_STRIDE } from '../counters.ts'
@@ -20,6 +21,8 @@ import { UNKNOWN } from './network-database.ts'
 import { isKeptOut, NetworkRules } from './network-rules.ts'
 import { NO_HANDLE, OVER_CONNECTIONS, OVER_RATE, SOURCE, SourceTable, TAKEN } from './source-table.ts'
 import type { SourceKind } from './source-table.ts'
+import { STRIKE_CODES } from './strike-kinds.ts'
+import type { StrikesWriter } from './strikes.ts'
 import type { DatabaseMemories, ListMemories, Rule, Service, SourceRule } from '../tables.ts'
 
 /** Anything else that a question returns is the code of the reason for which the client is refused. */
@@ -38,8 +41,17 @@ const REASONS: Readonly<Record<SourceKind, Readonly<Record<number, CloseReason>>
   [SOURCE.prefix]: { [OVER_CONNECTIONS]: 'refused-prefix-connections', [OVER_RATE]: 'refused-prefix-rate' },
   [SOURCE.asn]: { [OVER_CONNECTIONS]: 'refused-asn-connections', [OVER_RATE]: 'refused-asn-rate' },
 }
+const OVER_ADDRESS_RATE = CLOSE_REASON_CODES['refused-address-rate']
 const REFUSED_BAN = CLOSE_REASON_CODES['refused-ban']
 const REFUSED_DENY_LIST = CLOSE_REASON_CODES['refused-deny-list']
+
+export interface AdmissionParts {
+  readonly counters: Counters
+  readonly lists: ListMemories | undefined
+  readonly bansMemory: SharedArrayBuffer
+  readonly sourceMemory: SharedArrayBuffer
+  readonly strikes: StrikesWriter
+}
 
 export class Admission {
   readonly #services: Float64Array
@@ -59,13 +71,11 @@ export class Admission {
   }
   readonly #sources: SourceTable
 
-  constructor(
-    counters: Counters,
-    lists: ListMemories | undefined,
-    bansMemory: SharedArrayBuffer,
-    sourceMemory: SharedArrayBuffer,
-  ) {
+  readonly #strikes: StrikesWriter
+
+  constructor({ counters, lists, bansMemory, sourceMemory, strikes }: AdmissionParts) {
     this.#services = counters.services
+    this.#strikes = strikes
     this.#sources = new SourceTable(sourceMemory, counters.worker)
     this.#lists = new AddressLists(lists, bansMemory)
   }
@@ -81,11 +91,13 @@ export class Admission {
   }
 
   /** By lists. Takes no place. */
-  judgeAddress(_service: Service, { addressBytes, addressAt, family }: Source, nowMs: MonotonicMs): number {
+  judgeAddress(service: Service, { addressBytes, addressAt, family }: Source, nowMs: MonotonicMs): number {
     const lists = this.#lists
     this.isAllowed = lists.isAllowed(addressBytes, addressAt, family)
     if (this.isAllowed) return ADMITTED
-    if (lists.isBanned(addressBytes, addressAt, family, nowMs)) return REFUSED_BAN
+    const ban = lists.banOf(addressBytes, addressAt, family, nowMs)
+    if (ban === REAL_BAN) return REFUSED_BAN
+    if (ban === WATCHED_BAN) this.broken(service, 'watch', 'refused-ban')
     return lists.isDenied(addressBytes, addressAt, family) ? REFUSED_DENY_LIST : ADMITTED
   }
 
@@ -103,6 +115,13 @@ export class Admission {
     return isKeptOut(asns, asn) ? this.broken(service, asns.rule, 'refused-asn') : ADMITTED
   }
 
+  /** For open connections: would it be refused for a ban? Keeps `isAllowed` as it is. */
+  isBanned({ addressBytes, addressAt, family }: Source, nowMs: MonotonicMs): boolean {
+    const lists = this.#lists
+    if (lists.banOf(addressBytes, addressAt, family, nowMs) !== REAL_BAN) return false
+    return !lists.isAllowed(addressBytes, addressAt, family)
+  }
+
   /** By rates and counts. What a refusal has taken so far is given back before it returns. */
   takeSourcePlaces(service: Service, source: Source, nowMs: MonotonicMs): number {
     this.takeNoPlaces()
@@ -110,7 +129,10 @@ export class Admission {
     const sources = this.#sources
     const { perAddress, perPrefix, perAsn } = service.protect
     const byAddress = this.#takePlace(service, SOURCE.address, perAddress, source, nowMs)
-    if (byAddress !== ADMITTED) return byAddress
+    if (byAddress !== ADMITTED) {
+      this.#strike(service, byAddress, source)
+      return byAddress
+    }
     this.addressHandle = sources.handle
     const hasAddressSpent = sources.hasSpent
     const byPrefix = this.#takePlace(service, SOURCE.prefix, perPrefix, source, nowMs)
@@ -126,6 +148,12 @@ export class Admission {
     sources.undo(this.addressHandle, hasAddressSpent, perAddress)
     this.takeNoPlaces()
     return verdict
+  }
+
+  /** Only its own address is to blame: a prefix has many, and the service's rate all of them. */
+  #strike(service: Service, code: number, { addressBytes, addressAt, family }: Source): void {
+    const kind = code === OVER_ADDRESS_RATE ? STRIKE_CODES.rate : STRIKE_CODES.connections
+    this.#strikes.write(service.index, kind, addressBytes, addressAt, family)
   }
 
   /** For a client whose places are taken later, or never. */

@@ -12,6 +12,7 @@ import { SocketAddressSlot } from '../../kernel/socket-address.ts'
 import { TcpInfo } from '../../kernel/tcp-info.ts'
 import { Admission } from '../admit/admission.ts'
 import type { Source } from '../admit/admission.ts'
+import { StrikesWriter } from '../admit/strikes.ts'
 import { tarpitPlaces } from '../admit/tarpit-places.ts'
 import { Affinity } from '../affinity.ts'
 import { Chooser } from '../balance/choose.ts'
@@ -58,6 +59,7 @@ export class Loop {
   readonly wakes: WorkerWakes
   readonly room: WaitingRoom
   readonly logRing: LogRingWriter
+  readonly strikes: StrikesWriter
   readonly wheel: TimingWheel<Connection>
   readonly tcpInfo = new TcpInfo()
   /** Filled by accept4 with the client, and by getsockname with our own end. */
@@ -78,6 +80,8 @@ export class Loop {
   #unfinishedBefore: Half[] = []
   /** Upstreams whose connections are being ended, oldest command first. */
   readonly upstreamClosings: UpstreamClosing[] = []
+  /** The slot that closeBanned looks at next; -1 when it has nothing to do. */
+  nextBanLook = -1
   readonly listeners = new Listeners()
   logConnections: LogConnections
   /** Read once per turn. */
@@ -105,7 +109,14 @@ export class Loop {
     this.pipes = new PipePool(start.limits.pipesMax)
     this.spills = new SpillPool(start.limits.spillBytesMax)
     this.counters = new Counters(start.counterMemory, start.counterShape)
-    this.admission = new Admission(this.counters, start.tables.lists, start.bansMemory, start.sourceMemory)
+    this.strikes = new StrikesWriter(start.strikesMemory, this.counters)
+    this.admission = new Admission({
+      counters: this.counters,
+      lists: start.tables.lists,
+      bansMemory: start.bansMemory,
+      sourceMemory: start.sourceMemory,
+      strikes: this.strikes,
+    })
     this.admission.useDatabases(start.tables.databases)
     this.nodeWide = new NodeWide(start.nodeWideMemory)
     this.states = new UpstreamStates(start.upstreamStatesMemory, start.counterShape)

@@ -2,6 +2,7 @@
 import { monotonicMs } from '../../lib/clock.ts'
 import { TICK_MS, TimingWheel } from '../../lib/timing-wheel.ts'
 import { Admission } from '../admit/admission.ts'
+import { StrikesWriter } from '../admit/strikes.ts'
 import { Affinity } from '../affinity.ts'
 import { Chooser } from '../balance/choose.ts'
 import { Counters } from '../counters.ts'
@@ -36,6 +37,7 @@ export class TrafficWorker {
   /** Who waits in a queue, by the number it has there. */
   readonly waiting = new Map<number, Callable>()
   readonly log: LogRingWriter
+  readonly strikes: StrikesWriter
   readonly held: HeldBytes<Connection>
   readonly connections = new Set<Connection>()
   /** Of the newest connection; part of its id. */
@@ -52,7 +54,14 @@ export class TrafficWorker {
   constructor(start: WorkerStart) {
     this.start = start
     this.counters = new Counters(start.counterMemory, start.counterShape)
-    this.admission = new Admission(this.counters, start.tables.lists, start.bansMemory, start.sourceMemory)
+    this.strikes = new StrikesWriter(start.strikesMemory, this.counters)
+    this.admission = new Admission({
+      counters: this.counters,
+      lists: start.tables.lists,
+      bansMemory: start.bansMemory,
+      sourceMemory: start.sourceMemory,
+      strikes: this.strikes,
+    })
     this.nodeWide = new NodeWide(start.nodeWideMemory)
     this.tarPit = new TarPit(this)
     this.states = new UpstreamStates(start.upstreamStatesMemory, start.counterShape)
