@@ -3,7 +3,6 @@
  * `start` opens the listeners, `drain` and `end` close them; main.ts says when.
  */
 import { randomBytes } from 'node:crypto'
-import { totalmem } from 'node:os'
 import { raiseFileLimit } from '../kernel/limits.ts'
 import type { EngineName } from '../traffic/events.ts'
 import type { Service, Tables, Upstream } from '../traffic/tables.ts'
@@ -15,6 +14,9 @@ import type { Config } from './config/config.ts'
 import { type Capacity, capacityFor, makeTables } from './config/make-tables.ts'
 import { StableSlots } from './config/stable-slots.ts'
 import type { ResolvedAddresses } from './config/upstream-ips.ts'
+import { memoriesOf } from './memories-of.ts'
+import { requireRoom } from './workers/require-room.ts'
+import { memoryBytes } from './limits/memory-bytes.ts'
 import { type NodeLimits, nodeLimits } from './limits/node-limits.ts'
 import { listenerText } from './listener-text.ts'
 import { ConnectionLog } from './log/connection-log.ts'
@@ -183,7 +185,7 @@ export class RunningNode implements NodeView {
     const withoutQueues = makeTables(config, addresses, slots, version, (message) => {
       this.#log.say('addresses-left-out', {}, message)
     })
-    return { ...this.#queues.bringInto(withoutQueues), ...listsOf(this.#lists), ...databasesOf(this.#databases) }
+    return { ...this.#queues.bringInto(withoutQueues), ...memoriesOf(this.#lists, this.#databases) }
   }
 
   #findPower(tables: Tables): { engine: EngineName; workers: number; limits: NodeLimits } {
@@ -303,8 +305,7 @@ export class RunningNode implements NodeView {
     const slots = this.#slots.copy()
     const tables = {
       ...this.#makeTables(config, addresses, slots, before.version + 1),
-      ...listsOf(lists),
-      ...databasesOf(databases),
+      ...memoriesOf(lists, databases),
     }
     requireRoom(this.#capacity, slots)
     this.#isChanging = true
@@ -387,28 +388,4 @@ export class RunningNode implements NodeView {
     this.busy.close()
     return { connectionsReset, isStuck: workers === 'stuck' }
   }
-}
-
-function databasesOf(databases: NetworkDatabases | undefined): Pick<Tables, 'databases'> {
-  return databases === undefined ? {} : { databases: databases.memories }
-}
-
-function listsOf(lists: Lists | undefined): Pick<Tables, 'lists'> {
-  return lists === undefined ? {} : { lists: lists.memories }
-}
-
-/** Throws StartError where shared memory has no place for what the tables name. */
-function requireRoom(capacity: Capacity, slots: StableSlots): void {
-  for (const kind of ['services', 'upstreams'] as const) {
-    const wanted = slots[kind].size
-    if (wanted <= capacity[kind]) continue
-    const message = `There is no room for ${wanted} ${kind}: ${capacity[kind]} places were made at the start, and those of removed ${kind} are not used again. Restart Tidegate.`
-    throw new StartError('E_ROOM', message)
-  }
-}
-
-/** What this process may use: its container's limit where there is one. */
-function memoryBytes(): number {
-  const constrained = process.constrainedMemory()
-  return constrained > 0 ? Math.min(constrained, totalmem()) : totalmem()
 }
