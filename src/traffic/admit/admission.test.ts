@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { parseIp } from '../../lib/ip.ts'
+import { formatIp, parseIp } from '../../lib/ip.ts'
 import { CLOSE_REASON_CODES, CLOSE_REASON_NAMES, type CloseReason } from '../close-reason.ts'
 import { Counters, SERVICE, SERVICE_STRIDE, WORKER } from '../counters.ts'
 import { PLAIN_PROTECT, serviceForTest } from '../service-for-test.ts'
@@ -9,6 +9,7 @@ import { Admission, ADMITTED, type Source } from './admission.ts'
 import { BanTable } from './ban-table.ts'
 import { rateLimit } from './rate-limit.ts'
 import { makeSourceMemory, NO_HANDLE } from './source-table.ts'
+import { strikeRingBytes, StrikesReader, StrikesWriter } from './strikes.ts'
 
 const NO_BANS = new BanTable(1).memory
 const SHAPE = { services: 2, upstreams: 1 }
@@ -22,8 +23,19 @@ function sourceOf(text: string): Source {
 function admissionFor(protect: Partial<ServiceProtect>, index = 0) {
   const service = serviceForTest([], { index, protect: { ...PLAIN_PROTECT, ...protect } })
   const counters = new Counters(new SharedArrayBuffer(Counters.bytes(SHAPE)), SHAPE)
-  const admission = new Admission(counters, undefined, NO_BANS, makeSourceMemory(1024 * 1024, SHAPE.services))
+  const ring = new SharedArrayBuffer(strikeRingBytes(4))
+  const strikes = new StrikesWriter(ring, counters)
+  const admission = new Admission(counters, undefined, NO_BANS, makeSourceMemory(1024 * 1024, SHAPE.services), strikes)
+  const struck = new StrikesReader(ring)
   return {
+    /** Who was struck since the last look, and for what. */
+    strikes: (): string[] => {
+      const all: string[] = []
+      struck.read(16, ({ kind, address, family }) => {
+        all.push(`${kind} ${formatIp(address.subarray(0, family === 4 ? 4 : 16))}`)
+      })
+      return all
+    },
     admission,
     counters,
     /** `admitted`, or why not. */
@@ -92,6 +104,23 @@ describe('admission by rates and counts', () => {
     assert.equal(watched('refused-address-connections'), 3)
     assert.equal(judge('192.0.2.2'), 'refused-prefix-connections')
     assert.notEqual(admission, undefined)
+  })
+
+  test('who is refused for what the address itself did is struck, not for its neighbours or the service', () => {
+    const once = rateLimit(1, 3_600_000, 1)
+    const byAddress = admissionFor({ perAddress: { rule: 'on', connectionsMax: 1, rate: null } })
+    for (const text of ['192.0.2.1', '192.0.2.1', '2001:db8::1', '2001:db8::2']) byAddress.judge(text)
+    assert.deepEqual(byAddress.strikes(), ['connections 192.0.2.1', 'connections 2001:db8::2'])
+    const byRate = admissionFor({ perAddress: { rule: 'on', connectionsMax: 0, rate: once } })
+    for (const text of ['192.0.2.1', '192.0.2.1']) byRate.judge(text)
+    assert.deepEqual(byRate.strikes(), ['rate 192.0.2.1'])
+    const watched = admissionFor({ perAddress: { rule: 'watch', connectionsMax: 0, rate: once } })
+    const byPrefix = admissionFor({ perPrefix: { rule: 'on', connectionsMax: 1, rate: null } })
+    const byService = admissionFor({ newConnections: { rule: 'on', rate: once } })
+    for (const { judge, strikes } of [watched, byPrefix, byService]) {
+      for (const text of ['192.0.2.1', '192.0.2.1', '192.0.2.2']) judge(text)
+      assert.deepEqual(strikes(), [])
+    }
   })
 
   test('the allow list is above all of it', () => {

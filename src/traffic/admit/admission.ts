@@ -11,6 +11,8 @@
  */
 import { AddressLists } from './address-lists.ts'
 import { REAL_BAN, WATCHED_BAN } from './ban-table.ts'
+import { STRIKE_CODES } from './strikes.ts'
+import type { StrikesWriter } from './strikes.ts'
 import { CLOSE_REASON_CODES } from '../close-reason.ts'
 import type { CloseReason } from '../close-reason.ts'
 import { SERVICE, SERVICE_STRIDE } from '../counters.ts'
@@ -35,6 +37,7 @@ const REASONS: Readonly<Record<SourceKind, Readonly<Record<number, CloseReason>>
   [SOURCE.address]: { [OVER_CONNECTIONS]: 'refused-address-connections', [OVER_RATE]: 'refused-address-rate' },
   [SOURCE.prefix]: { [OVER_CONNECTIONS]: 'refused-prefix-connections', [OVER_RATE]: 'refused-prefix-rate' },
 }
+const OVER_ADDRESS_RATE = CLOSE_REASON_CODES['refused-address-rate']
 const REFUSED_BAN = CLOSE_REASON_CODES['refused-ban']
 const REFUSED_DENY_LIST = CLOSE_REASON_CODES['refused-deny-list']
 
@@ -47,14 +50,18 @@ export class Admission {
   addressHandle = NO_HANDLE
   prefixHandle = NO_HANDLE
   readonly #sources: SourceTable
+  /** Without it nobody is struck; for tests. */
+  readonly #strikes: StrikesWriter | undefined
 
   constructor(
     counters: Counters,
     lists: ListMemories | undefined,
     bansMemory: SharedArrayBuffer,
     sourceMemory: SharedArrayBuffer,
+    strikes?: StrikesWriter,
   ) {
     this.#services = counters.services
+    this.#strikes = strikes
     this.#sources = new SourceTable(sourceMemory, counters.worker)
     this.#lists = new AddressLists(lists, bansMemory)
   }
@@ -89,7 +96,10 @@ export class Admission {
     const sources = this.#sources
     const { perAddress, perPrefix } = service.protect
     const byAddress = this.#takePlace(service, SOURCE.address, perAddress, source, nowMs)
-    if (byAddress !== ADMITTED) return byAddress
+    if (byAddress !== ADMITTED) {
+      this.#strike(service, source, byAddress)
+      return byAddress
+    }
     this.addressHandle = sources.handle
     const hasAddressSpent = sources.hasSpent
     const byPrefix = this.#takePlace(service, SOURCE.prefix, perPrefix, source, nowMs)
@@ -123,6 +133,12 @@ export class Admission {
     const takesAnyway = limits.rule === 'watch'
     const found = this.#sources.take(service.index, kind, addressBytes, addressAt, family, limits, takesAnyway, nowMs)
     return found === TAKEN ? ADMITTED : this.broken(service, limits.rule, REASONS[kind][found])
+  }
+
+  /** Only who is refused for what it did itself: neighbours and the service's own rate are nobody's fault. */
+  #strike(service: Service, { addressBytes, addressAt, family }: Source, code: number): void {
+    const kind = code === OVER_ADDRESS_RATE ? STRIKE_CODES.rate : STRIKE_CODES.connections
+    this.#strikes?.write(service.index, kind, addressBytes, addressAt, family)
   }
 
   #takeServiceRate(service: Service, nowMs: MonotonicMs): number {

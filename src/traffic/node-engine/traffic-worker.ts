@@ -54,7 +54,9 @@ export class TrafficWorker {
   constructor(start: WorkerStart) {
     this.start = start
     this.counters = new Counters(start.counterMemory, start.counterShape)
-    this.admission = new Admission(this.counters, start.tables.lists, start.bansMemory, start.sourceMemory)
+    this.strikes = new StrikesWriter(start.strikesMemory, this.counters)
+    const { tables, bansMemory, sourceMemory } = start
+    this.admission = new Admission(this.counters, tables.lists, bansMemory, sourceMemory, this.strikes)
     this.nodeWide = new NodeWide(start.nodeWideMemory)
     this.tarPit = new TarPit(this)
     this.states = new UpstreamStates(start.upstreamStatesMemory, start.counterShape)
@@ -62,7 +64,6 @@ export class TrafficWorker {
     this.wakes = new WorkerWakes(start.workerWakesMemory)
     this.room = new WaitingRoom(start.workerIndex, this.wakes, this.states, this.chooser)
     this.log = new LogRingWriter(start.logRingMemory)
-    this.strikes = new StrikesWriter(start.strikesMemory, this.counters)
     this.held = new HeldBytes(start.limits.spillBytesMax, this.counters)
     this.#tables = start.tables
     this.swapTables(start.tables)
