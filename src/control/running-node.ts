@@ -148,7 +148,11 @@ export class RunningNode implements NodeView {
     })
     this.bans = this.#makeBans(options)
     this.#upstreamWatch = new UpstreamWatch(this, log)
-    this.#connectionLog = new ConnectionLog({
+    this.#connectionLog = this.#makeConnectionLog(options, bootId)
+  }
+
+  #makeConnectionLog({ config, log }: RunningNodeOptions, bootId: string): ConnectionLog {
+    return new ConnectionLog({
       log,
       connections: config.log.connections,
       bootId,
