@@ -45,5 +45,5 @@ export function checkIpText({ address, verdict, reason, findings }: CheckIpAnswe
     refused: paint('red', `${address} is refused (${reason}).`),
     limits: `${address} is let in as long as limits allow it.`,
   }[verdict]
-  return [says, ...findings.map(({ code, text }) => `  ${code.padEnd(11)}  ${shown(text)}`)].join('\n')
+  return [says, ...findings.map(({ code, text }) => `  ${code.padEnd(12)}  ${shown(text)}`)].join('\n')
 }

@@ -117,6 +117,7 @@ export class Loop {
       sourceMemory: start.sourceMemory,
       strikes: this.strikes,
     })
+    this.admission.useDatabases(start.tables.databases)
     this.nodeWide = new NodeWide(start.nodeWideMemory)
     this.states = new UpstreamStates(start.upstreamStatesMemory, start.counterShape)
     this.chooser = new Chooser(this.nodeWide, this.states)

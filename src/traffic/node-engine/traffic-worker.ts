@@ -82,6 +82,7 @@ export class TrafficWorker {
   swapTables(tables: Tables): void {
     this.#tables = tables
     this.admission.useLists(tables.lists)
+    this.admission.useDatabases(tables.databases)
     for (const service of tables.services) this.#serviceByIndex.set(service.index, service)
   }
 
@@ -104,7 +105,7 @@ export class TrafficWorker {
     this.held.release(connection)
     this.connections.delete(connection)
     this.nodeWide.givePlaceBack()
-    this.admission.giveSourcePlacesBack(connection.addressHandle, connection.prefixHandle)
+    this.admission.giveSourcePlacesBack(connection.addressHandle, connection.prefixHandle, connection.asnHandle)
     connection.givePlacesBack('both')
     if (this.connections.size > 0) return
     clearInterval(this.#ticking)
