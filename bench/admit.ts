@@ -3,6 +3,7 @@
  * Prints ns for each client: asked of the lists, its places taken with every rule on, by address, prefix and service,
  * and given back.
  */
+import { tableMemory } from '../src/kernel/huge-pages.ts'
 import { PrefixTableWriter } from '../src/lib/prefix-table-writer.ts'
 import { Admission, ADMITTED } from '../src/traffic/admit/admission.ts'
 import { BanTable } from '../src/traffic/admit/ban-table.ts'
@@ -57,7 +58,8 @@ const CASES: readonly {
 ]
 
 /** A million networks that name none of the clients but by accident: each lookup is one in vain. */
-const denied = new PrefixTableWriter({ v4: LISTED, v6: 0 })
+const listed = { v4: LISTED, v6: 0 }
+const denied = new PrefixTableWriter(listed, tableMemory(PrefixTableWriter.bytes(listed)))
 for (let i = 0; i < LISTED; i++) {
   const at = mix32(i ^ 0x5bd1_e995)
   const bytes = Uint8Array.of(240 | (at & 15), at >>> 8, at >>> 16, at >>> 24)
