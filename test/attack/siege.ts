@@ -1,0 +1,126 @@
+/**
+ * A daemon under attack, with what an attack test asserts: every client served, reasons counted, memory within its
+ * bound, all sockets and places back. Attackers, clients and the upstream are processes of their own
+ * (bench/load), on sockets of libc: `node:net` would be slower than what it attacks.
+ *
+ *   127.200.*.*   clients, each in a /24 of its own        127.64.*.* and up   attackers
+ */
+import assert from 'node:assert/strict'
+import type { AttackName } from '../../bench/load/attackers/all-attacks.ts'
+import type { RaidPlan } from '../../bench/load/attackers/raid.ts'
+import type { SteadyClientsLoad } from '../../bench/load/steady-clients.ts'
+import { Attack, startAnswering, SteadyClients } from '../../bench/run/attacks.ts'
+import { killAllOnExit, type Running } from '../../bench/run/processes.ts'
+import { temporaryFolder, type TestService } from '../harness/config.ts'
+import { Daemon, type DaemonOptions } from '../harness/daemon.ts'
+import { DEADLINE_MS } from '../harness/deadline.ts'
+
+/** Loopback is on the allow list where nobody says otherwise, and everybody here comes from it. */
+const ALLOW_NOBODY = { allow: [] }
+/** Few, so that they are no flood themselves. */
+const CLIENTS_PER_SECOND = 50
+const RESIDENT_EVERY_MS = 50
+
+export interface SiegeOptions extends Omit<DaemonOptions, 'services'> {
+  /** Each gets the upstream that answers. */
+  readonly services: readonly Omit<TestService, 'upstreams'>[]
+}
+
+export type AttackPlan = Omit<RaidPlan, 'host' | 'port' | 'seconds'>
+
+killAllOnExit()
+
+export class Siege {
+  readonly daemon: Daemon
+  readonly #dir: string
+  readonly #upstream: Running
+  readonly #socketsBefore: number
+  readonly #residentBefore: number
+  readonly #sampling: NodeJS.Timeout
+  #residentMost = 0
+
+  private constructor(daemon: Daemon, dir: string, upstream: Running) {
+    this.daemon = daemon
+    this.#dir = dir
+    this.#upstream = upstream
+    this.#socketsBefore = daemon.socketCount()
+    this.#residentBefore = daemon.residentBytes()
+    this.#sampling = setInterval(() => {
+      this.#residentMost = Math.max(this.#residentMost, daemon.residentBytes())
+    }, RESIDENT_EVERY_MS)
+  }
+
+  static async start({ services, protect, log, ...options }: SiegeOptions): Promise<Siege> {
+    const dir = temporaryFolder()
+    const { port, running } = await startAnswering({ dir })
+    const daemon = await Daemon.start({
+      ...options,
+      // Ends of thousands of connections are counted by the metrics.
+      log: { connections: 'none', ...log },
+      protect: { ...ALLOW_NOBODY, ...protect },
+      services: services.map((service) => ({ ...service, upstreams: [`127.0.0.1:${port}`] })),
+    })
+    return new Siege(daemon, dir, running)
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#sampling)
+    await this.#upstream.stop()
+    await this.daemon.stop()
+  }
+
+  /** Who may not notice. A deadline is no statement about speed: patience is long. */
+  clients(service: string, load: Partial<SteadyClientsLoad> = {}): SteadyClients {
+    const { host, port } = this.daemon.addressOf(service)
+    const sources = { first: '127.200.0.1', count: 50, step: 256 }
+    const whole = { host, port, perSecond: CLIENTS_PER_SECOND, sources, patienceMs: DEADLINE_MS, ...load }
+    return new SteadyClients(whole, { dir: this.#dir })
+  }
+
+  attack(name: AttackName, service: string, plan: AttackPlan): Attack {
+    const { host, port } = this.daemon.addressOf(service)
+    return new Attack(name, { ...plan, host, port, seconds: 2 * (DEADLINE_MS / 1000) }, { dir: this.#dir })
+  }
+
+  async refused(service: string, reason: string): Promise<number> {
+    return (await this.daemon.metrics()).sum('tidegate_refused_total', { service, reason })
+  }
+
+  async waitForRefused(service: string, reason: string, count: number): Promise<void> {
+    await this.daemon.waitForMetric('tidegate_refused_total', { service, reason }, count)
+  }
+
+  async waitForClosed(service: string, reason: string, count: number): Promise<void> {
+    await this.daemon.waitForMetric('tidegate_connections_closed_total', { service, reason }, count)
+  }
+
+  /** Nothing is left of an attack: no connection, no place of a source, no socket. */
+  async assertAllBack(): Promise<void> {
+    await this.daemon.waitForMetric('tidegate_connections_open', {}, 0)
+    await this.daemon.waitForMetric('tidegate_sources_tracked', {}, 0)
+    await this.daemon.waitForSocketCount(this.#socketsBefore)
+  }
+
+  /** At any moment since the start. */
+  assertMemoryWithin(bytes: number): void {
+    const grown = this.#residentMost - this.#residentBefore
+    assert.ok(grown <= bytes, `the daemon grew by ${grown} bytes`)
+  }
+}
+
+/** Everybody who came since the last mark was served; somebody came. */
+export async function assertAllServed(clients: SteadyClients): Promise<void> {
+  const { visits, served, faults } = await clients.mark()
+  assert.deepEqual({ served, faults }, { served: visits, faults: {} })
+  assert.ok(visits > 0, 'no client came')
+}
+
+/** Waits for `marks` in which so many were served in all, so that an attack has gone on for a while. */
+export async function assertServedFor(clients: SteadyClients, visitsMin: number): Promise<void> {
+  let visits = 0
+  while (visits < visitsMin) {
+    const report = await clients.mark()
+    assert.deepEqual({ served: report.served, faults: report.faults }, { served: report.visits, faults: {} })
+    visits += report.visits
+  }
+}
