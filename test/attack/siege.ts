@@ -53,14 +53,19 @@ export class Siege {
   static async start({ services, protect, log, ...options }: SiegeOptions): Promise<Siege> {
     const dir = temporaryFolder()
     const { port, running } = await startAnswering({ dir })
-    const daemon = await Daemon.start({
+    const whole = {
       ...options,
       // Ends of thousands of connections are counted by the metrics.
       log: { connections: 'none', ...log },
       protect: { ...ALLOW_NOBODY, ...protect },
       services: services.map((service) => ({ ...service, upstreams: [`127.0.0.1:${port}`] })),
-    })
-    return new Siege(daemon, dir, running)
+    }
+    try {
+      return new Siege(await Daemon.start(whole), dir, running)
+    } catch (error) {
+      await running.stop()
+      throw error
+    }
   }
 
   async stop(): Promise<void> {
