@@ -14,6 +14,9 @@ import {
   sayStopped,
   sayUncaught,
 } from './control/log/daemon-lines.ts'
+import { sayLists } from './control/lists/list-lines.ts'
+import { ListWatch } from './control/lists/list-watch.ts'
+import { Lists } from './control/lists/lists.ts'
 import { type Log, openLog } from './control/log/log.ts'
 import { openStdout } from './control/log/stdout-stream.ts'
 import { OperatorStates } from './control/operator/operator-states.ts'
@@ -55,6 +58,8 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   const { config } = options
   const log = openLog({ ...config.log, stream: openStdout() })
   const upstreams = await UpstreamAddresses.resolve(config)
+  const lists = await Lists.read(config.protect)
+  sayLists(log, lists)
   const stop = new StopSignals((error) => sayUncaught(log, error))
   const upgrades = new Upgrades(log, () => stop.request({ by: 'upgrade' }))
   const { inheritance } = options
@@ -64,6 +69,7 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   const node = new RunningNode({
     ...options,
     operatorStates,
+    lists,
     addresses: upstreams.current,
     log,
     onLostWorker: () => stop.request({ by: 'lost-worker' }),
@@ -76,14 +82,16 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
     )
     watch.set(node.config.admin.watchConfig)
   }
+  const listWatch = new ListWatch(() => void reload.readLists())
   const path = options.configFile?.path
-  const reload = new Reload({ path, env: process.env, node, log, upstreams, watch, follow })
+  const reload = new Reload({ path, env: process.env, node, log, upstreams, watch, listWatch, follow })
   const admin = await startAdmin(config, node, log, { operatorStates, reload, upgrades, inheritance })
   await node.start().catch(async (error: unknown) => {
     await admin?.close()
     throw error
   })
   follow(upstreams)
+  listWatch.follow(lists)
   upgrades.allow(node, admin?.listeningSocket())
   sayReady(log, node)
   hangup.use(() => void reload.run('SIGHUP'))
@@ -94,6 +102,7 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   const request = await stop.first
   upgrades.stop()
   watch.set(false)
+  listWatch.stop()
   reload.upstreams.stop()
   return await stopServing({ node, admin, log, stop, request })
 }

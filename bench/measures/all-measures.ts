@@ -8,6 +8,7 @@ import { memory } from './memory.ts'
 import { methods } from './methods.ts'
 import { newConnections } from './new.ts'
 import { proxyHeader } from './proxy.ts'
+import { shield } from './shield.ts'
 import { syscalls } from './syscalls.ts'
 
 /** In the order they run: latency takes its rate from kept. A new measure is a file in this folder and a place in this list. */
@@ -19,10 +20,11 @@ export const ALL_MEASURES: readonly Measure[] = [
   memory,
   proxyHeader,
   logs,
+  shield,
   methods,
   changes,
   syscalls,
 ]
 
 /** Not run unless `--only` names them. */
-export const ONLY_WHEN_NAMED: readonly string[] = ['syscalls']
+export const ONLY_WHEN_NAMED: readonly string[] = ['shield', 'syscalls']

@@ -48,5 +48,15 @@ function peer(name: PeerName, engine: 'linux' | 'node'): Peer {
   }
 }
 
+/** The linux engine with this `protect` for its services, and nobody on the allow list, where loopback is by default. */
+export function tidegateWith(protect: string): Peer {
+  const launch: Peer['launch'] = (routes, connectionLog) => {
+    const services = routes.map((route) => `${service(route)}\n    protect: ${protect}`)
+    const { config, ...rest } = launchServices('linux', services, connectionLog)
+    return { ...rest, config: `${config}protect: { allow: [] }\n` }
+  }
+  return { ...tidegate, launch }
+}
+
 export const tidegate = peer('tidegate', 'linux')
 export const tidegateNode = peer('tidegate-node', 'node')

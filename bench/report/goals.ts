@@ -37,6 +37,11 @@ const GOALS: readonly Goal[] = [
   atMost('latency added, p99', 'latency', 'addedP99Us', 1.0, 1.0),
   atMost('memory per idle connection', 'memory', 'bytesPerConnection', 0.2, 0.4),
   atMost('memory, all growth since start', 'memory', 'bytesSinceStart', 0.2, 0.4),
+  {
+    ...atLeast('new connections/s, limits on/off', 'shield', 'ratePerSecond', 0.95, 0.95),
+    row: 'tidegate, limits on',
+    against: 'tidegate, limits off',
+  },
   header('proxy-v2, kept connections/raw', 'proxy-v2', 'keptPerSecond', 0.98, 0.97),
   header('proxy-v2, new connections/raw', 'proxy-v2', 'newPerSecond', 0.95, 0.93),
   header('proxy-v2 with TLVs, kept/raw', 'proxy-v2 + crc32c, unique-id', 'keptPerSecond', 0.98, 0.97),

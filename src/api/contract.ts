@@ -6,6 +6,10 @@ export const ADMIN_PATHS = {
   health: '/healthz',
   ready: '/readyz',
   status: '/status.json',
+  /** Answers a ListsAnswer. */
+  lists: '/api/v1/lists',
+  /** With `?address=`; answers a CheckIpAnswer. */
+  checkIp: '/api/v1/check-ip',
 } as const
 
 /** Takes POST with an UpstreamStateRequest; answers an UpstreamStateAnswer. */
@@ -180,6 +184,56 @@ export const UpgradeAnswer = z.discriminatedUnion('kind', [
 export type UpgradeAnswer = z.infer<typeof UpgradeAnswer>
 /** Longer than the next version may take to start. */
 export const UPGRADE_TIMEOUT_MS = 90_000
+
+const ListStatus = z.object({
+  name: z.string(),
+  action: z.enum(['allow', 'deny']),
+  /** The file it is in: one of its own, or the configuration. */
+  file: z.string(),
+  entries: Count,
+  /** Lines that cannot be read and are left out; `firstBadLines` are some of them. */
+  badLines: Count,
+  firstBadLines: z.array(z.object({ line: z.number(), message: z.string() })),
+  readAt: z.iso.datetime(),
+  /** Why the file cannot be read any more, while what was read before is in force. */
+  problem: z.string().nullable(),
+})
+export type ListStatus = z.infer<typeof ListStatus>
+export const ListsAnswer = z.object({ lists: z.array(ListStatus) })
+
+/** What can be found out about an address, by code. Codes stay; docs/lists.md tells them from here. */
+export const ADDRESS_FINDINGS = {
+  allowed: 'An allow list names it: no ban, deny list or limit for a source holds for it.',
+  banned: 'It is banned, by itself or with a network around it.',
+  denied: 'A deny list names it.',
+  upstream: 'An upstream of a service has this address.',
+  'own-address': 'This machine has the address.',
+} as const
+export type AddressFindingCode = keyof typeof ADDRESS_FINDINGS
+
+const AddressFinding = z.object({
+  /** One of ADDRESS_FINDINGS, or of those of a newer daemon. */
+  code: z.string(),
+  /** For people. */
+  text: z.string(),
+  service: z.string().optional(),
+  list: z.string().optional(),
+  /** The entry that covers the address. */
+  network: z.string().optional(),
+  file: z.string().optional(),
+  line: z.number().optional(),
+  comment: z.string().optional(),
+})
+export type AddressFinding = z.infer<typeof AddressFinding>
+
+/** `refused` by a ban or a list, with the close reason; `limits`: let in as long as ceilings and limits allow it. */
+export const CheckIpAnswer = z.object({
+  address: z.string(),
+  verdict: z.enum(['allowed', 'refused', 'limits']),
+  reason: z.string().nullable(),
+  findings: z.array(AddressFinding),
+})
+export type CheckIpAnswer = z.infer<typeof CheckIpAnswer>
 
 /** A reload may wait for another one, name servers and the workers. */
 export const RELOAD_TIMEOUT_MS = 60_000

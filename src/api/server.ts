@@ -12,7 +12,9 @@ import { socketAddress, type SocketAddress } from '../lib/ip.ts'
 import { makeMetricsPage, type MetricsPage } from '../metrics/metrics-page.ts'
 import { json, methodNotAllowed, problem, text, type Answer } from './answer.ts'
 import { ADMIN_PATHS, RELOAD_PATH, UPGRADE_PATH } from './contract.ts'
+import { checkIp } from './check-ip.ts'
 import { refuseWebPage } from './guard.ts'
+import { lists } from './lists.ts'
 import { reload, type ReloadActions } from './reload.ts'
 import { setUpstreamState, upstreamPath, type SetUpstreamState } from './set-upstream-state.ts'
 import { nodeStatus } from './status.ts'
@@ -37,7 +39,7 @@ export interface AdminActions {
   readonly upgrade: UpgradeAction
 }
 
-type Route = (node: NodeView, metrics: MetricsPage) => Answer | Promise<Answer>
+type Route = (node: NodeView, metrics: MetricsPage, query: URLSearchParams) => Answer | Promise<Answer>
 
 const ROUTES: Readonly<Record<string, Route>> = {
   [ADMIN_PATHS.metrics]: async (_, metrics) => ({
@@ -53,6 +55,8 @@ const ROUTES: Readonly<Record<string, Route>> = {
     return problem(503, 'Not ready', state === 'starting' ? 'Not all listeners are open yet.' : 'The node is draining.')
   },
   [ADMIN_PATHS.status]: (node) => json(200, nodeStatus(node)),
+  [ADMIN_PATHS.lists]: (node) => lists(node),
+  [ADMIN_PATHS.checkIp]: (node, _, query) => checkIp(node, query),
 }
 
 export class AdminServer {
@@ -166,7 +170,7 @@ async function look(request: IncomingMessage, node: NodeView, metrics: MetricsPa
     return problem(404, 'Not found', `There is ${paths.join(', ')}.`)
   }
   if (request.method !== 'GET' && request.method !== 'HEAD') return methodNotAllowed(path, ['GET', 'HEAD'])
-  return ROUTES[path](node, metrics)
+  return ROUTES[path](node, metrics, new URLSearchParams(request.url?.split('?', 2)[1]))
 }
 
 function pathOf({ url = '/' }: IncomingMessage): string {

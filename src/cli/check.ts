@@ -32,14 +32,33 @@ async function check({ config: path, json, online }: CheckOptions): Promise<void
     const summary = await checkConfigFile(path, process.env, { online: online === true })
     const { services, listeners, upstreams } = summary
     const parts = [counted(services, 'service'), counted(listeners, 'listener'), counted(upstreams, 'upstream')]
-    const sentence = `${path} is right: ${parts.join(', ')}.`
-    write(json ? JSON.stringify({ ok: true, ...summary }) : [sentence, ...triedLines(summary.checks)].join('\n'))
+    const lines = [`${path} is right: ${parts.join(', ')}.`, ...listLines(summary), ...triedLines(summary.checks)]
+    write(json ? JSON.stringify({ ok: true, ...summary }) : lines.join('\n'))
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
     if (!json) throw new CommandError(error.format(), EXIT_CODES.usage)
     write(JSON.stringify({ ok: false, ...error.toJSON() }))
     process.exitCode = EXIT_CODES.usage
   }
+}
+
+/** A line of a list that cannot be read is a warning: the rest of the list counts. */
+function listLines({ lists, warnings }: Pick<Summary, 'lists' | 'warnings'>): string[] {
+  const texts = lists.map(({ name, action, entries, badLines }) => {
+    const bad = badLines === 0 ? '' : `, ${counted(badLines, 'line')} left out`
+    return `list ${name}: ${entries === 1 ? '1 entry' : `${entries} entries`} to ${action}${bad}`
+  })
+  return [...texts, ...warnings.map((warning) => `warning: ${warning}`)]
+}
+
+interface Summary {
+  readonly lists: readonly {
+    readonly name: string
+    readonly action: string
+    readonly entries: number
+    readonly badLines: number
+  }[]
+  readonly warnings: readonly string[]
 }
 
 interface Tried {

@@ -4,9 +4,11 @@
  */
 import { Command, CommanderError } from 'commander'
 import { addCheckCommand } from './check.ts'
+import { addCheckIpCommand } from './check-ip.ts'
 import { addDemoCommand } from './demo.ts'
 import { addDoctorCommand } from './doctor.ts'
 import { CommandError, EXIT_CODES, type ExitCode } from './exit-code.ts'
+import { addListsCommand } from './lists.ts'
 import { packageVersion } from './package-version.ts'
 import { addReloadCommand } from './reload.ts'
 import { addRunCommand } from './run.ts'
@@ -26,6 +28,8 @@ const COMMANDS: readonly AddCommand[] = [
   addUpgradeCommand,
   addUpstreamsCommand,
   addReloadCommand,
+  addListsCommand,
+  addCheckIpCommand,
 ]
 
 export function makeProgram(): Command {

@@ -10,6 +10,7 @@ import { SharedQueue } from '../traffic/queue/shared-queue.ts'
 import type { Service, Tables, Upstream } from '../traffic/tables.ts'
 import type { ActiveChecks } from './check/active-checks.ts'
 import type { NodeLimits } from './limits/node-limits.ts'
+import type { Lists } from './lists/lists.ts'
 import type { BusyRatios } from './workers/busy-ratios.ts'
 import type { SharedMemory } from './workers/shared-memory.ts'
 
@@ -26,6 +27,8 @@ export interface NodeView {
   readonly checks: Pick<ActiveChecks, 'viewOf' | 'isAllDown'>
   readonly state: () => NodeState
   readonly tables: () => Tables
+  /** Allow and deny lists; undefined for a node that was given none. */
+  readonly lists: () => Lists | undefined
   /** Lines that never reached stdout; records that never reached control are in the workers' counters. */
   readonly logLinesDropped: () => number
 }

@@ -17,6 +17,7 @@ import { listenerText } from './listener-text.ts'
 import { ConnectionLog } from './log/connection-log.ts'
 import { sayHedgingInVain, sayListening } from './log/daemon-lines.ts'
 import { KnownNames } from './log/known-names.ts'
+import type { Lists } from './lists/lists.ts'
 import type { Log } from './log/log.ts'
 import type { RefusedCount } from './log/refused-sums.ts'
 import { type CountByReason, type NodeState, type NodeView, refusedByReason } from './node-view.ts'
@@ -46,6 +47,8 @@ export interface RunningNodeOptions {
   readonly inheritance?: Inheritance | undefined
   /** What an operator wants of upstreams. */
   readonly operatorStates?: OperatorStates
+  /** Without them nobody is on any. */
+  readonly lists?: Lists
   /** Another worker than our own, for tests. */
   readonly workerEntry?: URL
   readonly onLostWorker: (error: Error | undefined) => void
@@ -79,6 +82,9 @@ export class RunningNode implements NodeView {
   readonly #operatorStates: OperatorStates | undefined
   readonly #upstreamWatch: UpstreamWatch
   readonly #queues = new Queues()
+  #lists: Lists | undefined
+  /** Those that the tables were made with. */
+  #addresses: ResolvedAddresses
   #state: NodeState = 'starting'
 
   /** Throws StartError where this machine can't run what is asked for. */
@@ -86,6 +92,8 @@ export class RunningNode implements NodeView {
     const { config, log } = options
     this.version = options.version
     this.#config = config
+    this.#lists = options.lists
+    this.#addresses = options.addresses
     this.#inheritance = options.inheritance
     this.#log = log
     this.#capacity = capacityFor(config)
@@ -97,7 +105,7 @@ export class RunningNode implements NodeView {
     this.engine = engine
     this.limits = limits
     const { services, upstreams, addresses } = this.#capacity
-    this.memory = new SharedMemory(workers, { services, upstreams }, addresses)
+    this.memory = new SharedMemory(workers, { services, upstreams }, addresses, config.protect.memoryBytes)
     this.#operatorStates = options.operatorStates
     this.#operatorStates?.applyTo(tables, this.memory.states)
     this.busy = new BusyRatios(this.memory.workers)
@@ -142,7 +150,7 @@ export class RunningNode implements NodeView {
     const withoutQueues = makeTables(config, addresses, slots, version, (message) => {
       this.#log.say('addresses-left-out', {}, message)
     })
-    return this.#queues.bringInto(withoutQueues)
+    return { ...this.#queues.bringInto(withoutQueues), ...listsOf(this.#lists) }
   }
 
   #findPower(tables: Tables): { engine: EngineName; workers: number; limits: NodeLimits } {
@@ -211,6 +219,7 @@ export class RunningNode implements NodeView {
       this.#addressesWaiting = addresses
       return
     }
+    this.#addresses = addresses
     const tables = this.#makeTables(this.#config, addresses, this.#slots, this.tables().version + 1)
     this.#operatorStates?.applyTo(tables, this.memory.states)
     this.#workers.swapTables(tables)
@@ -218,21 +227,33 @@ export class RunningNode implements NodeView {
     this.#names.learn(this.tables())
   }
 
+  lists(): Lists | undefined {
+    return this.#lists
+  }
+
+  /** Goes by other lists of the same configuration. Not while another configuration is on its way (Reload sees to it). */
+  useLists(lists: Lists): void {
+    this.#lists = lists
+    this.useAddresses(this.#addresses)
+  }
+
   /**
    * Goes over to another configuration: all of it, or StartError and nothing has changed. One at a time (Reload sees to
    * it). Connections keep the tables they began with; those of services, listeners and upstreams that are gone go on
    * until they end.
    */
-  async reload(config: Config, addresses: ResolvedAddresses): Promise<void> {
+  async reload(config: Config, addresses: ResolvedAddresses, lists = this.#lists): Promise<void> {
     const before = this.tables()
     const slots = this.#slots.copy()
-    const tables = this.#makeTables(config, addresses, slots, before.version + 1)
+    const tables = { ...this.#makeTables(config, addresses, slots, before.version + 1), ...listsOf(lists) }
     requireRoom(this.#capacity, slots)
     this.#isChanging = true
     try {
       await this.#workers.changeTables(tables, (withPorts) => {
         this.#slots = slots
         this.#config = config
+        this.#lists = lists
+        this.#addresses = addresses
         this.#addressesWaiting = undefined
         this.#useTables(config, before, withPorts)
       })
@@ -295,6 +316,10 @@ export class RunningNode implements NodeView {
     this.busy.close()
     return { connectionsReset, isStuck: workers === 'stuck' }
   }
+}
+
+function listsOf(lists: Lists | undefined): Pick<Tables, 'lists'> {
+  return lists === undefined ? {} : { lists: lists.memories }
 }
 
 /** Throws StartError where shared memory has no place for what the tables name. */

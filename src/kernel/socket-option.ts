@@ -18,7 +18,9 @@ export const OPTION = {
   linger: [SOL_SOCKET, 13],
   reusePort: [SOL_SOCKET, 15],
   bufferLock: [SOL_SOCKET, 72],
+  timeToLive: [IPPROTO_IP, 2],
   bindAddressNoPort: [IPPROTO_IP, 24],
+  hopLimit: [IPPROTO_IPV6, 16],
   ipv6Only: [IPPROTO_IPV6, 26],
   noDelay: [IPPROTO_TCP, 1],
   maxSegment: [IPPROTO_TCP, 2],
@@ -30,6 +32,7 @@ export const OPTION = {
   quickAck: [IPPROTO_TCP, 12],
   congestion: [IPPROTO_TCP, 13],
   userTimeoutMs: [IPPROTO_TCP, 18],
+  repair: [IPPROTO_TCP, 19],
   notSentLowWater: [IPPROTO_TCP, 25],
 } as const satisfies Record<string, SocketOption>
 

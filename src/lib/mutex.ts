@@ -16,6 +16,19 @@ export function lock(ints: Int32Array, at: number): void {
   while (Atomics.exchange(ints, at, WAITED_FOR) !== FREE) Atomics.wait(ints, at, WAITED_FOR)
 }
 
+/** Waits no longer than that; false when it was in vain. The holder may be off its core, or gone for good. */
+export function lockWithin(ints: Int32Array, at: number, timeoutMs: number): boolean {
+  for (let spins = 0; spins < SPINS_MAX; spins++) {
+    if (Atomics.compareExchange(ints, at, FREE, HELD) === FREE) return true
+  }
+  const untilMs = performance.now() + timeoutMs
+  for (let leftMs = timeoutMs; leftMs > 0; leftMs = untilMs - performance.now()) {
+    if (Atomics.exchange(ints, at, WAITED_FOR) === FREE) return true
+    Atomics.wait(ints, at, WAITED_FOR, leftMs)
+  }
+  return false
+}
+
 /** False when another thread holds it. */
 export function tryLock(ints: Int32Array, at: number): boolean {
   return Atomics.compareExchange(ints, at, FREE, HELD) === FREE

@@ -30,6 +30,31 @@ export const METRICS = {
     help: 'Clients that were never admitted, by reason (docs/close-reasons.md).',
     labels: ['service', 'reason'],
   },
+  tidegate_watched_total: {
+    type: 'counter',
+    help: 'Clients that a rule of protect on watch would have refused, by reason (docs/close-reasons.md).',
+    labels: ['service', 'reason'],
+  },
+  tidegate_sources_tracked: {
+    type: 'gauge',
+    help: 'Addresses and prefixes with open connections that are counted for protect, each service for itself.',
+    labels: [],
+  },
+  tidegate_sources_untracked_total: {
+    type: 'counter',
+    help: 'Clients that were let in without being counted for protect, as protect.memory had no place for their source.',
+    labels: [],
+  },
+  tidegate_sources_forgotten_total: {
+    type: 'counter',
+    help: 'Sources without connections that were forgotten before their rate had recovered, as protect.memory was full.',
+    labels: [],
+  },
+  tidegate_tarpitted: {
+    type: 'gauge',
+    help: 'Refused clients that are kept waiting now, where protect.refuse is tarpit.',
+    labels: [],
+  },
   tidegate_bytes_total: {
     type: 'counter',
     help: 'Bytes relayed, without PROXY headers; direction is to_upstream or to_client.',
@@ -109,6 +134,21 @@ export const METRICS = {
     type: 'gauge',
     help: 'How long the last active check of the upstream took, all its attempts together.',
     labels: ['service', 'upstream'],
+  },
+  tidegate_list_entries: {
+    type: 'gauge',
+    help: 'Networks on an allow or deny list; action is allow or deny.',
+    labels: ['list', 'action'],
+  },
+  tidegate_list_bad_lines: {
+    type: 'gauge',
+    help: 'Lines of the list that cannot be read and are left out.',
+    labels: ['list', 'action'],
+  },
+  tidegate_list_stale: {
+    type: 'gauge',
+    help: '1 while the file of the list cannot be read and what was read before is in force.',
+    labels: ['list', 'action'],
   },
   tidegate_worker_loop_busy_ratio: {
     type: 'gauge',

@@ -5,6 +5,7 @@ import { CONNECT_MS_BUCKETS, SERVICE, UPSTREAM, WORKER } from '../traffic/counte
 import type { Service, Upstream } from '../traffic/tables.ts'
 import { WANTED, WANTED_NAMES } from '../traffic/upstream-states.ts'
 import type { CheckView } from '../control/check/active-checks.ts'
+import type { List } from '../control/lists/lists.ts'
 import { isUpstreamUp, type NodeView, waitingIn } from '../control/node-view.ts'
 import { fileLimit } from '../kernel/limits.ts'
 import type { MetricName } from './metric-names.ts'
@@ -27,6 +28,11 @@ export const SAMPLES: Readonly<Record<MetricName, (node: NodeView) => Sample[]>>
   tidegate_connections_total: (node) => perService(node, SERVICE.total),
   tidegate_connections_closed_total: (node) => perReason(node, SERVICE.closed, (reason) => !isRefusal(reason)),
   tidegate_refused_total: (node) => perReason(node, SERVICE.refused, isRefusal),
+  tidegate_watched_total: (node) => perReason(node, SERVICE.watched, isRefusal),
+  tidegate_sources_tracked: (node) => one(node.memory.workerSum(WORKER.sourcesTracked)),
+  tidegate_sources_untracked_total: (node) => one(node.memory.workerSum(WORKER.sourcesUntracked)),
+  tidegate_sources_forgotten_total: (node) => one(node.memory.workerSum(WORKER.sourcesForgotten)),
+  tidegate_tarpitted: (node) => one(node.memory.workerSum(WORKER.tarpitted)),
   tidegate_bytes_total: (node) =>
     node
       .tables()
@@ -67,6 +73,9 @@ export const SAMPLES: Readonly<Record<MetricName, (node: NodeView) => Sample[]>>
     ]),
   tidegate_check_seconds: (node) =>
     perChecked(node, (labels, { last }) => (last === undefined ? [] : [{ labels, value: last.ms / 1000 }])),
+  tidegate_list_entries: (node) => perList(node, ({ entries }) => entries.count),
+  tidegate_list_bad_lines: (node) => perList(node, ({ badLineCount }) => badLineCount),
+  tidegate_list_stale: (node) => perList(node, ({ problem }) => (problem === undefined ? 0 : 1)),
   tidegate_worker_loop_busy_ratio: (node) =>
     node.busy.ratios().map((value, i) => ({ labels: { worker: String(i) }, value })),
   tidegate_worker_pipes_open: (node) => perWorker(node, WORKER.pipesOpen),
@@ -137,6 +146,11 @@ function perChecked(node: NodeView, samplesOf: (labels: Sample['labels'], view: 
       return view === undefined ? [] : samplesOf({ service: service.name, upstream: name }, view)
     }),
   )
+}
+
+function perList(node: NodeView, valueOf: (list: List) => number): Sample[] {
+  const all = node.lists()?.all ?? []
+  return all.map((list) => ({ labels: { list: list.name, action: list.action }, value: valueOf(list) }))
 }
 
 function perWorker(node: NodeView, place: (typeof WORKER)[keyof typeof WORKER]): Sample[] {

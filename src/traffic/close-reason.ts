@@ -26,6 +26,14 @@ export const CLOSE_REASONS = {
   'refused-service-ceiling':
     "The service's maxConnections was reached; the client was refused before anything was allocated.",
   'refused-queue-full': 'The queue of the service was full; the client was refused before anything was allocated.',
+  'refused-ban': 'The client address, or a network around it, is banned; it was refused before anything was allocated.',
+  'refused-deny-list':
+    'A deny list names the client address, or a network around it; it was refused before anything was allocated.',
+  'refused-address-connections': "The client's address had protect.perAddress.connections open already.",
+  'refused-address-rate': "The client's address opened connections faster than protect.perAddress.rate.",
+  'refused-prefix-connections': "The client's /24, of IPv6 the /48, had protect.perPrefix.connections open already.",
+  'refused-prefix-rate': "The client's /24, of IPv6 the /48, opened connections faster than protect.perPrefix.rate.",
+  'refused-service-rate': 'The service got new connections faster than protect.newConnections.rate.',
   'out-of-memory': 'The kernel or the buffer pool had no memory for the connection.',
   drained: 'Tidegate stopped, and the connection was still open after drainTimeout.',
   'internal-error': 'Tidegate met a state it does not expect; the error is in the log. Please report it.',

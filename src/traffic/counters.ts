@@ -49,8 +49,16 @@ export const WORKER = {
   acceptPauses: 3,
   pipesOpen: 4,
   spillBytes: 5,
+  /** Sources that got their first open connection here, less those that ended their last one here. */
+  sourcesTracked: 6,
+  /** Clients that were let in without being counted (admit/source-table.ts). */
+  sourcesUntracked: 7,
+  /** Sources that were forgotten before their rate had recovered. */
+  sourcesForgotten: 8,
+  /** Refused clients whose sockets are kept open for a while. */
+  tarpitted: 9,
 } as const
-export const WORKER_STRIDE = 6
+export const WORKER_STRIDE = 10
 
 export interface CounterShape {
   readonly services: number

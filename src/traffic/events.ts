@@ -27,8 +27,10 @@ export interface WorkerStart {
   readonly counterShape: CounterShape
   readonly counterMemory: SharedArrayBuffer
   readonly nodeWideMemory: SharedArrayBuffer
+  readonly sourceMemory: SharedArrayBuffer
   readonly upstreamStatesMemory: SharedArrayBuffer
   readonly workerWakesMemory: SharedArrayBuffer
+  readonly bansMemory: SharedArrayBuffer
   readonly logRingMemory: SharedArrayBuffer
 }
 

@@ -1,17 +1,28 @@
 /** A service and the memory of a worker as tests need them: ordinary, but for what a test changes. */
 import type { SocketAddress } from '../lib/ip.ts'
+import { makeSourceMemory, SOURCE_MEMORY_BYTES_MIN } from './admit/source-table.ts'
+import { BanTable } from './admit/ban-table.ts'
 import { Counters } from './counters.ts'
 import type { CounterShape } from './counters.ts'
 import type { WorkerStart } from './events.ts'
 import { ringBytes } from './log-ring.ts'
 import { NodeWide } from './node-wide.ts'
-import type { Service, UpstreamShare } from './tables.ts'
+import type { Service, ServiceProtect, UpstreamShare } from './tables.ts'
 import { WorkerWakes } from './queue/worker-wakes.ts'
 import { UpstreamStates } from './upstream-states.ts'
 
 export const LOOPBACK: SocketAddress = { family: 4, address: '127.0.0.1', port: 0 }
 
 export const PLAIN_SHARE: UpstreamShare = { weight: 1, backup: false, maxConnections: 0 }
+
+/** Everybody is let in. */
+export const PLAIN_PROTECT: ServiceProtect = {
+  refuse: 'reset',
+  tarpitForMs: 10_000,
+  perAddress: { rule: 'off', connectionsMax: 0, rate: null },
+  perPrefix: { rule: 'off', connectionsMax: 0, rate: null },
+  newConnections: { rule: 'off', rate: null },
+}
 
 /** A service with one upstream for each address; places in shared memory count from `firstPlace`. */
 export function serviceForTest(
@@ -50,14 +61,21 @@ export function serviceForTest(
     acceptProxyTimeoutMs: 5000,
     clientSocket: {},
     upstreamSocket: {},
-    protect: { refuse: 'reset' },
+    protect: PLAIN_PROTECT,
     ...changes,
   }
 }
 
 type WorkerMemory = Pick<
   WorkerStart,
-  'counterShape' | 'counterMemory' | 'nodeWideMemory' | 'upstreamStatesMemory' | 'workerWakesMemory' | 'logRingMemory'
+  | 'counterShape'
+  | 'counterMemory'
+  | 'nodeWideMemory'
+  | 'sourceMemory'
+  | 'upstreamStatesMemory'
+  | 'workerWakesMemory'
+  | 'bansMemory'
+  | 'logRingMemory'
 >
 
 export function workerMemoryForTest(counterShape: CounterShape, upstreamAddresses: number): WorkerMemory {
@@ -65,8 +83,10 @@ export function workerMemoryForTest(counterShape: CounterShape, upstreamAddresse
     counterShape,
     counterMemory: new SharedArrayBuffer(Counters.bytes(counterShape)),
     nodeWideMemory: new SharedArrayBuffer(NodeWide.bytes(upstreamAddresses)),
+    sourceMemory: makeSourceMemory(SOURCE_MEMORY_BYTES_MIN, counterShape.services),
     upstreamStatesMemory: new SharedArrayBuffer(UpstreamStates.bytes(counterShape)),
     workerWakesMemory: new SharedArrayBuffer(WorkerWakes.bytes(1)),
+    bansMemory: new BanTable(16).memory,
     logRingMemory: new SharedArrayBuffer(ringBytes(20)),
   }
 }

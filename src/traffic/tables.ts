@@ -3,6 +3,7 @@
  * A connection keeps the tables it was accepted under. All of it survives structured clone.
  */
 import type { Network, SocketAddress } from '../lib/ip.ts'
+import type { RateLimit } from './admit/rate-limit.ts'
 
 export type Mode = 'raw' | 'proxy-v1' | 'proxy-v2'
 export const BALANCE_METHOD_NAMES = [
@@ -21,6 +22,14 @@ export interface Tables {
   readonly version: number
   readonly logConnections: LogConnections
   readonly services: readonly Service[]
+  /** Without them nobody is on any. */
+  readonly lists?: ListMemories
+}
+
+/** The prefix tables of the lists that people keep; undefined where a list is empty. Never changed: new lists, new memory. */
+export interface ListMemories {
+  readonly allow: SharedArrayBuffer | undefined
+  readonly deny: SharedArrayBuffer | undefined
 }
 
 export interface Service {
@@ -69,10 +78,33 @@ export interface Service {
 /** Whether a rule of admission refuses, or only counts what it would refuse. */
 export type Rule = 'off' | 'watch' | 'on'
 
+/** A reset; an ordinary close; nothing at all; or a connection that nobody reads, for a while, and then a reset. */
+export type Refusal = 'reset' | 'close' | 'drop' | 'tarpit'
+
+/** What is asked of each new connection as a whole, whoever comes. */
+export interface RateRule {
+  readonly rule: Rule
+  readonly rate: RateLimit | null
+}
+
+/** What is asked of one source, over all workers (admit/source-table.ts). */
+export interface SourceRule extends RateRule {
+  /** Open at once; 0 is no limit. */
+  readonly connectionsMax: number
+}
+
+export interface SourceRules {
+  /** How long `refuse: tarpit` keeps a client. */
+  readonly tarpitForMs: number
+  readonly perAddress: SourceRule
+  readonly perPrefix: SourceRule
+  readonly newConnections: RateRule
+}
+
 /** Who is let in, and what becomes of the others (admit/admission.ts). */
-export interface ServiceProtect {
-  /** What a client sees that is refused: a reset, or an ordinary close. */
-  readonly refuse: 'reset' | 'close'
+export interface ServiceProtect extends SourceRules {
+  /** What a client sees that is refused (docs/protect/limits.md). */
+  readonly refuse: Refusal
 }
 
 /** What a version 2 header carries besides the addresses. */

@@ -26,6 +26,10 @@ const DIFFERENCES = {
     engine: 'node',
     reason: 'node:net destroys a socket when a write to it fails, with what it had received and nobody had read',
   },
+  drop: {
+    engine: 'node',
+    reason: 'node:net can not set TCP_REPAIR, nor the TTL of a connection: a dropped client gets a reset',
+  },
   'tcp-info': {
     engine: 'node',
     reason: 'node:net gives no TCP_INFO: RTTs and retransmits are null in the log',

@@ -23,6 +23,7 @@ export function nodeForTest(): NodeForTest {
     checks: { viewOf: () => undefined, isAllDown: () => false },
     state: () => state,
     tables: () => TABLES,
+    lists: () => undefined,
     logLinesDropped: () => 4,
     become: (next) => {
       state = next

@@ -5,6 +5,7 @@ import { checkListeners } from './check-listeners.ts'
 import { checkLoops } from './check-loops.ts'
 import { checkOutliers } from './check-outliers.ts'
 import { checkNames } from './check-names.ts'
+import { checkSourceLimits } from './check-source-limits.ts'
 import { checkSourceFamilies } from './check-source-families.ts'
 import type { Config } from './config.ts'
 import type { ConfigSource } from './config-tree.ts'
@@ -21,6 +22,8 @@ export function checkConfig(config: Config, source: ConfigSource, isWhole: boole
     ...(isWhole ? checkHedging(config, source) : []),
     // A source address with a typo must not be missed a second time.
     ...(isWhole ? checkSourceFamilies(config, NO_ADDRESSES) : []),
+    // And a rate that was taken out for its typo is not missing.
+    ...(isWhole ? checkSourceLimits(config, source) : []),
     ...checkLoops(config, NO_ADDRESSES),
     ...checkActiveChecks(config, source),
   ]

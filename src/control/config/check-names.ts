@@ -7,8 +7,13 @@ import type { ConfigProblem, ConfigProblemCode } from './problem.ts'
 
 export function checkNames(config: Config, source: ConfigSource): ConfigProblem[] {
   const services = config.services.map((service, i) => ({ value: service.name, path: ['services', i, 'name'] }))
+  const lists = [
+    ...['allow', 'deny'].map((key) => ({ value: `protect.${key}`, path: ['protect', key] })),
+    ...config.protect.lists.map(({ name }, i) => ({ value: name, path: ['protect', 'lists', i] })),
+  ]
   return [
     ...repeated(services, 'E_CONFIG_DUPLICATE_NAME', 'is already the name of', source),
+    ...repeated(lists, 'E_CONFIG_DUPLICATE_NAME', 'has the same name as', source),
     ...config.services.flatMap((service, i) => checkWithinService(service, ['services', i], source)),
   ]
 }

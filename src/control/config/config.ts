@@ -1,12 +1,15 @@
 /** The configuration after reading: checked, complete with defaults, in plain numbers. `load.ts` makes it. */
 import type { Network, SocketAddress } from '../../lib/ip.ts'
+import type { Rate } from '../../lib/rate.ts'
 import type {
   BalanceMethodName,
   LogConnections,
   Mode,
   Outlier,
   ProxyHeaderOptions,
+  Rule,
   ServiceProtect,
+  SourceRules,
   SocketOptions,
 } from '../../traffic/tables.ts'
 import type { ActiveCheckConfig, CheckUrl } from './active-check.ts'
@@ -15,7 +18,29 @@ export interface Config {
   readonly admin: AdminConfig
   readonly traffic: TrafficConfig
   readonly log: LogConfig
+  readonly protect: NodeProtectConfig
   readonly services: readonly ServiceConfig[]
+}
+
+/** `protect` at the top. */
+export interface NodeProtectConfig {
+  readonly allow: readonly ListedNetwork[]
+  readonly deny: readonly ListedNetwork[]
+  readonly lists: readonly ListFileConfig[]
+  /** For counting sources. */
+  readonly memoryBytes: number
+}
+
+export interface ListedNetwork extends Network {
+  readonly at: ConfigPlace
+}
+
+export interface ListFileConfig {
+  readonly name: string
+  /** An absolute path. */
+  readonly file: string
+  readonly action: 'allow' | 'deny'
+  readonly at: ConfigPlace
 }
 
 export interface AdminConfig {
@@ -76,10 +101,32 @@ export interface ServiceConfig {
   readonly acceptProxyFrom: readonly Network[]
   readonly clientSocket: SocketOptions
   readonly upstreamSocket: SocketOptions
-  readonly protect: ServiceProtect
+  readonly protect: ProtectConfig
   /** Undefined: its upstreams are not checked. */
   readonly check: ActiveCheckConfig | undefined
   readonly at: ConfigPlace
+}
+
+/** The rest of it is in the tables as it is here. */
+export interface ProtectConfig extends Omit<ServiceProtect, keyof SourceRules>, SourceRulesConfig {}
+
+export interface SourceRulesConfig {
+  readonly tarpitForMs: number
+  readonly perAddress: SourceLimitsConfig
+  readonly perPrefix: SourceLimitsConfig
+  readonly newConnections: RateConfig
+}
+
+export interface RateConfig {
+  readonly rule: Rule
+  /** As written. */
+  readonly rate: Rate | null
+  readonly burst: number
+}
+
+export interface SourceLimitsConfig extends RateConfig {
+  /** 0 is no limit. */
+  readonly connections: number
 }
 
 export interface AffinityConfig {

@@ -95,6 +95,25 @@ export function sizeOrAuto(minBytes: number, maxBytes: number, description: stri
   )
 }
 
+/** Bytes. */
+export function size(minBytes: number, maxBytes: number, description: string): Leaf<number> {
+  return leaf(
+    (text) => {
+      const parsed = parseSize(text)
+      if (!parsed.ok) return unread('E_CONFIG_SIZE', parsed.problem)
+      if (parsed.value >= minBytes && parsed.value <= maxBytes) return read(parsed.value)
+      return unread('E_CONFIG_SIZE', `is out of range; expected ${formatSize(minBytes)} to ${formatSize(maxBytes)}`)
+    },
+    {
+      type: ['string', 'integer'],
+      pattern: '^[0-9]+(B|KiB|MiB|GiB)?$',
+      minimum: minBytes,
+      maximum: maxBytes,
+      description,
+    },
+  )
+}
+
 export function count(min: number, max: number, description: string): Leaf<number> {
   return leaf((text) => readCount(text, min, max, ''), { type: 'integer', minimum: min, maximum: max, description })
 }

@@ -12,6 +12,8 @@ function serviceWith(keys: string): ServiceConfig {
 test('a minimal file gets every default', () => {
   const place = (column: number, key: string) => ({ file: 'tidegate.yaml', line: 2, column, key })
   const sides = { keepAliveMs: 60_000, userTimeoutMs: 30_000 }
+  const loopbackV6 = Uint8Array.from({ length: 16 }, (_, i) => (i === 15 ? 1 : 0))
+  const allowAt = { file: 'tidegate.yaml', line: 1, column: 1, key: 'protect' }
   const text = `services:\n  - { name: web, mode: raw, listen: ['*:8443'], upstreams: ['192.0.2.10:443'] }\n`
   assert.deepEqual(parseConfig(text, 'tidegate.yaml', {}), {
     admin: {
@@ -28,6 +30,15 @@ test('a minimal file gets every default', () => {
       upgradeDrainTimeoutMs: 0,
     },
     log: { level: 'info', format: 'json', connections: 'all' },
+    protect: {
+      allow: [
+        { family: 4, bytes: Uint8Array.of(127, 0, 0, 0), prefixLength: 8, at: allowAt },
+        { family: 6, bytes: loopbackV6, prefixLength: 128, at: allowAt },
+      ],
+      deny: [],
+      lists: [],
+      memoryBytes: 64 * 2 ** 20,
+    },
     services: [
       {
         name: 'web',
@@ -74,7 +85,13 @@ test('a minimal file gets every default', () => {
         acceptProxyFrom: [],
         clientSocket: sides,
         upstreamSocket: sides,
-        protect: { refuse: 'reset' },
+        protect: {
+          refuse: 'reset',
+          tarpitForMs: 10_000,
+          perAddress: { rule: 'on', connections: 1000, rate: { count: 100, perMs: 1000 }, burst: 1000 },
+          perPrefix: { rule: 'watch', connections: 8000, rate: { count: 800, perMs: 1000 }, burst: 8000 },
+          newConnections: { rule: 'off', rate: null, burst: 5 },
+        },
         check: undefined,
         at: place(5, 'services[0]'),
       },

@@ -4,6 +4,8 @@ import type { Outlier, SocketOptions } from '../../traffic/tables.ts'
 import type { Config, ServiceConfig } from './config.ts'
 import type { ConfigSource } from './config-tree.ts'
 import { makeActiveCheck } from './make-active-check.ts'
+import { makeNodeProtect } from './make-node-protect.ts'
+import { makeSourceRulesConfig } from './make-source-limits.ts'
 import { OUTLIER_FAILURES } from './outlier-schema.ts'
 import type { ParsedConfig, ParsedService } from './schema.ts'
 import type { SocketSide } from './socket-schema.ts'
@@ -21,6 +23,7 @@ export function makeConfig(parsed: ParsedConfig, source: ConfigSource): Config {
       upgradeDrainTimeoutMs: upgradeDrainTimeout,
     },
     log: parsed.log,
+    protect: makeNodeProtect(parsed.protect, source),
     services: parsed.services.map((service, i) => makeService(service, i, source)),
   }
 }
@@ -64,7 +67,7 @@ function makeService(service: ParsedService, index: number, source: ConfigSource
     acceptProxyFrom: service.acceptProxyFrom,
     clientSocket: socketOptions(both, client),
     upstreamSocket: socketOptions(both, upstream),
-    protect: service.protect,
+    protect: { refuse: service.protect.refuse, ...makeSourceRulesConfig(service.protect) },
     check: service.check === undefined ? undefined : makeActiveCheck(service.check, source.file),
     at: source.place(path),
   }

@@ -1,10 +1,25 @@
 /** `services[].protect`: who is let in, and what becomes of the others. */
 import { z } from 'zod'
-import { choice } from './leaf.ts'
+import { choice, duration } from './leaf.ts'
+import { newConnectionsSchema, perAddressSchema, perPrefixSchema } from './source-limits-schema.ts'
+
+/** Each keeps a file open, and a client gives up some time. */
+const TARPIT_MS_MAX = 10 * 60_000
 
 export const protectSchema = z.strictObject({
   refuse: choice(
-    ['reset', 'close'],
-    'What a client sees that is refused: a reset, which leaves nothing behind here, or an ordinary close.',
+    ['reset', 'close', 'drop', 'tarpit'],
+    'What a client sees that is refused: a reset, which leaves nothing behind here; an ordinary close; nothing at all; or a connection that nobody reads, for tarpitFor, and then a reset.',
   ).prefault('reset'),
+  tarpitFor: duration(
+    { minMs: 1000, maxMs: TARPIT_MS_MAX },
+    'How long a client is kept waiting where `refuse` is `tarpit`.',
+  ).prefault('10s'),
+  perAddress: perAddressSchema
+    .prefault({})
+    .meta({ description: 'How much one address may do; of IPv6 the /64 is one.' }),
+  perPrefix: perPrefixSchema.prefault({}).meta({ description: 'How much a /24 may do, of IPv6 a /48.' }),
+  newConnections: newConnectionsSchema
+    .prefault({})
+    .meta({ description: 'How many new connections the service takes.' }),
 })

@@ -13,6 +13,7 @@ import {
   readUpstreamAddress,
 } from './read-address.ts'
 import { affinitySchema } from './affinity-schema.ts'
+import { protectNodeSchema } from './protect-node-schema.ts'
 import { protectSchema } from './protect-schema.ts'
 import { readFolder } from './read-folder.ts'
 import { socketSchema } from './socket-schema.ts'
@@ -213,6 +214,7 @@ export const configSchema = z.strictObject({
   admin: admin.prefault({}).meta({ description: 'The endpoint for operators.' }),
   traffic: traffic.prefault({}).meta({ description: 'How traffic is carried, for all services.' }),
   log: log.prefault({}).meta({ description: 'What is written to standard output.' }),
+  protect: protectNodeSchema.prefault({}).meta({ description: 'Who is let in, for all services.' }),
   services: z.array(service).min(1).max(SERVICES_MAX).meta({ description: 'The protected services.' }),
 })
 export type ParsedConfig = z.output<typeof configSchema>

@@ -83,6 +83,20 @@ export const LOG_EVENTS = {
     level: 'info',
     meaning: 'The time of an ejected upstream is over; `service`, `upstream`, `seconds` it was out.',
   },
+  'list-read': {
+    level: 'info',
+    meaning: 'A list file is in force as it is now; `list`, `file`, `action`, `entries`, `badLines`.',
+  },
+  'list-bad-lines': {
+    level: 'warn',
+    meaning:
+      'Lines of a list file cannot be read and are left out; `list`, `file`, `badLines`, and the `first` of them.',
+  },
+  'list-not-read': {
+    level: 'warn',
+    meaning: 'A list file cannot be read; the `entries` from before stay in force. `list`, `file`, `reason`.',
+  },
+  'list-overlap': { level: 'warn', meaning: 'The same network is on an allow and on a deny list; allow wins.' },
   'accept-paused': {
     level: 'warn',
     meaning: 'A worker was out of files or memory and let new clients wait; `worker`, `code`, `ms`, `repeated`.',

@@ -1,6 +1,7 @@
 /** The values of a configuration as people write them, by their keys: what two configurations are compared by. */
 import { type Network, formatIp, formatSocketAddress, type SocketAddress } from '../../lib/ip.ts'
 import { formatDuration } from '../../lib/duration.ts'
+import { formatRate, type Rate } from '../../lib/rate.ts'
 import { formatSize } from '../../lib/size.ts'
 
 /** `connectTimeout` → `5s`, `socket.client.receiveBuffer` → `64KiB`. */
@@ -14,6 +15,8 @@ const KEY_BY_FIELD: Readonly<Record<string, string>> = {
 
 /** Where 0 is a time and not "off". */
 const ZERO_IS_A_TIME = new Set(['retryFailedAfterMs', 'drainTimeoutMs'])
+
+const OFF_AT_ZERO = new Set(['maxConnections', 'connections'])
 
 /** `leftOut` are fields that are compared in another way; places in the file are no values. */
 export function textsOf(values: object, leftOut: readonly string[] = [], at = ''): TextByKey {
@@ -50,7 +53,7 @@ function withoutPlaces(key: string, value: unknown): unknown {
 function numberText(field: string, value: number): string {
   if (field.endsWith('Ms')) return value === 0 && !ZERO_IS_A_TIME.has(field) ? 'off' : formatDuration(value)
   if (field.endsWith('Bytes')) return formatSize(value)
-  return field === 'maxConnections' && value === 0 ? 'off' : String(value)
+  return OFF_AT_ZERO.has(field) && value === 0 ? 'off' : String(value)
 }
 
 /** Objects that are one value in the file. */
@@ -63,5 +66,6 @@ function wholeText(value: object): string | undefined {
     const address = value as SocketAddress
     return address.port === 0 ? address.address : formatSocketAddress(address)
   }
+  if ('perMs' in value) return formatRate(value as Rate)
   return value instanceof RegExp ? String(value) : undefined
 }

@@ -7,6 +7,9 @@ const LIVE_KEYS: ReadonlySet<string> = new Set([
   'log.level',
   'log.format',
   'log.connections',
+  'protect.allow',
+  'protect.deny',
+  'protect.lists',
   'traffic.drainTimeout',
   'traffic.upgradeDrainTimeout',
 ])

@@ -5,6 +5,9 @@
 import type { Config } from '../config/config.ts'
 import { ConfigError, loadConfig } from '../config/load.ts'
 import type { ConfigProblem } from '../config/problem.ts'
+import { sayLists } from '../lists/list-lines.ts'
+import type { ListWatch } from '../lists/list-watch.ts'
+import { Lists } from '../lists/lists.ts'
 import type { Log } from '../log/log.ts'
 import { UpstreamAddresses } from '../resolve/upstream-addresses.ts'
 import type { RunningNode } from '../running-node.ts'
@@ -37,6 +40,8 @@ export interface ReloadOptions {
   readonly path: string | undefined
   /** Is told of each file that is taken note of. */
   readonly watch: ConfigWatch
+  /** Is told of the lists in force. */
+  readonly listWatch: ListWatch
   readonly env: NodeJS.ProcessEnv
   readonly node: RunningNode
   readonly log: Log
@@ -74,12 +79,30 @@ export class Reload {
     return this.#waiting
   }
 
+  /** A list file has changed: reads the lists again and nothing else. */
+  async readLists(): Promise<void> {
+    await this.#afterLast(async () => {
+      const { node, log } = this.#options
+      if (node.state() !== 'ready') return
+      try {
+        const lists = await Lists.read(node.config.protect, node.lists())
+        node.useLists(lists)
+        this.#options.listWatch.follow(lists)
+        sayLists(log, lists)
+      } catch (error) {
+        // One has grown so that there is no room left for what another one had.
+        const reason = (error as Error).message
+        log.say('list-not-read', { reason }, `The lists stay as they are: ${reason}`)
+      }
+    })
+  }
+
   /** What `run` would do, and does not. */
   check(): Promise<ReloadOutcome> {
     return this.#afterLast(() => this.#try(true))
   }
 
-  #afterLast(work: () => Promise<ReloadOutcome>): Promise<ReloadOutcome> {
+  #afterLast<Outcome>(work: () => Promise<Outcome>): Promise<Outcome> {
     const done = this.#last.then(work)
     this.#last = done.catch(() => {})
     return done
@@ -102,18 +125,21 @@ export class Reload {
     if (!isDry) watch.know(await noteConfigFile(path))
     const config = await loadConfig(path, env)
     const upstreams = await UpstreamAddresses.resolve(config, undefined, this.#upstreams.current)
+    const lists = await Lists.read(config.protect, node.lists())
     const difference = configDifference(node.config, config)
     const keys = restartChanges(difference)
     if (keys.length > 0) return { kind: 'needs-restart', keys, text: restartText(keys) }
     // The names took their time.
     requireReady(node)
-    if (!isDry) await this.#swap(config, upstreams)
+    if (!isDry) await this.#swap(config, upstreams, lists)
     const { version: tablesVersion } = node.tables()
     return { kind: isDry ? 'checked' : 'done', difference, text: differenceText(difference), tablesVersion }
   }
 
-  async #swap(config: Config, upstreams: UpstreamAddresses): Promise<void> {
-    await this.#options.node.reload(config, upstreams.current)
+  async #swap(config: Config, upstreams: UpstreamAddresses, lists: Lists): Promise<void> {
+    await this.#options.node.reload(config, upstreams.current, lists)
+    this.#options.listWatch.follow(lists)
+    sayLists(this.#options.log, lists)
     this.#upstreams.stop()
     this.#upstreams = upstreams
     // A stop that came meanwhile has nothing to follow any more.

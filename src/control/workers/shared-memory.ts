@@ -1,4 +1,6 @@
 /** The memory that control and the workers share, and what it says in sum over all workers. */
+import { makeSourceMemory, SOURCE_MEMORY_BYTES_MIN } from '../../traffic/admit/source-table.ts'
+import { BanTable } from '../../traffic/admit/ban-table.ts'
 import {
   type CounterShape,
   Counters,
@@ -16,6 +18,9 @@ import { UpstreamStates } from '../../traffic/upstream-states.ts'
 /** 2^20 bytes hold 8,192 connections without failed attempts: more than a worker ends between two reads of its ring. */
 const LOG_RING_POWER_OF_TWO = 20
 
+/** Of each IP version; 11 MiB with what control keeps beside it. */
+const BANS_MAX = 100_000
+
 export interface WorkerMemory {
   readonly counterMemory: SharedArrayBuffer
   readonly logRingMemory: SharedArrayBuffer
@@ -26,15 +31,23 @@ export class SharedMemory {
   readonly counterShape: CounterShape
   readonly nodeWideMemory: SharedArrayBuffer
   readonly nodeWide: NodeWide
+  readonly sourceMemory: SharedArrayBuffer
   readonly upstreamStatesMemory: SharedArrayBuffer
   readonly states: UpstreamStates
   readonly workerWakesMemory: SharedArrayBuffer
+  readonly bans = new BanTable(BANS_MAX)
   readonly workers: readonly WorkerMemory[]
 
-  constructor(workers: number, counterShape: CounterShape, upstreamAddresses: number) {
+  constructor(
+    workers: number,
+    counterShape: CounterShape,
+    upstreamAddresses: number,
+    sourceBytes = SOURCE_MEMORY_BYTES_MIN,
+  ) {
     this.counterShape = counterShape
     this.nodeWideMemory = new SharedArrayBuffer(NodeWide.bytes(upstreamAddresses))
     this.nodeWide = new NodeWide(this.nodeWideMemory)
+    this.sourceMemory = makeSourceMemory(sourceBytes, counterShape.services)
     this.upstreamStatesMemory = new SharedArrayBuffer(UpstreamStates.bytes(counterShape))
     this.states = new UpstreamStates(this.upstreamStatesMemory, counterShape)
     this.workerWakesMemory = new SharedArrayBuffer(WorkerWakes.bytes(workers))

@@ -5,14 +5,19 @@
  *
  *   judgeAddress        allow list, bans, deny list                        takes nothing
  *   (by the caller)     the ceilings of node and service                   take a place each
- *   takeSourcePlaces    the service's rate, then its address, its prefix   take a place each, for the connection's life
+ *   takeSourcePlaces    its address, its prefix, then the service's rate   take a place each, for the connection's life
+ *
+ * The service's rate comes last: a flood from few sources then spends their budgets and not the one of all.
  */
+import { AddressLists } from './address-lists.ts'
 import { CLOSE_REASON_CODES } from '../close-reason.ts'
 import type { CloseReason } from '../close-reason.ts'
 import { SERVICE, SERVICE_STRIDE } from '../counters.ts'
 import type { Counters } from '../counters.ts'
 import type { MonotonicMs } from '../node-wide.ts'
-import type { Rule, Service } from '../tables.ts'
+import { NO_HANDLE, OVER_CONNECTIONS, OVER_RATE, SOURCE, SourceTable, TAKEN } from './source-table.ts'
+import type { SourceKind } from './source-table.ts'
+import type { ListMemories, Rule, Service, SourceRule } from '../tables.ts'
 
 /** Anything else that a question returns is the code of the reason for which the client is refused. */
 export const ADMITTED = -1
@@ -24,24 +29,97 @@ export interface Source {
   readonly family: 4 | 6
 }
 
+/** By what is counted, and by what `SourceTable.take` found. */
+const REASONS: Readonly<Record<SourceKind, Readonly<Record<number, CloseReason>>>> = {
+  [SOURCE.address]: { [OVER_CONNECTIONS]: 'refused-address-connections', [OVER_RATE]: 'refused-address-rate' },
+  [SOURCE.prefix]: { [OVER_CONNECTIONS]: 'refused-prefix-connections', [OVER_RATE]: 'refused-prefix-rate' },
+}
+const REFUSED_BAN = CLOSE_REASON_CODES['refused-ban']
+const REFUSED_DENY_LIST = CLOSE_REASON_CODES['refused-deny-list']
+
 export class Admission {
   readonly #services: Float64Array
+  readonly #lists: AddressLists
   /** Of the last `judgeAddress`: the allow list names it, and nothing but the ceilings holds for it. */
   isAllowed = false
+  /** Of the last `takeSourcePlaces`: what the connection gives back at its end, with `giveSourcePlacesBack`. */
+  addressHandle = NO_HANDLE
+  prefixHandle = NO_HANDLE
+  readonly #sources: SourceTable
 
-  constructor(counters: Counters) {
+  constructor(
+    counters: Counters,
+    lists: ListMemories | undefined,
+    bansMemory: SharedArrayBuffer,
+    sourceMemory: SharedArrayBuffer,
+  ) {
     this.#services = counters.services
+    this.#sources = new SourceTable(sourceMemory, counters.worker)
+    this.#lists = new AddressLists(lists, bansMemory)
+  }
+
+  /** With each new tables. */
+  useLists(lists: ListMemories | undefined): void {
+    this.#lists.use(lists)
   }
 
   /** By lists. Takes no place. */
-  judgeAddress(_service: Service, _source: Source, _nowMs: MonotonicMs): number {
-    this.isAllowed = false
-    return ADMITTED
+  judgeAddress(_service: Service, { addressBytes, addressAt, family }: Source, nowMs: MonotonicMs): number {
+    const lists = this.#lists
+    this.isAllowed = lists.isAllowed(addressBytes, addressAt, family)
+    if (this.isAllowed) return ADMITTED
+    if (lists.isBanned(addressBytes, addressAt, family, nowMs)) return REFUSED_BAN
+    return lists.isDenied(addressBytes, addressAt, family) ? REFUSED_DENY_LIST : ADMITTED
   }
 
   /** By rates and counts. What a refusal has taken so far is given back before it returns. */
-  takeSourcePlaces(_service: Service, _source: Source, _nowMs: MonotonicMs): number {
-    return ADMITTED
+  takeSourcePlaces(service: Service, source: Source, nowMs: MonotonicMs): number {
+    this.takeNoPlaces()
+    if (this.isAllowed) return ADMITTED
+    const sources = this.#sources
+    const { perAddress, perPrefix } = service.protect
+    const byAddress = this.#takePlace(service, SOURCE.address, perAddress, source, nowMs)
+    if (byAddress !== ADMITTED) return byAddress
+    this.addressHandle = sources.handle
+    const hasAddressSpent = sources.hasSpent
+    const byPrefix = this.#takePlace(service, SOURCE.prefix, perPrefix, source, nowMs)
+    this.prefixHandle = sources.handle
+    const hasPrefixSpent = sources.hasSpent
+    const verdict = byPrefix === ADMITTED ? this.#takeServiceRate(service, nowMs) : byPrefix
+    if (verdict === ADMITTED) return ADMITTED
+    sources.undo(this.prefixHandle, hasPrefixSpent, perPrefix)
+    sources.undo(this.addressHandle, hasAddressSpent, perAddress)
+    this.takeNoPlaces()
+    return verdict
+  }
+
+  /** For a client whose places are taken later, or never. */
+  takeNoPlaces(): void {
+    this.addressHandle = NO_HANDLE
+    this.prefixHandle = NO_HANDLE
+  }
+
+  giveSourcePlacesBack(addressHandle: number, prefixHandle: number): void {
+    this.#sources.give(prefixHandle)
+    this.#sources.give(addressHandle)
+  }
+
+  #takePlace(service: Service, kind: SourceKind, limits: SourceRule, source: Source, nowMs: MonotonicMs): number {
+    if (limits.rule === 'off') {
+      this.#sources.takeNothing()
+      return ADMITTED
+    }
+    const { addressBytes, addressAt, family } = source
+    const takesAnyway = limits.rule === 'watch'
+    const found = this.#sources.take(service.index, kind, addressBytes, addressAt, family, limits, takesAnyway, nowMs)
+    return found === TAKEN ? ADMITTED : this.broken(service, limits.rule, REASONS[kind][found])
+  }
+
+  #takeServiceRate(service: Service, nowMs: MonotonicMs): number {
+    const { rule, rate } = service.protect.newConnections
+    if (rule === 'off' || rate === null) return ADMITTED
+    if (this.#sources.takeServiceRate(service.index, rate, nowMs)) return ADMITTED
+    return this.broken(service, rule, 'refused-service-rate')
   }
 
   /** What a rule that is broken comes to: a refusal, or a count of what would have been one. */

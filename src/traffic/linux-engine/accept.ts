@@ -1,7 +1,6 @@
 /** Steps 1 and 2 of 6: takes clients off the accept queue and says yes or no before anything is allocated for them. */
-import { accept4, close, E, errno, errnoName, SOCK } from '../../kernel/libc.ts'
+import { accept4, E, errno, errnoName, SOCK } from '../../kernel/libc.ts'
 import type { Fd } from '../../kernel/libc.ts'
-import { closeWithReset } from '../../kernel/socket-option.ts'
 import { ADMITTED } from '../admit/admission.ts'
 import { CLOSE_REASON_CODES } from '../close-reason.ts'
 import { SERVICE, WORKER } from '../counters.ts'
@@ -13,7 +12,9 @@ import { firstLookMs } from './first-look.ts'
 import { guarded } from './guard.ts'
 import type { Step } from './guard.ts'
 import { expectHeader, mustSayProxyHeader } from './hello.ts'
+import { noteSourcePlaces } from './source-places.ts'
 import type { Loop } from './loop.ts'
+import { refuseSocket } from './refuse.ts'
 import { giveServicePlaceBack, takeServicePlace } from './wait.ts'
 import { startAccepting, stopAccepting } from './open-listener.ts'
 import type { OpenListener } from './open-listener.ts'
@@ -70,9 +71,11 @@ function admit(loop: Loop, open: OpenListener, fd: Fd): void {
   }
   // A proxy in front speaks for many: the limits are for the address in its header.
   const saysHeader = service.acceptProxyFrom.length > 0 && mustSayProxyHeader(service, source)
+  if (saysHeader) admission.takeNoPlaces()
   const counted = saysHeader ? ADMITTED : admission.takeSourcePlaces(service, source, loop.nowMs)
   const connection = counted === ADMITTED ? loop.pool.take(open.plan) : undefined
   if (connection === undefined) {
+    admission.giveSourcePlacesBack(admission.addressHandle, admission.prefixHandle)
     loop.nodeWide.givePlaceBack()
     if (hasServicePlace) giveServicePlaceBack(loop, service)
     return refuse(loop, open, fd, counted === ADMITTED ? REFUSED.ceiling : counted)
@@ -98,11 +101,9 @@ const REFUSED = {
   queueFull: CLOSE_REASON_CODES['refused-queue-full'],
 } as const
 
-/** By default with a reset: no TIME_WAIT of ours for a client that was never served. */
 function refuse(loop: Loop, open: OpenListener, fd: Fd, code: number): void {
   loop.counters.services[open.plan.countersAt + SERVICE.refused + code] += 1
-  if (open.plan.service.protect.refuse === 'close') close(fd)
-  else closeWithReset(fd)
+  refuseSocket(loop, open.plan.service.protect, fd)
 }
 
 function begin(loop: Loop, open: OpenListener, connection: Connection, fd: Fd): void {
@@ -124,6 +125,7 @@ function begin(loop: Loop, open: OpenListener, connection: Connection, fd: Fd): 
   connection.destination = null
   connection.client.fd = fd
   connection.client.flags = FLAG.writable
+  noteSourcePlaces(loop, connection)
   noteClient(loop, connection)
   const at = connection.slot * NUMBERS
   // A loop: fill() is a call out of the compiled code.

@@ -178,6 +178,8 @@ const ADDRESS_BYTES = 16
 export class ConnectionPool {
   readonly numbers: Float64Array
   readonly clientAddresses: Uint8Array
+  /** What a connection has taken by its address and by its prefix: `sourceHandles[slot * 2]` and the one after it. */
+  readonly sourceHandles: Int32Array
   readonly #all: Connection[] = []
   readonly #free: Connection[] = []
   /** Freed in this turn; an event of the same turn may still name them, so they are not used again before the next. */
@@ -189,6 +191,7 @@ export class ConnectionPool {
     this.#slots = slots
     this.numbers = new Float64Array(slots * NUMBERS)
     this.clientAddresses = new Uint8Array(slots * ADDRESS_BYTES)
+    this.sourceHandles = new Int32Array(slots * 2)
   }
 
   /** Undefined when all slots are taken. */

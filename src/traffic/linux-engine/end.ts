@@ -9,6 +9,7 @@ import type { Connection, Half } from './connection.ts'
 import { dropHedge } from './hedge-pool.ts'
 import type { Loop } from './loop.ts'
 import { recordConnection } from './record.ts'
+import { giveSourcePlacesBack } from './source-places.ts'
 import { SPILL_BYTES_MAX } from './spill-pool.ts'
 
 /** Ends with the reason found so far; both directions were delivered. */
@@ -34,7 +35,10 @@ export function endWithFin(loop: Loop, connection: Connection, reason: CloseReas
   end(loop, connection, close)
 }
 
-/** Ends a client that its PROXY header's address keeps out, as the service refuses. */
+/**
+ * Ends a client that its PROXY header's address keeps out. The socket is that of the proxy in front: to let it wait, or
+ * know of nothing, would cost the proxy and not the client, so `drop` and `tarpit` are a reset here.
+ */
 export function endRefused(loop: Loop, connection: Connection, code: number): void {
   const { refuse } = connection.plan.service.protect
   if (refuse === 'close') endWithFin(loop, connection, CLOSE_REASON_NAMES[code])
@@ -68,6 +72,7 @@ function end(loop: Loop, connection: Connection, closeSocket: (fd: number) => vo
 function givePlacesBack(loop: Loop, connection: Connection): void {
   const { service } = connection.plan
   loop.nodeWide.givePlaceBack()
+  giveSourcePlacesBack(loop, connection)
   const { hasServicePlace, hasUpstreamPlace } = connection
   if (hasServicePlace) loop.states.giveServicePlaceBack(service.index)
   if (hasUpstreamPlace) loop.states.giveUpstreamPlaceBack(service.candidates[connection.candidate].upstreamIndex)

@@ -22,6 +22,7 @@ import { hearHedges } from './hedge.ts'
 import { FIRST_HEDGE_KEY } from './hedge-pool.ts'
 import { adopt, cancelListeners, closeListeners, commitListeners, prepareListeners } from './listeners.ts'
 import { Loop } from './loop.ts'
+import { emptyTarPit } from './refuse.ts'
 import { onEvent } from './on-event.ts'
 import { pump } from './relay.ts'
 import { answerCall } from './wait.ts'
@@ -86,6 +87,7 @@ function turn(loop: Loop, wakeFd: number, due: (connection: Connection) => void)
   if (loop.fullTurns % FULL_TURNS_MAX === 0) loop.wheel.advance(loop.nowMs, due)
   if (loop.upstreamClosings.length > 0) closeUpstreams(loop)
   resumeAccepting(loop)
+  if (loop.tarPit.count > 0) emptyTarPit(loop, loop.nowMs)
   loop.pool.recycle()
   loop.hedges.recycle()
   if (loop.draining) sayDrained(loop)
@@ -103,10 +105,14 @@ function countTurn(loop: Loop): void {
 
 function waitMs(loop: Loop): number {
   if (loop.hasUnfinished || loop.upstreamClosings.length > 0) return 0
-  const untilNextMs = loop.wheel.untilNextMs(loop.nowMs)
-  if (loop.pausedUntilMs === 0) return untilNextMs
-  const untilResumeMs = Math.max(1, Math.ceil(loop.pausedUntilMs - loop.nowMs))
-  return untilNextMs === -1 ? untilResumeMs : Math.min(untilNextMs, untilResumeMs)
+  const untilResumeMs = loop.pausedUntilMs === 0 ? -1 : Math.max(1, Math.ceil(loop.pausedUntilMs - loop.nowMs))
+  return soonest(soonest(loop.wheel.untilNextMs(loop.nowMs), untilResumeMs), loop.tarPit.untilNextMs(loop.nowMs))
+}
+
+/** -1 is never. */
+function soonest(ms: number, otherMs: number): number {
+  if (ms === -1 || otherMs === -1) return Math.max(ms, otherMs)
+  return Math.min(ms, otherMs)
 }
 
 /** Moves the plain data of many connections at once; the events that are left move up, and their number is returned. */
@@ -188,6 +194,7 @@ function obey(loop: Loop, command: WorkerCommand): void {
       return
     case 'drain':
       loop.draining = true
+      emptyTarPit(loop, Infinity)
       for (const open of loop.listeners.open) acceptQueued(loop, open)
       return closeListeners(loop)
     case 'end':
@@ -202,6 +209,7 @@ function prepare(loop: Loop, tables: Tables): void {
 
 function end(loop: Loop): void {
   closeListeners(loop)
+  emptyTarPit(loop, Infinity)
   for (const connection of loop.pool.all) if (connection.stage !== STAGE.free) endWithReset(loop, connection, 'drained')
   loop.ended = true
 }

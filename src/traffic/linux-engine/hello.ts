@@ -15,6 +15,7 @@ import { dial } from './dial.ts'
 import { countBytes, endRefused, endWithReset } from './end.ts'
 import { firstLookMs } from './first-look.ts'
 import type { Loop } from './loop.ts'
+import { noteSourcePlaces } from './source-places.ts'
 import { register } from './watch.ts'
 
 export function mustSayProxyHeader(service: Service, { addressBytes, addressAt, family }: Source): boolean {
@@ -86,7 +87,10 @@ function judgeHeaderAddress(loop: Loop, connection: Connection): number {
   source.addressAt = addressAt(connection)
   source.family = connection.clientFamily
   const code = admission.judgeAddress(service, source, nowMs)
-  return code === ADMITTED ? admission.takeSourcePlaces(service, source, nowMs) : code
+  if (code !== ADMITTED) return code
+  const counted = admission.takeSourcePlaces(service, source, nowMs)
+  noteSourcePlaces(loop, connection)
+  return counted
 }
 
 function accept(loop: Loop, connection: Connection, header: ProxyHeader): void {

@@ -12,6 +12,7 @@ import { guardedAccept } from './guard.ts'
 import type { Loop } from './loop.ts'
 import { adoptListener, ListenError, openListener, startAccepting } from './open-listener.ts'
 import type { OpenListener } from './open-listener.ts'
+import { warnOfRefusals } from './refuse.ts'
 import { applyOptions, optionComplaints, planServices, undoOptions } from './service-plan.ts'
 import type { ServicePlan } from './service-plan.ts'
 
@@ -114,6 +115,7 @@ export function commitListeners(loop: Loop): void {
   loop.listeners.prepared = undefined
   const { tables, fresh, kept } = prepared
   loop.logConnections = tables.logConnections
+  loop.admission.useLists(tables.lists)
   const gone = loop.listeners.open.filter((open) => !kept.has(open))
   loop.listeners.open = [...kept.keys(), ...fresh]
   for (const [open, plan] of kept) goBy(open, plan)
@@ -122,6 +124,7 @@ export function commitListeners(loop: Loop): void {
     guardedAccept(loop, open, acceptQueued)
     loop.listeners.close(loop.epoll, open)
   }
+  warnOfRefusals(loop, tables)
   sayComplaints(loop, [...kept.values(), ...fresh.map(({ plan }) => plan)])
 }
 
@@ -147,7 +150,9 @@ export function closeListeners(loop: Loop): void {
 
 /** New connections go by the new tables; open ones keep theirs. The listeners are the same. */
 export function adopt(loop: Loop, tables: Tables): void {
+  warnOfRefusals(loop, tables)
   loop.logConnections = tables.logConnections
+  loop.admission.useLists(tables.lists)
   const plans = new Map(planServices(tables.services).map((plan) => [plan.service.index, plan]))
   for (const open of loop.listeners.open) open.plan = plans.get(open.plan.service.index) ?? open.plan
 }

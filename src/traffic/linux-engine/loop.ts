@@ -12,6 +12,7 @@ import { SocketAddressSlot } from '../../kernel/socket-address.ts'
 import { TcpInfo } from '../../kernel/tcp-info.ts'
 import { Admission } from '../admit/admission.ts'
 import type { Source } from '../admit/admission.ts'
+import { tarpitPlaces } from '../admit/tarpit-places.ts'
 import { Affinity } from '../affinity.ts'
 import { Chooser } from '../balance/choose.ts'
 import { Counters } from '../counters.ts'
@@ -29,6 +30,7 @@ import type { Connection, Half } from './connection.ts'
 import { HedgePool } from './hedge-pool.ts'
 import { Listeners } from './listeners.ts'
 import { SPILL_BYTES_MAX, SpillPool } from './spill-pool.ts'
+import { TarPit } from './tar-pit.ts'
 
 /** Slots beyond connectionsMax: those freed in a turn are not used again before its end. */
 const SLACK_SLOTS = 4096
@@ -44,6 +46,8 @@ export class Loop {
   readonly #ring: IoRing | undefined
   readonly hedges = new HedgePool()
   readonly pipes: PipePool
+  /** Refused clients that are kept waiting. */
+  readonly tarPit: TarPit
   readonly spills: SpillPool
   readonly counters: Counters
   readonly nodeWide: NodeWide
@@ -87,6 +91,7 @@ export class Loop {
   /** Turns in a row whose wait had as many events as it can tell. */
   fullTurns = 0
   draining = false
+  hasWarnedOfDrop = false
   ended = false
 
   constructor(start: WorkerStart) {
@@ -96,10 +101,11 @@ export class Loop {
     this.#ring = ring instanceof IoRing ? ring : undefined
     this.ringProblem = typeof ring === 'string' ? ring : undefined
     this.batch = this.#ring === undefined ? undefined : new Batch(this.#ring)
+    this.tarPit = new TarPit(tarpitPlaces(start))
     this.pipes = new PipePool(start.limits.pipesMax)
     this.spills = new SpillPool(start.limits.spillBytesMax)
     this.counters = new Counters(start.counterMemory, start.counterShape)
-    this.admission = new Admission(this.counters)
+    this.admission = new Admission(this.counters, start.tables.lists, start.bansMemory, start.sourceMemory)
     this.nodeWide = new NodeWide(start.nodeWideMemory)
     this.states = new UpstreamStates(start.upstreamStatesMemory, start.counterShape)
     this.chooser = new Chooser(this.nodeWide, this.states)

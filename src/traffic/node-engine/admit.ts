@@ -7,10 +7,10 @@ import { SERVICE, SERVICE_STRIDE } from '../counters.ts'
 import type { AcceptPause } from './accept-pause.ts'
 import type { Service } from '../tables.ts'
 import { Connection } from './connection.ts'
-import { endpointOf, sourceOf } from './endpoint.ts'
+import { endpointOf, sourceOf, UNKNOWN_ENDPOINT } from './endpoint.ts'
 import { isHeaderRequired } from './hello.ts'
 import type { ListenerPlace } from './listen.ts'
-import { ignoreError, resetSocket } from './reset.ts'
+import { refuseSocket } from './refuse.ts'
 import type { TrafficWorker } from './traffic-worker.ts'
 
 export function admitClient(worker: TrafficWorker, pause: AcceptPause, client: Socket, place: ListenerPlace): void {
@@ -32,14 +32,20 @@ export function admitClient(worker: TrafficWorker, pause: AcceptPause, client: S
   }
   // A proxy in front speaks for many: the limits are for the address in its header.
   const saysHeader = isHeaderRequired(service, clientEnd)
-  const counted = saysHeader ? ADMITTED : worker.admission.takeSourcePlaces(service, sourceOf(clientEnd), nowMs)
+  const { admission } = worker
+  // One that is gone already has no address to count by.
+  const isCounted = !saysHeader && clientEnd !== UNKNOWN_ENDPOINT
+  if (!isCounted) admission.takeNoPlaces()
+  const counted = isCounted ? admission.takeSourcePlaces(service, sourceOf(clientEnd), nowMs) : ADMITTED
   if (counted !== ADMITTED) {
     worker.nodeWide.givePlaceBack()
     if (hasServicePlace) giveServicePlaceBack(worker, service)
     return refuse(worker, client, place, counted)
   }
   const { listenerIndex } = place
-  Connection.begin(worker, { service, listenerIndex, hasServicePlace, clientEnd, saysHeader }, client)
+  const { addressHandle, prefixHandle } = admission
+  const places = { hasServicePlace, addressHandle, prefixHandle }
+  Connection.begin(worker, { service, listenerIndex, ...places, clientEnd, saysHeader }, client)
 }
 
 function giveServicePlaceBack({ states, room }: TrafficWorker, service: Service): void {
@@ -55,7 +61,7 @@ function takeServicePlace({ room, states }: TrafficWorker, service: Service): bo
 
 function refuse(worker: TrafficWorker, client: Socket, place: ListenerPlace, code: number): void {
   worker.counters.services[place.serviceIndex * SERVICE_STRIDE + SERVICE.refused + code] += 1
-  client.on('error', ignoreError)
-  if (worker.service(place.serviceIndex)?.protect.refuse === 'close') client.destroy()
-  else resetSocket(client)
+  // Out of files nobody is kept, whatever the service says.
+  const isShortage = code === CLOSE_REASON_CODES['out-of-memory']
+  refuseSocket(worker, client, isShortage ? undefined : worker.service(place.serviceIndex)?.protect)
 }

@@ -36,6 +36,9 @@ export interface Admitted {
   readonly service: Service
   readonly listenerIndex: number
   readonly hasServicePlace: boolean
+  /** What it has taken of its source's limits (../admit/source-table.ts). */
+  readonly addressHandle: number
+  readonly prefixHandle: number
   /** Who the client is by its socket. */
   readonly clientEnd: Endpoint
   /** It has to say a PROXY header. */
@@ -59,6 +62,9 @@ export class Connection implements WheelEntry<Connection> {
   candidate: Candidate | undefined
   /** A place of the service is taken; not while it waits. */
   hasServicePlace: boolean
+  /** What it has taken of its source's limits; given back when it ends. */
+  addressHandle: number
+  prefixHandle: number
   /** Its turn among those who wait or have waited; 0 when it never did. */
   queueTicket = 0
   /** How long all its waits took; -1 when it never had to. */
@@ -79,11 +85,13 @@ export class Connection implements WheelEntry<Connection> {
   #station: Station = ACCEPTED
 
   private constructor(worker: TrafficWorker, admitted: Admitted, client: Socket) {
-    const { service, listenerIndex, hasServicePlace, clientEnd } = admitted
+    const { service, listenerIndex, hasServicePlace, addressHandle, prefixHandle, clientEnd } = admitted
     this.worker = worker
     this.service = service
     this.listenerIndex = listenerIndex
     this.hasServicePlace = hasServicePlace
+    this.addressHandle = addressHandle
+    this.prefixHandle = prefixHandle
     this.client = client
     this.sequence = ++worker.sequence
     this.startedMs = monotonicMs()

@@ -10,6 +10,7 @@ import { admitClient } from './admit.ts'
 import { AcceptPause } from './accept-pause.ts'
 import { closeUpstream } from './close-upstream.ts'
 import { emptyQueues, Listeners } from './listeners.ts'
+import { dropComplaintsOf, warnOfDrops } from './refuse.ts'
 import { ignoredOptionsOf, warnOfIgnoredOptions } from './socket-options.ts'
 import { TrafficWorker } from './traffic-worker.ts'
 
@@ -45,6 +46,7 @@ class NodeEngine {
     this.#worker.start.port.on('message', (command: WorkerCommand) => this.#obey(command))
     this.#sampling = setInterval(() => this.#sample(), SAMPLE_MS)
     warnOfIgnoredOptions(this.#worker, new Set())
+    warnOfDrops(this.#worker, new Set())
     void this.#worker.wakes.onWake(this.#worker.start.workerIndex, () => this.#takeCalls())
     this.#change(() => this.#listen())
   }
@@ -71,7 +73,7 @@ class NodeEngine {
   #obey(command: WorkerCommand): void {
     switch (command.kind) {
       case 'tables':
-        return this.#worker.swapTables(command.tables)
+        return this.#swapTables(command.tables)
       case 'close-upstream':
         return closeUpstream(this.#worker, command.upstreamIndex)
       case 'prepare':
@@ -93,6 +95,13 @@ class NodeEngine {
     }
   }
 
+  /** The listeners are the same. */
+  #swapTables(tables: Tables): void {
+    const said = dropComplaintsOf(this.#worker.tables)
+    this.#worker.swapTables(tables)
+    warnOfDrops(this.#worker, said)
+  }
+
   /** False when no more calls can come. */
   #takeCalls(): boolean {
     if (this.#state !== 'ended') this.#worker.takeCalls()
@@ -107,8 +116,10 @@ class NodeEngine {
     const { tables } = this.#listeners
     if (tables !== undefined) {
       const said = ignoredOptionsOf(this.#worker.tables)
+      const saidOfDrops = dropComplaintsOf(this.#worker.tables)
       this.#worker.swapTables(tables)
       warnOfIgnoredOptions(this.#worker, said)
+      warnOfDrops(this.#worker, saidOfDrops)
       await this.#listeners.commit()
     }
     this.#worker.report({ kind: 'settled' })
@@ -118,6 +129,7 @@ class NodeEngine {
     // Asked once more: whoever asks waits for the answer.
     if (this.#state !== 'serving') return this.#reportDrained()
     this.#state = 'emptying-queue'
+    this.#worker.tarPit.close()
     void emptyQueues(this.#listeners.open, () => this.#state === 'emptying-queue').then(() => {
       if (this.#state !== 'emptying-queue') return
       this.#state = 'draining'
@@ -135,6 +147,7 @@ class NodeEngine {
     this.#state = 'ended'
     this.#listeners.close()
     clearInterval(this.#sampling)
+    this.#worker.tarPit.close()
     for (const connection of this.#worker.connections) connection.end('drained')
     this.#worker.start.port.close()
   }

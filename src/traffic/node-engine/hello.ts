@@ -17,6 +17,11 @@ export function isHeaderRequired(service: Service, { family, address }: Endpoint
   return service.acceptProxyFrom.some((network) => network.family === family && networkContains(network, address, 0))
 }
 
+/** To let wait, or know of nothing, would cost the proxy in front and not the client: `drop` and `tarpit` are a reset here. */
+function howRefused({ protect }: Service): 'reset' | 'close' {
+  return protect.refuse === 'close' ? 'close' : 'reset'
+}
+
 export class Hello extends Station {
   readonly kind = 'hello'
   readonly #connection: Connection
@@ -52,8 +57,7 @@ export class Hello extends Station {
       this.#connection.clientEnd = addresses.source
       this.#connection.destinationEnd = addresses.destination
       const code = this.#judge(addresses.source)
-      if (code !== ADMITTED)
-        return this.#connection.end(CLOSE_REASON_NAMES[code], this.#connection.service.protect.refuse)
+      if (code !== ADMITTED) return this.#connection.end(CLOSE_REASON_NAMES[code], howRefused(this.#connection.service))
     }
     const dial = new Dial(this.#connection)
     // Before the dial starts: it may end at once, and then nothing more may be taken.
@@ -63,10 +67,16 @@ export class Hello extends Station {
 
   /** The socket's own address was judged at accept; its limits are not for a proxy that speaks for many. */
   #judge(end: Endpoint): number {
-    const { service, worker } = this.#connection
+    const connection = this.#connection
+    const { service } = connection
+    const { admission } = connection.worker
     const nowMs = monotonicMs()
-    const code = worker.admission.judgeAddress(service, sourceOf(end), nowMs)
-    return code === ADMITTED ? worker.admission.takeSourcePlaces(service, sourceOf(end), nowMs) : code
+    const code = admission.judgeAddress(service, sourceOf(end), nowMs)
+    if (code !== ADMITTED) return code
+    const counted = admission.takeSourcePlaces(service, sourceOf(end), nowMs)
+    connection.addressHandle = admission.addressHandle
+    connection.prefixHandle = admission.prefixHandle
+    return counted
   }
 
   override takeEnd(): void {

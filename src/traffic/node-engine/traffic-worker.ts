@@ -15,6 +15,7 @@ import { WorkerWakes } from '../queue/worker-wakes.ts'
 import { UpstreamStates } from '../upstream-states.ts'
 import type { Connection } from './connection.ts'
 import { HeldBytes } from './held-bytes.ts'
+import { TarPit } from './refuse.ts'
 
 /** A client that waits in a queue. */
 export interface Callable {
@@ -29,6 +30,7 @@ export class TrafficWorker {
   readonly chooser: Chooser
   readonly affinity = new Affinity()
   readonly admission: Admission
+  readonly tarPit: TarPit
   readonly wakes: WorkerWakes
   readonly room: WaitingRoom
   /** Who waits in a queue, by the number it has there. */
@@ -50,8 +52,9 @@ export class TrafficWorker {
   constructor(start: WorkerStart) {
     this.start = start
     this.counters = new Counters(start.counterMemory, start.counterShape)
-    this.admission = new Admission(this.counters)
+    this.admission = new Admission(this.counters, start.tables.lists, start.bansMemory, start.sourceMemory)
     this.nodeWide = new NodeWide(start.nodeWideMemory)
+    this.tarPit = new TarPit(this)
     this.states = new UpstreamStates(start.upstreamStatesMemory, start.counterShape)
     this.chooser = new Chooser(this.nodeWide, this.states)
     this.wakes = new WorkerWakes(start.workerWakesMemory)
@@ -69,6 +72,7 @@ export class TrafficWorker {
   /** For the connections to come. A service that is gone stays known while its listeners are still emptied. */
   swapTables(tables: Tables): void {
     this.#tables = tables
+    this.admission.useLists(tables.lists)
     for (const service of tables.services) this.#serviceByIndex.set(service.index, service)
   }
 
@@ -80,7 +84,9 @@ export class TrafficWorker {
     this.connections.add(connection)
     if (this.#ticking !== undefined) return
     this.#tick()
-    this.#ticking = setInterval(() => this.#tick(), TICK_MS)
+    // libuv looks at timers before sockets: after a stop or a long turn, bytes and connects that were there in time would
+    // be heard of too late. An immediate runs after both.
+    this.#ticking = setInterval(() => setImmediate(() => this.#tick()), TICK_MS)
   }
 
   /** Its place for the next client; called once, by the connection's end. */
@@ -89,6 +95,7 @@ export class TrafficWorker {
     this.held.release(connection)
     this.connections.delete(connection)
     this.nodeWide.givePlaceBack()
+    this.admission.giveSourcePlacesBack(connection.addressHandle, connection.prefixHandle)
     connection.givePlacesBack('both')
     if (this.connections.size > 0) return
     clearInterval(this.#ticking)

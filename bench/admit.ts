@@ -1,0 +1,102 @@
+/**
+ * What admission costs a connection: `node bench/admit.ts [sources]`, a million unless told otherwise.
+ * Prints ns for each client: asked of the lists, its places taken with every rule on, by address, prefix and service,
+ * and given back.
+ */
+import { PrefixTableWriter } from '../src/lib/prefix-table-writer.ts'
+import { Admission, ADMITTED } from '../src/traffic/admit/admission.ts'
+import { BanTable } from '../src/traffic/admit/ban-table.ts'
+import { rateLimit } from '../src/traffic/admit/rate-limit.ts'
+import { makeSourceMemory } from '../src/traffic/admit/source-table.ts'
+import { mix32 } from '../src/traffic/balance/client-hash.ts'
+import { Counters } from '../src/traffic/counters.ts'
+import { PLAIN_PROTECT, serviceForTest } from '../src/traffic/service-for-test.ts'
+import type { Service, ServiceProtect } from '../src/traffic/tables.ts'
+
+const MEMORY_BYTES = 64 * 1024 * 1024
+/** Short rounds: others use the machine too, and some are left alone. Each goes on with other sources. */
+const CLIENTS = 2_000
+const ROUNDS = 600
+const LISTED = 1_000_000
+/** Above this a round is no measure: nobody is to be refused here but where it says so. */
+const PLENTY = rateLimit(1_000_000, 1000, 1_000_000)
+
+const sources = Number(process.argv[2] ?? 1_000_000)
+
+const on = { rule: 'on', connectionsMax: 1000, rate: PLENTY } as const
+const EVERY_RULE: ServiceProtect = {
+  ...PLAIN_PROTECT,
+  perAddress: on,
+  perPrefix: on,
+  newConnections: { rule: 'on', rate: PLENTY },
+}
+const NEVER = rateLimit(1, 3_600_000, 1)
+
+const CASES: readonly {
+  readonly name: string
+  readonly protect: ServiceProtect
+  readonly addresses: number
+  readonly hasLists?: true
+}[] = [
+  { name: 'every rule off', protect: PLAIN_PROTECT, addresses: sources },
+  { name: 'by address', protect: { ...PLAIN_PROTECT, perAddress: on }, addresses: sources },
+  { name: 'every rule on', protect: EVERY_RULE, addresses: sources },
+  { name: 'every rule on, lists', protect: EVERY_RULE, addresses: sources, hasLists: true },
+  { name: 'every rule on, one address', protect: EVERY_RULE, addresses: 1 },
+  {
+    name: 'refused by address',
+    protect: { ...EVERY_RULE, perAddress: { ...on, rate: NEVER } },
+    addresses: 1,
+  },
+  {
+    name: 'refused by service, last of all',
+    protect: { ...EVERY_RULE, newConnections: { rule: 'on', rate: NEVER } },
+    addresses: sources,
+  },
+]
+
+/** A million networks that name none of the clients but by accident: each lookup is one in vain. */
+const denied = new PrefixTableWriter({ v4: LISTED, v6: 0 })
+for (let i = 0; i < LISTED; i++) {
+  const at = mix32(i ^ 0x5bd1_e995)
+  const bytes = Uint8Array.of(240 | (at & 15), at >>> 8, at >>> 16, at >>> 24)
+  denied.set({ family: 4, bytes, prefixLength: 32 }, i)
+}
+const allowed = new PrefixTableWriter({ v4: 1, v6: 0 })
+allowed.set({ family: 4, bytes: Uint8Array.of(127, 0, 0, 0), prefixLength: 8 }, 0)
+const LISTS = { allow: allowed.memory, deny: denied.memory }
+const BANS = new BanTable(100_000)
+
+console.log(`ns per client, ${sources} sources, least, tenth and half of ${ROUNDS} rounds of ${CLIENTS}`)
+for (const { name, protect, addresses, hasLists } of CASES) {
+  const rounds = nsPerClient(serviceForTest([], { protect }), addresses, hasLists ?? false).toSorted((a, b) => a - b)
+  const cells = [rounds[0], rounds[ROUNDS / 10], rounds[ROUNDS / 2]].map((ns) => ns.toFixed(0).padStart(6))
+  console.log([name.padEnd(34), ...cells].join(' '))
+}
+
+function nsPerClient(service: Service, addresses: number, hasLists: boolean): number[] {
+  const shape = { services: 1, upstreams: 1 }
+  const counters = new Counters(new SharedArrayBuffer(Counters.bytes(shape)), shape)
+  const admission = new Admission(
+    counters,
+    hasLists ? LISTS : undefined,
+    BANS.memory,
+    makeSourceMemory(MEMORY_BYTES, 1),
+  )
+  const addressBytes = new Uint8Array(4)
+  const source = { addressBytes, addressAt: 0, family: 4 as const }
+  let nowMs = 1000
+  let client = 0
+  return Array.from({ length: ROUNDS }, () => {
+    const startedMs = performance.now()
+    for (let i = 0; i < CLIENTS; i++) {
+      const address = mix32(client++ % addresses)
+      for (let at = 0; at < 4; at++) addressBytes[at] = address >>> (at * 8)
+      if (i % 64 === 0) nowMs += 0.1
+      if (admission.judgeAddress(service, source, nowMs) !== ADMITTED) continue
+      if (admission.takeSourcePlaces(service, source, nowMs) !== ADMITTED) continue
+      admission.giveSourcePlacesBack(admission.addressHandle, admission.prefixHandle)
+    }
+    return ((performance.now() - startedMs) * 1e6) / CLIENTS
+  })
+}

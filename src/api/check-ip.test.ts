@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { nodeForTest } from '../../test/harness/node-for-test.ts'
+import { parseConfig } from '../control/config/load.ts'
+import { Lists } from '../control/lists/lists.ts'
+import { parseNetwork } from '../lib/ip.ts'
+import { checkIp } from './check-ip.ts'
+import { ADDRESS_FINDINGS, CheckIpAnswer, ListsAnswer } from './contract.ts'
+import { lists as answerLists } from './lists.ts'
+
+const CONFIG = `
+protect: { allow: [192.0.2.1], deny: [192.0.2.0/24, 203.0.113.10] }
+services: [{ name: web, listen: ["*:443"], upstreams: ["203.0.113.1:443"] }]`
+
+async function nodeWithLists() {
+  const lists = await Lists.read(parseConfig(CONFIG, 'tidegate.yaml', {}).protect)
+  return { ...nodeForTest(), lists: () => lists }
+}
+
+function answerOf(node: ReturnType<typeof nodeForTest>, address: string): CheckIpAnswer {
+  const { status, body } = checkIp(node, new URLSearchParams({ address }))
+  assert.equal(status, 200, body)
+  return CheckIpAnswer.parse(JSON.parse(body))
+}
+
+function inShort({ verdict, reason, findings }: CheckIpAnswer): unknown[] {
+  // The machine of the test may well have an address for documentation.
+  const codes = findings.map(({ code }) => code).filter((code) => code !== 'own-address')
+  return [verdict, reason, codes]
+}
+
+test('an address is let in, refused, or up to the limits, and each finding says why', async () => {
+  const node = await nodeWithLists()
+  assert.deepEqual(inShort(answerOf(node, '192.0.2.1')), ['allowed', null, ['allowed', 'denied']])
+  assert.deepEqual(inShort(answerOf(node, '192.0.2.2')), ['refused', 'refused-deny-list', ['denied']])
+  assert.deepEqual(inShort(answerOf(node, '198.51.100.1')), ['limits', null, []])
+  assert.deepEqual(inShort(answerOf(node, '203.0.113.10')), ['refused', 'refused-deny-list', ['denied', 'upstream']])
+  const [denied] = answerOf(node, '192.0.2.2').findings
+  assert.deepEqual([denied.network, denied.file, denied.line], ['192.0.2.0/24', 'tidegate.yaml', 2])
+})
+
+test('a ban is found, and IPv4 in the clothes of IPv6 is IPv4', async () => {
+  const node = await nodeWithLists()
+  node.memory.bans.set(parseNetwork('198.51.100.0/24')!, Infinity)
+  const answer = answerOf(node, '::ffff:198.51.100.7')
+  assert.equal(answer.address, '198.51.100.7')
+  assert.deepEqual(inShort(answer), ['refused', 'refused-ban', ['banned']])
+})
+
+test('a node without lists knows of none', () => {
+  assert.deepEqual(inShort(answerOf(nodeForTest(), '192.0.2.1')), ['limits', null, []])
+  assert.deepEqual(ListsAnswer.parse(JSON.parse(answerLists(nodeForTest()).body)), { lists: [] })
+})
+
+test('what is no address is refused with an example', () => {
+  for (const query of ['', 'address=', 'address=192.0.2', 'address=192.0.2.0/24', 'address=fe80::1%25eth0']) {
+    const { status, body } = checkIp(nodeForTest(), new URLSearchParams(query))
+    assert.equal(status, 400)
+    assert.match(body, /192\.0\.2\.1/)
+  }
+})
+
+test('docs/lists.md has every finding with its meaning', () => {
+  const docs = readFileSync(new URL('../../docs/lists.md', import.meta.url), 'utf8')
+  const rows = docs.split('\n').filter((line) => /^\| `/.test(line))
+  assert.deepEqual(
+    rows,
+    Object.entries(ADDRESS_FINDINGS).map(([code, meaning]) => `| \`${code}\` | ${meaning} |`),
+  )
+})

@@ -1,0 +1,91 @@
+/** GET /api/v1/check-ip?address=: everything this node knows about an address, and whether it would be let in. */
+import { networkInterfaces } from 'node:os'
+import type { ListAction } from '../control/lists/list-tables.ts'
+import { placeText } from '../control/lists/lists.ts'
+import type { NodeView } from '../control/node-view.ts'
+import { formatIp, parseIp } from '../lib/ip.ts'
+import { monotonicMs } from '../lib/clock.ts'
+import { AddressLists } from '../traffic/admit/address-lists.ts'
+import type { CloseReason } from '../traffic/close-reason.ts'
+import { json, problem, type Answer } from './answer.ts'
+import type { AddressFinding, AddressFindingCode, CheckIpAnswer } from './contract.ts'
+
+export const ADDRESS_PARAMETER = 'address'
+
+interface Finding extends AddressFinding {
+  readonly code: AddressFindingCode
+}
+
+/** One capability, one line here. Each says what it knows about the address, in the order of admission. */
+const FINDERS: readonly ((node: NodeView, address: Uint8Array) => Finding[])[] = [
+  (node, address) => listed(node, address, 'allow', 'allowed'),
+  banned,
+  (node, address) => listed(node, address, 'deny', 'denied'),
+  upstreams,
+  ownAddress,
+]
+
+/** What keeps an address out, the first that is found. */
+const REASONS: Partial<Record<AddressFindingCode, CloseReason>> = {
+  banned: 'refused-ban',
+  denied: 'refused-deny-list',
+}
+
+export function checkIp(node: NodeView, query: URLSearchParams): Answer {
+  const text = query.get(ADDRESS_PARAMETER)
+  if (text === null) return problem(400, 'Bad request', 'Which address? Write ?address=192.0.2.1.')
+  const address = parseIp(text)
+  if (address !== undefined) return json(200, checkAddress(node, address))
+  return problem(
+    400,
+    'Bad request',
+    `${JSON.stringify(text)} is no IP address; expected one such as 192.0.2.1 or 2001:db8::1.`,
+  )
+}
+
+function checkAddress(node: NodeView, address: Uint8Array): CheckIpAnswer {
+  const findings = FINDERS.flatMap((find) => find(node, address))
+  const isAllowed = findings.some(({ code }) => code === 'allowed')
+  const reason = isAllowed ? undefined : findings.map(({ code }) => REASONS[code]).find((one) => one !== undefined)
+  const refusal = reason === undefined ? 'limits' : 'refused'
+  return { address: formatIp(address), verdict: isAllowed ? 'allowed' : refusal, reason: reason ?? null, findings }
+}
+
+function listed(node: NodeView, address: Uint8Array, action: ListAction, code: AddressFindingCode): Finding[] {
+  const hits = node.lists()?.covering(action, address) ?? []
+  return hits.map((hit) => {
+    const { list, network, line, comment } = hit
+    const about = comment === '' ? '' : `: ${comment}`
+    const text = `${network} of list ${list.name} (${placeText(hit)})${about}`
+    return { code, text, list: list.name, network, file: list.file, line, comment }
+  })
+}
+
+function banned(node: NodeView, address: Uint8Array): Finding[] {
+  const lists = new AddressLists(undefined, node.memory.bans.memory)
+  const isBanned = lists.isBanned(address, 0, address.length === 4 ? 4 : 6, monotonicMs())
+  return isBanned ? [{ code: 'banned', text: 'It is banned.' }] : []
+}
+
+function upstreams(node: NodeView, address: Uint8Array): Finding[] {
+  const text = formatIp(address)
+  return node.tables().services.flatMap((service) =>
+    service.upstreams
+      .filter(({ index }) =>
+        service.candidates.some((one) => one.upstreamIndex === index && one.address.address === text),
+      )
+      .map(({ name }) => ({
+        code: 'upstream',
+        text: `It is upstream ${name} of service ${service.name}.`,
+        service: service.name,
+      })),
+  )
+}
+
+function ownAddress(_node: NodeView, address: Uint8Array): Finding[] {
+  const text = formatIp(address)
+  const found = Object.entries(networkInterfaces()).find(([, infos]) =>
+    infos?.some((info) => formatIp(parseIp(info.address) ?? new Uint8Array(4)) === text),
+  )
+  return found === undefined ? [] : [{ code: 'own-address', text: `This machine has it, on ${found[0]}.` }]
+}

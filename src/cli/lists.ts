@@ -1,0 +1,54 @@
+/** `tidegate lists`: the allow and deny lists of a running daemon. */
+import type { Command } from 'commander'
+import { ADMIN_PATHS, type ListStatus, ListsAnswer } from '../api/contract.ts'
+import { addExamples } from './examples.ts'
+import { painterFor, type Painter } from './painter.ts'
+import { count, shown, tableLines } from './table.ts'
+
+const ANSWER_TIMEOUT_MS = 5_000
+const COLUMNS = ['LIST', 'ACTION', 'ENTRIES', 'BAD LINES', 'READ', 'FILE']
+
+interface ListsOptions {
+  readonly admin?: string
+  readonly json?: true
+}
+
+export function addListsCommand(program: Command): void {
+  const command = program
+    .command('lists')
+    .description(
+      'Show the allow and deny lists of a running daemon: where they come from, and lines that are left out.',
+    )
+    .option('--admin <address>', 'admin.listen of the daemon (default: $TIDEGATE_ADMIN or 127.0.0.1:9900)')
+    .option('--json', 'write the answer as one JSON object')
+    .action(async (options: ListsOptions) => lists(options))
+  addExamples(command, [
+    ['tidegate lists', 'all lists in force, those in the configuration among them'],
+    ['tidegate lists --json | jq .lists', 'for programs'],
+  ])
+}
+
+async function lists({ admin, json }: ListsOptions): Promise<void> {
+  const { adminUrl, askAdmin } = await import('./admin-client.ts')
+  const answer = await askAdmin(new URL(ADMIN_PATHS.lists, adminUrl(admin)), ListsAnswer, {}, ANSWER_TIMEOUT_MS)
+  const text = json ? JSON.stringify(answer) : listsText(answer.lists, painterFor(process.stdout))
+  process.stdout.write(`${text}\n`)
+}
+
+export function listsText(all: readonly ListStatus[], paint: Painter): string {
+  if (all.length === 0) return 'No list names anybody.'
+  const rows = all.map(({ name, action, entries, badLines, readAt, file, problem }) => ({
+    cells: [name, action, count(entries), count(badLines), readAt, file].map(shown),
+    ...(problem !== null || badLines > 0 ? { style: 'yellow' as const } : {}),
+  }))
+  const notes = all.flatMap(({ name, file, problem, badLines, firstBadLines }) => {
+    const lines = firstBadLines.map(({ line, message }) => `${file}:${line}: ${message}`)
+    const rest = badLines - firstBadLines.length
+    return [
+      ...(problem === null ? [] : [`${name}: ${file} ${problem}; what was read before is in force`]),
+      ...lines,
+      ...(rest > 0 ? [`${file}: and ${count(rest)} more lines`] : []),
+    ]
+  })
+  return [...tableLines(COLUMNS, rows, paint), ...notes.map(shown)].join('\n')
+}

@@ -1,0 +1,30 @@
+/** The node's `protect`, with its lists named and their files found. */
+import { basename, dirname, resolve } from 'node:path'
+import type { ListFileConfig, NodeProtectConfig } from './config.ts'
+import type { ConfigSource } from './config-tree.ts'
+import type { ParsedNodeProtect } from './protect-node-schema.ts'
+
+const NAME_MAX = 63
+
+export function makeNodeProtect(protect: ParsedNodeProtect, source: ConfigSource): NodeProtectConfig {
+  const networks = (key: 'allow' | 'deny') =>
+    protect[key].map((network, i) => ({ ...network, at: source.place(['protect', key, i]) }))
+  return {
+    allow: networks('allow'),
+    deny: networks('deny'),
+    lists: protect.lists.map((list, i) => ({
+      name: list.name ?? nameOf(list.file),
+      file: resolve(dirname(source.file), list.file),
+      action: list.action,
+      at: source.place(['protect', 'lists', i]),
+    })),
+    memoryBytes: protect.memory,
+  }
+}
+
+/** `/etc/tidegate/drop v4.txt` → `drop_v4.txt`: a name can stand in a metric label. */
+function nameOf(file: ListFileConfig['file']): string {
+  return basename(file)
+    .replaceAll(/[^A-Za-z0-9._-]/g, '_')
+    .slice(0, NAME_MAX)
+}

@@ -1,0 +1,50 @@
+/** The limits for sources in `protect`: from what is written to what the configuration keeps, and to what admission works with. */
+import { perSecond } from '../../lib/rate.ts'
+import type { Rate } from '../../lib/rate.ts'
+import { rateLimit } from '../../traffic/admit/rate-limit.ts'
+import type { RateLimit } from '../../traffic/admit/rate-limit.ts'
+import type { SourceRules } from '../../traffic/tables.ts'
+import type { RateConfig, SourceLimitsConfig, SourceRulesConfig } from './config.ts'
+import type { ParsedService } from './schema.ts'
+
+/** Enough for a page with its parts, or for all clients behind one address that come back after an outage of seconds. */
+const BURST_SECONDS = 10
+const BURST_AT_LEAST = 5
+
+type Parsed = ParsedService['protect']
+
+export function makeSourceRulesConfig({ tarpitFor, perAddress, perPrefix, newConnections }: Parsed): SourceRulesConfig {
+  const { rule, rate = null, burst } = newConnections
+  return {
+    tarpitForMs: tarpitFor,
+    perAddress: sourceLimits(perAddress),
+    perPrefix: sourceLimits(perPrefix),
+    newConnections: { rule, rate, burst: burst ?? burstFor(rate) },
+  }
+}
+
+function sourceLimits({ rule, connections, rate, burst }: Parsed['perAddress']): SourceLimitsConfig {
+  return { rule, connections: connections === 'off' ? 0 : connections, rate, burst: burst ?? burstFor(rate) }
+}
+
+function burstFor(rate: Rate | null): number {
+  return rate === null ? BURST_AT_LEAST : Math.max(BURST_AT_LEAST, Math.ceil(perSecond(rate) * BURST_SECONDS))
+}
+
+export function makeSourceRules({
+  tarpitForMs,
+  perAddress,
+  perPrefix,
+  newConnections,
+}: SourceRulesConfig): SourceRules {
+  return {
+    tarpitForMs,
+    perAddress: { rule: perAddress.rule, connectionsMax: perAddress.connections, rate: limitOf(perAddress) },
+    perPrefix: { rule: perPrefix.rule, connectionsMax: perPrefix.connections, rate: limitOf(perPrefix) },
+    newConnections: { rule: newConnections.rule, rate: limitOf(newConnections) },
+  }
+}
+
+function limitOf({ rate, burst }: RateConfig): RateLimit | null {
+  return rate && rateLimit(rate.count, rate.perMs, burst)
+}

@@ -1,0 +1,22 @@
+/** Lets others on control's thread have their turn in the midst of long work. */
+import { setImmediate as nextTurn } from 'node:timers/promises'
+
+/** Checks, answers and the log wait for no longer than this. */
+const TURN_MS = 10
+/** The clock is looked at once in so many steps. */
+const STEPS_PER_LOOK = 256
+
+export class Pacer {
+  #steps = 0
+  #turnStartedMs = performance.now()
+
+  /** To be asked after each small step; true when it is time for `rest`. */
+  isTired(): boolean {
+    return ++this.#steps % STEPS_PER_LOOK === 0 && performance.now() - this.#turnStartedMs > TURN_MS
+  }
+
+  async rest(): Promise<void> {
+    await nextTurn()
+    this.#turnStartedMs = performance.now()
+  }
+}

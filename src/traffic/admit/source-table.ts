@@ -1,0 +1,280 @@
+/**
+ * How many connections each source has open, and how fast it opens them: over all workers, in one piece of shared
+ * memory that never grows. A source is an address (of IPv6 the /64) or a prefix (/24, /48) at one service, kept whole:
+ * two sources are never taken for one.
+ *
+ *   head       16 int32    seeds of the hash, so that nobody outside can aim at a bucket; services
+ *   services   16 int32 each: lock, 1 unused, full time of its own rate as float64, unused
+ *   buckets    64 int32 each, 256 bytes:
+ *                lock, 3 unused | 10 × high | 10 × low | 10 × owner | 10 × open | 10 × full time (float64)
+ *
+ * An entry with open connections is never given to another source, so its place is a handle with which a connection
+ * gives back what it took in one atomic step. An entry without is worth no more than its full time (rate-limit.ts):
+ * once that has passed, to forget it changes nothing. The errors, all of them in favour of the client:
+ *
+ *   untracked   all 10 entries of the bucket have open connections, or its lock was not to be had in time: the client is
+ *               let in and not counted. With n sources that have connections in b buckets, a newcomer meets this with
+ *               the probability P(Poisson(n / b) ≥ 10); docs/protect/limits.md has the numbers.
+ *   forgotten   all entries were in use, and the one whose rate had recovered furthest was given away too early: that
+ *               source, which has no connection open, begins with a full burst.
+ *
+ * Never is one refused for what another did. Beyond `connectionsMax`, and `burst + rate × (t + 10 µs)`, nobody is let in
+ * otherwise. Workers read their clock once a turn, so a client may be judged as if it came a turn earlier.
+ */
+import { randomInt } from 'node:crypto'
+import { lockWithin, unlock } from '../../lib/mutex.ts'
+import { mix32, word } from '../balance/client-hash.ts'
+import { WORKER } from '../counters.ts'
+import type { MonotonicMs } from '../node-wide.ts'
+import { isWithinRate, spend } from './rate-limit.ts'
+import type { RateLimit } from './rate-limit.ts'
+
+/** What is counted as one source. */
+export const SOURCE = { address: 0, prefix: 1 } as const
+export type SourceKind = (typeof SOURCE)[keyof typeof SOURCE]
+
+/** What `take` found. */
+export const TAKEN = 0
+export const OVER_CONNECTIONS = 1
+export const OVER_RATE = 2
+
+/** In place of a handle: nothing is to be given back. */
+export const NO_HANDLE = -1
+
+export interface SourceLimits {
+  /** Open at once; 0 is no limit. */
+  readonly connectionsMax: number
+  readonly rate: RateLimit | null
+}
+
+const HEAD_INTS = 16
+const HEAD = { seedHigh: 0, seedLow: 1, services: 2 } as const
+const SERVICE_INTS = 16
+const SERVICE_FULL_AT = 2
+const BUCKET_INTS = 64
+const ENTRIES = 10
+/** Int32 places in a bucket; the highs stand in the cache line of the lock. */
+const BUCKET = { lock: 0, high: 4, low: 14, owner: 24, open: 34, fullAt: 44 } as const
+const TWO_TO_32 = 2 ** 32
+/**
+ * What is done under a lock takes well below a microsecond. A holder may be off its core for some turns of the scheduler,
+ * and is waited for so long; one that has died is not.
+ */
+const LOCK_MS_MAX = 50
+
+export const SOURCE_MEMORY_BYTES_MIN = 1024 * 1024
+
+/** `bytes` in all; zero pages until they are used. */
+export function makeSourceMemory(bytes: number, services: number): SharedArrayBuffer {
+  const fixedInts = HEAD_INTS + services * SERVICE_INTS
+  const buckets = Math.max(1, Math.floor((bytes / 4 - fixedInts) / BUCKET_INTS))
+  const memory = new SharedArrayBuffer((fixedInts + buckets * BUCKET_INTS) * 4)
+  const ints = new Int32Array(memory)
+  ints[HEAD.seedHigh] = randomInt(TWO_TO_32) | 0
+  ints[HEAD.seedLow] = randomInt(TWO_TO_32) | 0
+  ints[HEAD.services] = services
+  return memory
+}
+
+/** One worker's view. */
+export class SourceTable {
+  readonly #ints: Int32Array
+  readonly #floats: Float64Array
+  readonly #counts: Float64Array
+  readonly #bucketsAt: number
+  readonly #buckets: number
+  /** Of the last `take`: what the connection gives back at its end; NO_HANDLE where it was refused or is not tracked. */
+  handle = NO_HANDLE
+  /** Of the last `take`: it was counted into the source's rate. */
+  hasSpent = false
+
+  /** `workerCounts` are the worker's own counters: what is tracked, and what is not. */
+  constructor(memory: SharedArrayBuffer, workerCounts: Float64Array) {
+    this.#ints = new Int32Array(memory)
+    this.#floats = new Float64Array(memory)
+    this.#counts = workerCounts
+    this.#bucketsAt = HEAD_INTS + this.#ints[HEAD.services] * SERVICE_INTS
+    this.#buckets = (this.#ints.length - this.#bucketsAt) / BUCKET_INTS
+  }
+
+  get entries(): number {
+    return this.#buckets * ENTRIES
+  }
+
+  /**
+   * Takes a place for a connection of this source, unless that is over its limits: then says which one. With
+   * `takesAnyway` it is taken nevertheless, and only the answer tells; its rate then stays as a refusal would leave it.
+   */
+  take(
+    serviceIndex: number,
+    kind: SourceKind,
+    bytes: Uint8Array,
+    at: number,
+    family: 4 | 6,
+    limits: SourceLimits,
+    takesAnyway: boolean,
+    nowMs: MonotonicMs,
+  ): number {
+    this.takeNothing()
+    const high = highWord(kind, bytes, at, family)
+    const low = lowWord(kind, bytes, at, family)
+    const owner = ownerOf(serviceIndex, kind, family)
+    const bucketAt = this.#bucketAt(high, low, owner)
+    if (!lockWithin(this.#ints, bucketAt + BUCKET.lock, LOCK_MS_MAX)) return this.#letInUntracked()
+    const entry = this.#entryFor(bucketAt, high, low, owner, nowMs)
+    const found = entry === -1 ? this.#letInUntracked() : this.#takeEntry(bucketAt, entry, limits, takesAnyway, nowMs)
+    unlock(this.#ints, bucketAt + BUCKET.lock)
+    return found
+  }
+
+  /** As a `take` that has nothing to look at. */
+  takeNothing(): void {
+    this.handle = NO_HANDLE
+    this.hasSpent = false
+  }
+
+  /** At the end of a connection. Needs no lock: while it is open, the entry is its source's. */
+  give(handle: number): void {
+    if (handle === NO_HANDLE) return
+    if (Atomics.sub(this.#ints, this.#openAt(handle), 1) === 1) this.#counts[WORKER.sourcesTracked] -= 1
+  }
+
+  /** For a client that a later step has refused: what it spent is given back too. */
+  undo(handle: number, hasSpent: boolean, { rate }: SourceLimits): void {
+    if (handle !== NO_HANDLE && hasSpent && rate !== null) {
+      const bucketAt = this.#bucketOf(handle)
+      if (lockWithin(this.#ints, bucketAt + BUCKET.lock, LOCK_MS_MAX)) {
+        this.#floats[fullAtOf(bucketAt, handle % ENTRIES)] -= rate.intervalMs
+        unlock(this.#ints, bucketAt + BUCKET.lock)
+      }
+    }
+    this.give(handle)
+  }
+
+  /** Of the service itself; false when one more is over it. A lock that is not to be had lets the client in. */
+  takeServiceRate(serviceIndex: number, rate: RateLimit, nowMs: MonotonicMs): boolean {
+    const at = HEAD_INTS + serviceIndex * SERVICE_INTS
+    if (!lockWithin(this.#ints, at, LOCK_MS_MAX)) {
+      this.#counts[WORKER.sourcesUntracked] += 1
+      return true
+    }
+    const fullAt = (at + SERVICE_FULL_AT) / 2
+    const isWithin = isWithinRate(this.#floats[fullAt], rate, nowMs)
+    if (isWithin) this.#floats[fullAt] = spend(this.#floats[fullAt], rate, nowMs)
+    unlock(this.#ints, at)
+    return isWithin
+  }
+
+  /** Open connections of a source now; for commands and tests. */
+  openOf(serviceIndex: number, kind: SourceKind, bytes: Uint8Array, at: number, family: 4 | 6): number {
+    const high = highWord(kind, bytes, at, family)
+    const low = lowWord(kind, bytes, at, family)
+    const owner = ownerOf(serviceIndex, kind, family)
+    const bucketAt = this.#bucketAt(high, low, owner)
+    const entry = this.#find(bucketAt, high, low, owner)
+    return entry === -1 ? 0 : Atomics.load(this.#ints, bucketAt + BUCKET.open + entry)
+  }
+
+  #takeEntry(
+    bucketAt: number,
+    entry: number,
+    { connectionsMax, rate }: SourceLimits,
+    takesAnyway: boolean,
+    nowMs: MonotonicMs,
+  ): number {
+    const openAt = bucketAt + BUCKET.open + entry
+    const fullAt = fullAtOf(bucketAt, entry)
+    const fullAtMs = this.#floats[fullAt]
+    let found = TAKEN
+    if (connectionsMax > 0 && Atomics.load(this.#ints, openAt) >= connectionsMax) found = OVER_CONNECTIONS
+    else if (rate !== null && !isWithinRate(fullAtMs, rate, nowMs)) found = OVER_RATE
+    if (found !== TAKEN && !takesAnyway) return found
+    if (Atomics.add(this.#ints, openAt, 1) === 0) this.#counts[WORKER.sourcesTracked] += 1
+    this.handle = ((bucketAt - this.#bucketsAt) / BUCKET_INTS) * ENTRIES + entry
+    if (found === TAKEN) {
+      this.hasSpent = rate !== null
+      // Without a rate it is when the source was last seen: the oldest is forgotten first.
+      this.#floats[fullAt] = rate === null ? Math.max(fullAtMs, nowMs) : spend(fullAtMs, rate, nowMs)
+    }
+    return found
+  }
+
+  #letInUntracked(): number {
+    this.#counts[WORKER.sourcesUntracked] += 1
+    return TAKEN
+  }
+
+  /** The source's own entry, or one made its own; -1 when all have open connections. */
+  #entryFor(bucketAt: number, high: number, low: number, owner: number, nowMs: MonotonicMs): number {
+    const found = this.#find(bucketAt, high, low, owner)
+    if (found !== -1) return found
+    const entry = this.#leastNeeded(bucketAt)
+    if (entry === -1) return -1
+    const fullAt = fullAtOf(bucketAt, entry)
+    if (this.#floats[fullAt] > nowMs) this.#counts[WORKER.sourcesForgotten] += 1
+    this.#ints[bucketAt + BUCKET.high + entry] = high
+    this.#ints[bucketAt + BUCKET.low + entry] = low
+    this.#ints[bucketAt + BUCKET.owner + entry] = owner
+    this.#floats[fullAt] = 0
+    return entry
+  }
+
+  #find(bucketAt: number, high: number, low: number, owner: number): number {
+    const ints = this.#ints
+    for (let entry = 0; entry < ENTRIES; entry++) {
+      if (ints[bucketAt + BUCKET.high + entry] !== high) continue
+      if (ints[bucketAt + BUCKET.owner + entry] !== owner) continue
+      if (ints[bucketAt + BUCKET.low + entry] === low) return entry
+    }
+    return -1
+  }
+
+  /** Among those without open connections the one whose rate has recovered for longest; an unused one is at 0. */
+  #leastNeeded(bucketAt: number): number {
+    let least = -1
+    let leastMs = Infinity
+    for (let entry = 0; entry < ENTRIES; entry++) {
+      const fullAtMs = this.#floats[fullAtOf(bucketAt, entry)]
+      if (fullAtMs >= leastMs) continue
+      if (Atomics.load(this.#ints, bucketAt + BUCKET.open + entry) !== 0) continue
+      least = entry
+      leastMs = fullAtMs
+    }
+    return least
+  }
+
+  #bucketAt(high: number, low: number, owner: number): number {
+    const ints = this.#ints
+    const hash = mix32(mix32(mix32(high ^ ints[HEAD.seedHigh]) ^ low ^ ints[HEAD.seedLow]) ^ owner) >>> 0
+    return this.#bucketsAt + Math.floor((hash / TWO_TO_32) * this.#buckets) * BUCKET_INTS
+  }
+
+  #bucketOf(handle: number): number {
+    return this.#bucketsAt + Math.floor(handle / ENTRIES) * BUCKET_INTS
+  }
+
+  #openAt(handle: number): number {
+    return this.#bucketOf(handle) + BUCKET.open + (handle % ENTRIES)
+  }
+}
+
+/** Place among the float64. */
+function fullAtOf(bucketAt: number, entry: number): number {
+  return (bucketAt + BUCKET.fullAt) / 2 + entry
+}
+
+function highWord(kind: SourceKind, bytes: Uint8Array, at: number, family: 4 | 6): number {
+  const high = word(bytes, at)
+  return kind === SOURCE.prefix && family === 4 ? high & 0xffff_ff00 : high
+}
+
+function lowWord(kind: SourceKind, bytes: Uint8Array, at: number, family: 4 | 6): number {
+  if (family === 4) return 0
+  const low = word(bytes, at + 4)
+  return kind === SOURCE.prefix ? low & 0xffff_0000 : low
+}
+
+/** Never 0, which is an entry that nobody has used. */
+function ownerOf(serviceIndex: number, kind: SourceKind, family: 4 | 6): number {
+  return ((serviceIndex + 1) << 2) | (kind << 1) | (family === 6 ? 1 : 0)
+}
