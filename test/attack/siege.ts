@@ -6,6 +6,7 @@
  *   127.200.*.*   clients, each in a /24 of its own        127.64.*.* and up   attackers
  */
 import assert from 'node:assert/strict'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { AttackName } from '../../bench/load/attackers/all-attacks.ts'
 import type { RaidPlan } from '../../bench/load/attackers/raid.ts'
 import type { SteadyClientsLoad } from '../../bench/load/steady-clients.ts'
@@ -20,6 +21,7 @@ const ALLOW_NOBODY = { allow: [] }
 /** Few, so that they are no flood themselves. */
 const CLIENTS_PER_SECOND = 50
 const RESIDENT_EVERY_MS = 50
+const MARK_EVERY_MS = 100
 
 export interface SiegeOptions extends Omit<DaemonOptions, 'services'> {
   /** Each gets the upstream that answers. */
@@ -120,12 +122,15 @@ export async function assertAllServed(clients: SteadyClients): Promise<void> {
   assert.ok(visits > 0, 'no client came')
 }
 
-/** Waits for `marks` in which so many were served in all, so that an attack has gone on for a while. */
-export async function assertServedFor(clients: SteadyClients, visitsMin: number): Promise<void> {
+/** So many have come since the last mark, and all of them were served; says how many. */
+export async function assertServedFor(clients: SteadyClients, visitsMin: number): Promise<number> {
   let visits = 0
   while (visits < visitsMin) {
     const report = await clients.mark()
     assert.deepEqual({ served: report.served, faults: report.faults }, { served: report.visits, faults: {} })
     visits += report.visits
+    // Asking all the time would take the processor from those who are asked about.
+    await sleep(MARK_EVERY_MS)
   }
+  return visits
 }

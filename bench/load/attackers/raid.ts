@@ -64,6 +64,7 @@ export interface Behaviour {
 
 const TURN_US = 1_000
 const TURN_MS = 10
+const LAST_TURNS_MAX = 100
 const EAGAIN = 'EAGAIN'
 
 export class Raid {
@@ -98,6 +99,8 @@ export class Raid {
       this.#turn()
       await messages()
     }
+    // What has happened to them by now is still theirs to hear; who never rests must not keep us.
+    for (let left = LAST_TURNS_MAX; left > 0 && this.#turn() > 0; left--);
     for (const raider of this.#raiders.values()) this.#end(raider, 'open')
     return this.#report()
   }
@@ -142,14 +145,15 @@ export class Raid {
     this.#ready.addEdges(fd)
   }
 
-  #turn(): void {
+  /** How many it woke. */
+  #turn(): number {
     const count = this.#ready.wait(TURN_US)
     const nowMs = performance.now()
     for (let i = 0; i < count; i++) {
       const raider = this.#raiders.get(this.#ready.ready(i))
       if (raider !== undefined) this.#onReady(raider, this.#ready.hasFailed(i), nowMs)
     }
-    if (nowMs - this.#turnedMs < TURN_MS) return
+    if (nowMs - this.#turnedMs < TURN_MS) return count
     this.#turnedMs = nowMs
     const { stayMs = Infinity, onTurn } = this.#behaviour
     for (const raider of this.#raiders.values()) {
@@ -157,6 +161,7 @@ export class Raid {
       if (nowMs - raider.openSinceMs >= stayMs) this.#end(raider, 'own end')
       else onTurn?.(raider, this, nowMs)
     }
+    return count
   }
 
   #onReady(raider: Raider, hasFailed: boolean, nowMs: number): void {
