@@ -52,6 +52,7 @@ async function main(prefixes: number): Promise<void> {
     const addMs = performance.now() - startedMs
     console.log(`IPv${family}: ${writer.count} prefixes in ${(writer.memory.byteLength / 2 ** 20).toFixed(1)} MiB`)
     const table = new PrefixTable(writer.memory)
+    console.log(`  for scale: one read at a random place of this memory ${nsPerRead(writer.memory).toFixed(0)} ns`)
     console.log(`  covered addresses  ${nsPerLookup(table, coveredBy(networks, random)).toFixed(0)} ns`)
     console.log(
       `  random addresses   ${nsPerLookup(table, randomAddresses(random, networks[0].bytes.length)).toFixed(0)} ns`,
@@ -86,6 +87,22 @@ function randomAddresses(random: Random, size: number): { bytes: Uint8Array; siz
   const bytes = new Uint8Array(LOOKUPS * size)
   for (let i = 0; i < LOOKUPS; i++) bytes.set(randomBytes(random, size === 4 ? 4 : 6), i * size)
   return { bytes, size }
+}
+
+/** Each place depends on the read before: what a cache miss costs here and now. */
+function nsPerRead(memory: SharedArrayBuffer): number {
+  const ints = new Int32Array(memory)
+  const places = Int32Array.from({ length: LOOKUPS }, (_, i) => Math.imul(i, 0x9e37_79b1) >>> 0).map(
+    (place) => (place >>> 0) % (ints.length - 1),
+  )
+  let best = Infinity
+  for (let from = 0; from < LOOKUPS; from += LOOKUPS_PER_ROUND) {
+    const startedMs = performance.now()
+    let last = 0
+    for (let i = from; i < from + LOOKUPS_PER_ROUND; i++) last = ints[places[i] + (last & 1)]
+    best = Math.min(best, ((performance.now() - startedMs) * 1e6) / LOOKUPS_PER_ROUND)
+  }
+  return best
 }
 
 function coveredBy(networks: readonly Network[], random: Random): { bytes: Uint8Array; size: number } {

@@ -19,6 +19,7 @@ import { ListWatch } from './control/lists/list-watch.ts'
 import { Lists } from './control/lists/lists.ts'
 import { type Log, openLog } from './control/log/log.ts'
 import { openStdout } from './control/log/stdout-stream.ts'
+import { BanFile } from './control/bans/ban-file.ts'
 import { OperatorStates } from './control/operator/operator-states.ts'
 import { type ConfigFile, ConfigWatch } from './control/reload/config-watch.ts'
 import { Hangup } from './control/reload/hangup.ts'
@@ -65,10 +66,12 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   const { inheritance } = options
   await inheritance?.keepFromChildren()
   const operatorStates = await OperatorStates.read(config.admin.stateDir, log)
+  const banFile = new BanFile(config.admin.stateDir)
   const hangup = new Hangup()
   const node = new RunningNode({
     ...options,
     operatorStates,
+    bans: { file: banFile, stored: await banFile.read(log) },
     lists,
     addresses: upstreams.current,
     log,
@@ -142,7 +145,9 @@ async function linger(
   stop: StopSignals,
 ): Promise<StopRequest> {
   stop.startOver()
+  node.bans.leave()
   admin?.closeGently()
+  await node.firewall.handOver()
   const { upgradeDrainTimeoutMs } = node.config.traffic
   sayDraining(log, 'upgrade', node.memory.nodeWide.openConnections, upgradeDrainTimeoutMs)
   const asked = stop.first
@@ -174,6 +179,7 @@ async function startAdmin(
     setUpstreamState: (...change) => operatorStates.set(node, ...change),
     reload: { run: () => reload.run('admin'), check: () => reload.check() },
     upgrade: () => upgrades.upgrade(),
+    bans: node.bans,
   }
   const admin = await AdminServer.listen(listen, node, actions, inheritance?.adminFd(listen))
   sayAdminListening(log, formatSocketAddress(admin.address))

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path/posix'
 import { test } from 'node:test'
+import type { Command } from 'commander'
 import { makeProgram } from '../../src/cli/program.ts'
 import { FINDING_IDS } from '../../src/control/doctor/finding.ts'
 import { CLOSE_REASONS } from '../../src/traffic/close-reason.ts'
@@ -87,13 +88,20 @@ function problemOfCommand(program: ReturnType<typeof makeProgram>, words: readon
   const command = name.startsWith('-') ? program : program.commands.find((known) => known.name() === name)
   // `tidegate run|check|…` names several at once.
   if (!command) return name.includes('|') ? undefined : `there is no command ${name}`
+  const deepest = subcommandOf(command, rest)
   const flags = (name.startsWith('-') ? words : rest)
     .filter((word) => /^--?[a-zA-Z]/.test(word))
     .map((word) => word.split('=')[0])
   const unknown = flags.find(
-    (flag) => !EVERYWHERE.has(flag) && !command.options.some((option) => [option.short, option.long].includes(flag)),
+    (flag) => !EVERYWHERE.has(flag) && !deepest.options.some((option) => [option.short, option.long].includes(flag)),
   )
   return unknown && `there is no option ${unknown}`
+}
+
+/** `tidegate bans add …` has the options of `add`. */
+function subcommandOf(command: Command, [name, ...rest]: readonly string[]): Command {
+  const known = command.commands.find((one) => one.name() === name)
+  return known === undefined ? command : subcommandOf(known, rest)
 }
 
 test('docs/close-reasons.md says of every close reason what the code says', () => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { nodeForTest } from '../../test/harness/node-for-test.ts'
+import { type Ban, makeBan } from '../control/bans/ban.ts'
 import { parseConfig } from '../control/config/load.ts'
 import { Lists } from '../control/lists/lists.ts'
 import { parseNetwork } from '../lib/ip.ts'
@@ -41,11 +42,21 @@ test('an address is let in, refused, or up to the limits, and each finding says 
 })
 
 test('a ban is found, and IPv4 in the clothes of IPv6 is IPv4', async () => {
-  const node = await nodeWithLists()
-  node.memory.bans.set(parseNetwork('198.51.100.0/24')!, Infinity)
-  const answer = answerOf(node, '::ffff:198.51.100.7')
+  const rest = { origin: 'manual', sinceMs: 0, untilMs: Infinity, why: 'scanner', by: 'me', repeated: 0 } as const
+  const ban = makeBan(parseNetwork('198.51.100.0/24')!, { ...rest, isWatched: false })
+  const nodeWith = async (bans: Ban[]) => {
+    const node = await nodeWithLists()
+    return { ...node, bans: { ...node.bans, covering: () => bans } }
+  }
+  const answer = answerOf(await nodeWith([ban]), '::ffff:198.51.100.7')
   assert.equal(answer.address, '198.51.100.7')
   assert.deepEqual(inShort(answer), ['refused', 'refused-ban', ['banned']])
+  assert.match(
+    answer.findings[0].text,
+    /^198\.51\.100\.0\/24 is banned since 1970-01-01\S+ for good, by me: scanner\.$/,
+  )
+  const watched = answerOf(await nodeWith([{ ...ban, isWatched: true }]), '198.51.100.7')
+  assert.deepEqual(inShort(watched), ['limits', null, ['ban-watched']])
 })
 
 test('a node without lists knows of none', () => {
@@ -63,7 +74,7 @@ test('what is no address is refused with an example', () => {
 
 test('docs/lists.md has every finding with its meaning', () => {
   const docs = readFileSync(new URL('../../docs/lists.md', import.meta.url), 'utf8')
-  const rows = docs.split('\n').filter((line) => /^\| `/.test(line))
+  const rows = docs.split('\n').filter((line) => line.startsWith('| `'))
   assert.deepEqual(
     rows,
     Object.entries(ADDRESS_FINDINGS).map(([code, meaning]) => `| \`${code}\` | ${meaning} |`),

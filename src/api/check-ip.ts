@@ -4,8 +4,8 @@ import type { ListAction } from '../control/lists/list-tables.ts'
 import { placeText } from '../control/lists/lists.ts'
 import type { NodeView } from '../control/node-view.ts'
 import { formatIp, parseIp } from '../lib/ip.ts'
-import { monotonicMs } from '../lib/clock.ts'
-import { AddressLists } from '../traffic/admit/address-lists.ts'
+import type { Network } from '../lib/ip.ts'
+import { banSentence } from '../control/bans/ban-lines.ts'
 import type { CloseReason } from '../traffic/close-reason.ts'
 import { json, problem, type Answer } from './answer.ts'
 import type { AddressFinding, AddressFindingCode, CheckIpAnswer } from './contract.ts'
@@ -21,6 +21,7 @@ const FINDERS: readonly ((node: NodeView, address: Uint8Array) => Finding[])[] =
   (node, address) => listed(node, address, 'allow', 'allowed'),
   banned,
   (node, address) => listed(node, address, 'deny', 'denied'),
+  inKernel,
   upstreams,
   ownAddress,
 ]
@@ -62,9 +63,17 @@ function listed(node: NodeView, address: Uint8Array, action: ListAction, code: A
 }
 
 function banned(node: NodeView, address: Uint8Array): Finding[] {
-  const lists = new AddressLists(undefined, node.memory.bans.memory)
-  const isBanned = lists.isBanned(address, 0, address.length === 4 ? 4 : 6, monotonicMs())
-  return isBanned ? [{ code: 'banned', text: 'It is banned.' }] : []
+  const network: Network = { family: address.length === 4 ? 4 : 6, bytes: address, prefixLength: address.length * 8 }
+  return node.bans.covering(network).map((ban) => {
+    const { text: prefix, isWatched } = ban
+    return { code: isWatched ? 'ban-watched' : 'banned', text: banSentence(ban), network: prefix }
+  })
+}
+
+function inKernel({ firewall }: NodeView, address: Uint8Array): Finding[] {
+  if (!firewall.dropsFrom(address)) return []
+  const text = `The kernel drops its packets to our listeners (table inet ${firewall.view().table}).`
+  return [{ code: 'dropped-in-kernel', text }]
 }
 
 function upstreams(node: NodeView, address: Uint8Array): Finding[] {

@@ -6,6 +6,7 @@ export const ADMIN_PATHS = {
   health: '/healthz',
   ready: '/readyz',
   status: '/status.json',
+  shield: '/api/v1/shield',
   /** Answers a ListsAnswer. */
   lists: '/api/v1/lists',
   /** With `?address=`; answers a CheckIpAnswer. */
@@ -19,6 +20,18 @@ export function upstreamStatePath(service: string, upstream: string): string {
 /** Takes POST without a body; answers a ReloadAnswer. With `?dryRun=true` it says what would change, and changes nothing. */
 export const RELOAD_PATH = '/api/v1/reload'
 export const DRY_RUN_PARAMETER = 'dryRun'
+
+/**
+ * Bans. GET answers a BanList; `?limit=`, `?origin=` and `?covering=ADDRESS` narrow it. POST takes a BanRequest, DELETE an
+ * UnbanRequest; both answer a BanChangeAnswer.
+ */
+export const BANS_PATH = '/api/v1/bans'
+export const BAN_LIST_PARAMETERS = { limit: 'limit', origin: 'origin', covering: 'covering' } as const
+/** In one answer. */
+export const BANS_LISTED_DEFAULT = 1_000
+export const BANS_LISTED_MAX = 100_000
+/** In one request. */
+export const BANS_PER_REQUEST_MAX = 10_000
 
 /** Where the admin API listens when the configuration says nothing. */
 export const ADMIN_ADDRESS_DEFAULT = '127.0.0.1:9900'
@@ -104,6 +117,34 @@ export type NodeStatus = z.infer<typeof NodeStatus>
 export type ServiceStatus = z.infer<typeof ServiceStatus>
 export type UpstreamStatus = z.infer<typeof UpstreamStatus>
 
+/** What the kernel refuses for us. */
+export const FirewallStatus = z.object({
+  /** `refused`: the kernel, or this machine, does not let us; `why` says so. `left`: another process keeps it now. */
+  state: z.enum(['off', 'idle', 'active', 'refused', 'left']),
+  why: z.string().optional(),
+  since: z.iso.datetime().optional(),
+  table: z.string(),
+  /** Rules are those of docs/kernel-shield.md. */
+  rules: z.array(z.object({ rule: z.string(), on: z.boolean(), packets: Count, bytes: Count })),
+  sets: z.array(
+    z.object({
+      name: z.string(),
+      entries: Count,
+      max: Count,
+      /** Left out or taken out because the set was full. */
+      displaced: Count,
+    }),
+  ),
+  /** Times that it was put back after somebody else had flushed it. */
+  restored: Count,
+  /** Parts of protect.firewall that the kernel goes without, and why. */
+  without: z.array(z.string()),
+})
+export type FirewallStatus = z.infer<typeof FirewallStatus>
+
+export const ShieldStatus = z.object({ firewall: FirewallStatus })
+export type ShieldStatus = z.infer<typeof ShieldStatus>
+
 export const UpstreamStateRequest = z.strictObject({ state: WantedState })
 
 export const UpstreamStateAnswer = z.object({
@@ -119,6 +160,73 @@ export const UpstreamStateAnswer = z.object({
   upstream: UpstreamStatus,
 })
 export type UpstreamStateAnswer = z.infer<typeof UpstreamStateAnswer>
+/** Who makes bans: docs/bans.md. */
+export const BAN_ORIGIN_WORDS = ['manual', 'strikes', 'neighbours'] as const
+const BanOrigin = z.enum(BAN_ORIGIN_WORDS, 'expected manual, strikes or neighbours')
+export type BanOriginWord = z.infer<typeof BanOrigin>
+
+export const BanView = z.object({
+  /** `192.0.2.1`, `192.0.2.0/24`, `2001:db8::/64` */
+  prefix: z.string(),
+  origin: BanOrigin,
+  since: z.iso.datetime(),
+  /** Null is for good. */
+  until: z.iso.datetime().nullable(),
+  why: z.string(),
+  by: z.string(),
+  /** Bans of the same prefix before this one; each makes the next twice as long. */
+  repeated: Count,
+  /** It refuses nobody: the rule is on watch. */
+  watched: z.boolean(),
+})
+export type BanView = z.infer<typeof BanView>
+
+export const BanList = z.object({
+  /** All there are, more than are listed perhaps. */
+  total: Count,
+  /** Newest first. */
+  bans: z.array(BanView),
+})
+export type BanList = z.infer<typeof BanList>
+
+export const BAN_COMMENT_CHARACTERS_MAX = 200
+/** Ten years. */
+export const BAN_TTL_MS_MAX = 3650 * 86_400_000
+const Prefixes = z.array(z.string().max(100)).min(1).max(BANS_PER_REQUEST_MAX)
+
+export const BanRequest = z.strictObject({
+  prefixes: Prefixes,
+  /** 0 is for good. */
+  ttlMs: z.int().min(0).max(BAN_TTL_MS_MAX),
+  comment: z.string().max(BAN_COMMENT_CHARACTERS_MAX).optional(),
+  /** Also prefixes that are suspiciously wide. */
+  force: z.boolean().optional(),
+})
+export type BanRequest = z.infer<typeof BanRequest>
+
+/** These, or all of them, or all of one origin. */
+export const UnbanRequest = z
+  .strictObject({ prefixes: Prefixes.optional(), all: z.literal(true).optional(), origin: BanOrigin.optional() })
+  .refine(({ prefixes, all }) => (prefixes === undefined) === (all === true), 'expected either prefixes or "all": true')
+export type UnbanRequest = z.infer<typeof UnbanRequest>
+
+export const BanChangeAnswer = z.object({
+  /** Bans that were made or ended. */
+  changed: Count,
+  refused: z.array(
+    z.object({
+      prefix: z.string(),
+      /** What a sentence that begins with the prefix goes on with. */
+      why: z.string(),
+    }),
+  ),
+  /** False when it holds until the next start only, because it could not be written to stateDir. */
+  stored: z.boolean(),
+  /** All bans after it. */
+  total: Count,
+})
+export type BanChangeAnswer = z.infer<typeof BanChangeAnswer>
+
 /** `before` or `after` is missing where the key had or has no value. */
 const ChangedKey = z.object({ key: z.string(), before: z.string().optional(), after: z.string().optional() })
 const Names = z.array(z.string())
@@ -205,7 +313,9 @@ export const ListsAnswer = z.object({ lists: z.array(ListStatus) })
 export const ADDRESS_FINDINGS = {
   allowed: 'An allow list names it: no ban, deny list or limit for a source holds for it.',
   banned: 'It is banned, by itself or with a network around it.',
+  'ban-watched': 'A ban on watch covers it: it would be refused, were the rule on.',
   denied: 'A deny list names it.',
+  'dropped-in-kernel': 'The kernel drops its packets before a connection comes to be.',
   upstream: 'An upstream of a service has this address.',
   'own-address': 'This machine has the address.',
 } as const

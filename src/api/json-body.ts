@@ -10,13 +10,17 @@ export type JsonBody<Value> =
   | { readonly ok: true; readonly value: Value }
   | { readonly ok: false; readonly answer: Answer }
 
-export async function readJsonBody<Value>(request: IncomingMessage, shape: z.ZodType<Value>): Promise<JsonBody<Value>> {
+export async function readJsonBody<Value>(
+  request: IncomingMessage,
+  shape: z.ZodType<Value>,
+  bytesMax = BODY_BYTES_MAX,
+): Promise<JsonBody<Value>> {
   // Other types can be sent across sites without asking first (a form does).
   if (!/^application\/json\s*(;|$)/i.test(request.headers['content-type'] ?? '')) {
     return refused(415, 'Unsupported media type', 'The body is expected as content-type: application/json.')
   }
-  const text = await readText(request)
-  if (text === undefined) return refused(413, 'Body too large', `The body may have ${BODY_BYTES_MAX} bytes.`)
+  const text = await readText(request, bytesMax)
+  if (text === undefined) return refused(413, 'Body too large', `The body may have ${bytesMax} bytes.`)
   try {
     const parsed = shape.safeParse(JSON.parse(text))
     if (parsed.success) return { ok: true, value: parsed.data }
@@ -27,13 +31,13 @@ export async function readJsonBody<Value>(request: IncomingMessage, shape: z.Zod
 }
 
 /** Undefined when it is too long; the rest is then not read. */
-async function readText(request: IncomingMessage): Promise<string | undefined> {
+async function readText(request: IncomingMessage, bytesMax: number): Promise<string | undefined> {
   const chunks: Buffer[] = []
   let bytes = 0
   // The request stays whole when the loop is left: its socket has to carry the answer.
   for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     bytes += chunk.length
-    if (bytes > BODY_BYTES_MAX) return undefined
+    if (bytes > bytesMax) return undefined
     chunks.push(chunk)
   }
   return Buffer.concat(chunks).toString('utf8')

@@ -7,6 +7,7 @@ import { type NodeForTest, nodeForTest } from '../../test/harness/node-for-test.
 import type { ReloadOutcome } from '../control/reload/reload.ts'
 import { StartError } from '../control/workers/start-error.ts'
 import { ADMIN_PATHS, DRY_RUN_PARAMETER, NodeStatus, Problem, RELOAD_PATH, ReloadAnswer } from './contract.ts'
+import { NO_BANS } from '../../test/harness/no-bans.ts'
 import { ADMIN_CONNECTIONS_MAX, type AdminActions, AdminServer } from './server.ts'
 
 interface Answer {
@@ -21,6 +22,7 @@ const ACTIONS: AdminActions = {
   reload: { run: async () => ({ ...CHECKED, text: 'run' }), check: async () => CHECKED },
   upgrade: async () => ({ kind: 'failed', why: 'no next version' }),
   setUpstreamState: () => assert.fail('nothing here sets an upstream'),
+  bans: NO_BANS,
 }
 
 describe('the admin API', () => {

@@ -11,12 +11,14 @@ import { fdOf } from '../lib/server-fd.ts'
 import { socketAddress, type SocketAddress } from '../lib/ip.ts'
 import { makeMetricsPage, type MetricsPage } from '../metrics/metrics-page.ts'
 import { json, methodNotAllowed, problem, text, type Answer } from './answer.ts'
-import { ADMIN_PATHS, RELOAD_PATH, UPGRADE_PATH } from './contract.ts'
+import { answerBans, type BanActions } from './bans.ts'
 import { checkIp } from './check-ip.ts'
+import { ADMIN_PATHS, BANS_PATH, RELOAD_PATH, UPGRADE_PATH } from './contract.ts'
 import { refuseWebPage } from './guard.ts'
 import { lists } from './lists.ts'
 import { reload, type ReloadActions } from './reload.ts'
 import { setUpstreamState, upstreamPath, type SetUpstreamState } from './set-upstream-state.ts'
+import { shieldStatus } from './shield.ts'
 import { nodeStatus } from './status.ts'
 import { upgrade, type UpgradeAction } from './upgrade.ts'
 
@@ -37,6 +39,7 @@ export interface AdminActions {
   readonly setUpstreamState: SetUpstreamState
   readonly reload: ReloadActions
   readonly upgrade: UpgradeAction
+  readonly bans: BanActions
 }
 
 type Route = (node: NodeView, metrics: MetricsPage, query: URLSearchParams) => Answer | Promise<Answer>
@@ -55,6 +58,7 @@ const ROUTES: Readonly<Record<string, Route>> = {
     return problem(503, 'Not ready', state === 'starting' ? 'Not all listeners are open yet.' : 'The node is draining.')
   },
   [ADMIN_PATHS.status]: (node) => json(200, nodeStatus(node)),
+  [ADMIN_PATHS.shield]: (node) => json(200, shieldStatus(node)),
   [ADMIN_PATHS.lists]: (node) => lists(node),
   [ADMIN_PATHS.checkIp]: (node, _, query) => checkIp(node, query),
 }
@@ -141,7 +145,11 @@ async function answer(
   actions: AdminActions,
 ): Promise<Answer> {
   try {
-    return refuseWebPage(request) ?? (await act(request, node, actions)) ?? (await look(request, node, metrics))
+    const refusal = refuseWebPage(request)
+    if (refusal !== undefined) return refusal
+    // Whoever could take a ban back is not banned.
+    actions.bans.noteAdminClient(request.socket.remoteAddress ?? '')
+    return (await act(request, node, actions)) ?? (await look(request, node, metrics))
   } catch (error) {
     return problem(500, 'Internal error', (error as Error).message)
   }
@@ -150,6 +158,7 @@ async function answer(
 /** The paths that change something; undefined for all others. */
 async function act(request: IncomingMessage, node: NodeView, actions: AdminActions): Promise<Answer | undefined> {
   const path = pathOf(request)
+  if (path === BANS_PATH) return await answerBans(request, actions.bans)
   const upstream = upstreamPath(path)
   if (path !== RELOAD_PATH && path !== UPGRADE_PATH && upstream === undefined) return undefined
   if (request.method !== 'POST') return methodNotAllowed(path, ['POST'])
@@ -165,6 +174,7 @@ async function look(request: IncomingMessage, node: NodeView, metrics: MetricsPa
       ...Object.values(ADMIN_PATHS),
       RELOAD_PATH,
       UPGRADE_PATH,
+      BANS_PATH,
       '/api/v1/services/SERVICE/upstreams/UPSTREAM',
     ]
     return problem(404, 'Not found', `There is ${paths.join(', ')}.`)

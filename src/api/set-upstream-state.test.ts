@@ -5,6 +5,7 @@ import { after, before, beforeEach, describe, test } from 'node:test'
 import { type NodeForTest, nodeForTest } from '../../test/harness/node-for-test.ts'
 import { Problem, UpstreamStateAnswer, upstreamStatePath } from './contract.ts'
 import { BODY_BYTES_MAX } from './json-body.ts'
+import { NO_BANS } from '../../test/harness/no-bans.ts'
 import { AdminServer } from './server.ts'
 import { upstreamPath } from './set-upstream-state.ts'
 
@@ -27,6 +28,7 @@ describe('setting the state of an upstream', () => {
         return { from: 'up', stored: true, closes: false, usableLeft: 1 }
       },
       upgrade: () => assert.fail('not asked for'),
+      bans: NO_BANS,
       reload: { run: () => assert.fail('not asked for'), check: () => assert.fail('not asked for') },
     })
   })

@@ -3,10 +3,16 @@ import type { ZodType } from 'zod'
 import {
   ADMIN_ADDRESS_DEFAULT,
   ADMIN_PATHS,
+  BanChangeAnswer,
+  BanList,
+  type BanRequest,
+  BANS_PATH,
   NodeStatus,
   Problem,
+  ShieldStatus,
   UpstreamStateAnswer,
   upstreamStatePath,
+  type UnbanRequest,
   type WantedState,
 } from '../api/contract.ts'
 import { CommandError, EXIT_CODES } from './exit-code.ts'
@@ -30,6 +36,11 @@ export async function fetchStatus(admin: URL): Promise<NodeStatus> {
   const parsed = NodeStatus.safeParse(parseJson(body))
   if (parsed.success) return parsed.data
   throw new CommandError(`What answers at ${url.href} is not Tidegate, or a version that this command does not know.`)
+}
+
+/** What the shield does, and what it does not and why. Throws CommandError as fetchStatus does. */
+export async function fetchShield(admin: URL): Promise<ShieldStatus> {
+  return askAdmin(new URL(ADMIN_PATHS.shield, admin), ShieldStatus, {}, ANSWER_TIMEOUT_MS)
 }
 
 /**
@@ -71,6 +82,30 @@ export async function setUpstreamState(
     body: JSON.stringify({ state }),
   })
   const parsed = UpstreamStateAnswer.safeParse(parseJson(body))
+  if (parsed.success) return parsed.data
+  throw new CommandError(`What answers at ${url.href} is not Tidegate, or a version that this command does not know.`)
+}
+
+/** Throws CommandError with what the daemon says is wrong. */
+export async function listBans(admin: URL, query: Readonly<Record<string, string>>): Promise<BanList> {
+  const url = new URL(`${BANS_PATH}?${new URLSearchParams(query).toString()}`, admin)
+  return readAnswer(url, BanList, await fetchText(url))
+}
+
+/** Throws CommandError with what the daemon says is wrong; prefixes that it refuses are in the answer. */
+export async function changeBans(
+  admin: URL,
+  method: 'POST' | 'DELETE',
+  body: BanRequest | UnbanRequest,
+): Promise<BanChangeAnswer> {
+  const url = new URL(BANS_PATH, admin)
+  const headers = { 'content-type': 'application/json' }
+  const text = await fetchText(url, { method, headers, body: JSON.stringify(body) })
+  return readAnswer(url, BanChangeAnswer, text)
+}
+
+function readAnswer<Answer>(url: URL, shape: ZodType<Answer>, text: string): Answer {
+  const parsed = shape.safeParse(parseJson(text))
   if (parsed.success) return parsed.data
   throw new CommandError(`What answers at ${url.href} is not Tidegate, or a version that this command does not know.`)
 }

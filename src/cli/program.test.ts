@@ -96,7 +96,14 @@ describe('the command line', { concurrency: 4 }, () => {
     const { code, stdout } = await tidegate('check', '-c', good)
     assert.deepEqual([code, stdout], [0, `${good} is right: 1 service, 2 listeners, 1 upstream.\n`])
     const json = await tidegate('check', '-c', good, '--json')
-    assert.deepEqual(JSON.parse(json.stdout), { ok: true, services: 1, listeners: 2, upstreams: 1 })
+    assert.deepEqual(JSON.parse(json.stdout), {
+      ok: true,
+      services: 1,
+      listeners: 2,
+      upstreams: 1,
+      lists: [],
+      warnings: [],
+    })
   })
 
   test('check and run say all that is wrong with a file, with its place, and exit with 2', async () => {

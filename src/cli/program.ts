@@ -3,6 +3,7 @@
  * action, so that `--help` and `status` start fast.
  */
 import { Command, CommanderError } from 'commander'
+import { addBansCommand } from './bans.ts'
 import { addCheckCommand } from './check.ts'
 import { addCheckIpCommand } from './check-ip.ts'
 import { addDemoCommand } from './demo.ts'
@@ -12,6 +13,7 @@ import { addListsCommand } from './lists.ts'
 import { packageVersion } from './package-version.ts'
 import { addReloadCommand } from './reload.ts'
 import { addRunCommand } from './run.ts'
+import { addShieldCommand } from './shield.ts'
 import { addStatusCommand } from './status.ts'
 import { addUpgradeCommand } from './upgrade.ts'
 import { addUpstreamsCommand } from './upstreams.ts'
@@ -25,9 +27,11 @@ const COMMANDS: readonly AddCommand[] = [
   addDemoCommand,
   addDoctorCommand,
   addStatusCommand,
+  addShieldCommand,
   addUpgradeCommand,
   addUpstreamsCommand,
   addReloadCommand,
+  addBansCommand,
   addListsCommand,
   addCheckIpCommand,
 ]

@@ -8,7 +8,9 @@ import { SERVICE } from '../traffic/counters.ts'
 import type { EngineName } from '../traffic/events.ts'
 import { SharedQueue } from '../traffic/queue/shared-queue.ts'
 import type { Service, Tables, Upstream } from '../traffic/tables.ts'
+import type { Bans } from './bans/bans.ts'
 import type { ActiveChecks } from './check/active-checks.ts'
+import type { Firewall } from './shield/firewall.ts'
 import type { NodeLimits } from './limits/node-limits.ts'
 import type { Lists } from './lists/lists.ts'
 import type { BusyRatios } from './workers/busy-ratios.ts'
@@ -24,7 +26,9 @@ export interface NodeView {
   readonly limits: NodeLimits
   readonly memory: SharedMemory
   readonly busy: BusyRatios
+  readonly firewall: Pick<Firewall, 'view' | 'dropsFrom'>
   readonly checks: Pick<ActiveChecks, 'viewOf' | 'isAllDown'>
+  readonly bans: Pick<Bans, 'view' | 'covering'>
   readonly state: () => NodeState
   readonly tables: () => Tables
   /** Allow and deny lists; undefined for a node that was given none. */

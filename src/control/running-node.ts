@@ -7,6 +7,9 @@ import { totalmem } from 'node:os'
 import { raiseFileLimit } from '../kernel/limits.ts'
 import type { EngineName } from '../traffic/events.ts'
 import type { Service, Tables, Upstream } from '../traffic/tables.ts'
+import type { BanFile } from './bans/ban-file.ts'
+import { Bans } from './bans/bans.ts'
+import type { Ban } from './bans/ban.ts'
 import { ActiveChecks } from './check/active-checks.ts'
 import type { Config } from './config/config.ts'
 import { type Capacity, capacityFor, makeTables } from './config/make-tables.ts'
@@ -21,6 +24,7 @@ import type { Lists } from './lists/lists.ts'
 import type { Log } from './log/log.ts'
 import type { RefusedCount } from './log/refused-sums.ts'
 import { type CountByReason, type NodeState, type NodeView, refusedByReason } from './node-view.ts'
+import { Firewall } from './shield/firewall.ts'
 import type { Inheritance, ListeningSockets } from './upgrade/handover.ts'
 import { UpstreamWatch } from './upstream-watch.ts'
 import { Queues } from './queues.ts'
@@ -47,6 +51,8 @@ export interface RunningNodeOptions {
   readonly inheritance?: Inheritance | undefined
   /** What an operator wants of upstreams. */
   readonly operatorStates?: OperatorStates
+  /** Bans of before, and where those of now are kept. */
+  readonly bans?: { readonly file: BanFile; readonly stored: readonly Ban[] }
   /** Without them nobody is on any. */
   readonly lists?: Lists
   /** Another worker than our own, for tests. */
@@ -68,6 +74,8 @@ export class RunningNode implements NodeView {
   readonly memory: SharedMemory
   readonly busy: BusyRatios
   readonly checks: ActiveChecks
+  readonly firewall: Firewall
+  readonly bans: Bans
   #config: Config
   readonly #log: Log
   readonly #capacity: Capacity
@@ -96,6 +104,8 @@ export class RunningNode implements NodeView {
     this.#addresses = options.addresses
     this.#inheritance = options.inheritance
     this.#log = log
+    const hasPredecessor = options.inheritance !== undefined
+    this.firewall = new Firewall({ config: config.protect.firewall, log, hasPredecessor })
     this.#capacity = capacityFor(config)
     this.#slots = new StableSlots(this.#capacity.addresses)
     const tables = this.#makeTables(config, options.addresses, this.#slots, 1)
@@ -105,7 +115,8 @@ export class RunningNode implements NodeView {
     this.engine = engine
     this.limits = limits
     const { services, upstreams, addresses } = this.#capacity
-    this.memory = new SharedMemory(workers, { services, upstreams }, addresses, config.protect.memoryBytes)
+    const { memoryBytes: sourceBytes, bans } = config.protect
+    this.memory = new SharedMemory(workers, { services, upstreams }, addresses, { sourceBytes, bansMax: bans.max })
     this.#operatorStates = options.operatorStates
     this.#operatorStates?.applyTo(tables, this.memory.states)
     this.busy = new BusyRatios(this.memory.workers)
@@ -135,6 +146,7 @@ export class RunningNode implements NodeView {
         options.onLostWorker(error)
       },
     })
+    this.bans = this.#makeBans(options)
     this.#upstreamWatch = new UpstreamWatch(this, log)
     this.#connectionLog = new ConnectionLog({
       log,
@@ -143,6 +155,18 @@ export class RunningNode implements NodeView {
       rings: this.memory.workers.map(({ logRingMemory }) => logRingMemory),
       names: this.#names,
       refusedCounts: () => this.#refusedCounts(),
+    })
+  }
+
+  #makeBans({ config, log, bans }: RunningNodeOptions): Bans {
+    return new Bans({
+      rules: config.protect.bans,
+      table: this.memory.bans,
+      rings: this.memory.workers.map(({ strikesMemory }) => strikesMemory),
+      log,
+      ...bans,
+      serviceName: (index) => this.tables().services.find((service) => service.index === index)?.name,
+      closeBanned: () => this.#workers.closeBanned(),
     })
   }
 
@@ -201,8 +225,14 @@ export class RunningNode implements NodeView {
   /** Opens all listeners; throws StartError with everything closed again. */
   async start(): Promise<void> {
     await checkPortsAreFree(this.tables(), this.#inheritance)
+    this.bans.start(this.tables())
     await this.#workers.start()
     this.#names.learn(this.tables())
+    this.firewall.useTables(this.tables())
+    // Before the first ban: nobody may be dropped whom an allow list names.
+    if (this.#lists !== undefined) await this.firewall.useLists(this.#lists)
+    this.bans.follow((change) => this.firewall.change(change))
+    await this.firewall.start()
     this.#state = 'ready'
     this.checks.start(this.#config)
     this.#sayListening(undefined, this.tables())
@@ -222,6 +252,7 @@ export class RunningNode implements NodeView {
     this.#addresses = addresses
     const tables = this.#makeTables(this.#config, addresses, this.#slots, this.tables().version + 1)
     this.#operatorStates?.applyTo(tables, this.memory.states)
+    this.bans.useTables(tables)
     this.#workers.swapTables(tables)
     // With the ports that listeners got.
     this.#names.learn(this.tables())
@@ -235,6 +266,7 @@ export class RunningNode implements NodeView {
   useLists(lists: Lists): void {
     this.#lists = lists
     this.useAddresses(this.#addresses)
+    void this.firewall.useLists(lists)
   }
 
   /**
@@ -268,7 +300,11 @@ export class RunningNode implements NodeView {
   #useTables(config: Config, before: Tables, tables: Tables): void {
     this.#names.learn(tables)
     this.#operatorStates?.applyTo(tables, this.memory.states)
+    this.bans.useRules(config.protect.bans)
+    this.bans.useTables(tables)
     this.checks.update(config)
+    this.firewall.useTables(tables)
+    if (this.#lists !== undefined) void this.firewall.useLists(this.#lists)
     this.#log.change(config.log)
     this.#connectionLog.change(config.log.connections)
     sayHedgingInVain(this.#log, config)
@@ -284,6 +320,10 @@ export class RunningNode implements NodeView {
         sayListening(this.#log, service.name, listenerText(listener))
       }
     }
+  }
+
+  async beforeUpgrade(): Promise<void> {
+    await this.bans.store()
   }
 
   listeningSockets(): ListeningSockets[] {
@@ -309,7 +349,9 @@ export class RunningNode implements NodeView {
     if (workers !== 'in order') {
       this.#log.say('worker-stuck', { workers }, 'A worker did not end in time and was cut off.')
     }
+    await this.firewall.close()
     this.#connectionLog.close()
+    await this.bans.close()
     this.checks.stop()
     this.#upstreamWatch.close()
     this.#queues.close()

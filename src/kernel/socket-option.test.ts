@@ -155,6 +155,19 @@ describe('socket options', { skip }, () => {
     assert.equal(info.rttUs, rttUs)
   })
 
+  test('TCP_INFO tells how many segments brought how many bytes, read or not', async () => {
+    const { fd, peer } = await connection()
+    const info = new TcpInfo()
+    assert.ok(info.read(fd))
+    assert.deepEqual([info.dataSegmentsReceived, info.bytesReceived], [0, 0])
+    peer.setNoDelay(true)
+    for (let segments = 1; segments <= 5; segments++) {
+      peer.write('abc')
+      await until('the segment', () => info.read(fd) && info.bytesReceived === segments * 3)
+      assert.equal(info.dataSegmentsReceived, segments)
+    }
+  })
+
   test('unacknowledged bytes are those the peer has no room for, and none once it has read them', async () => {
     const { fd, peer } = await connection()
     assert.equal(unacknowledgedBytes(fd), 0)

@@ -4,10 +4,13 @@ import type { Fd } from './libc.ts'
 import { lowInts } from './low-memory.ts'
 import { OPTION } from './socket-option.ts'
 
-/** Up to tcpi_total_retrans; older kernels know no more, newer ones are not asked. */
-const TCP_INFO_BYTES = 104
+/** Up to tcpi_data_segs_in [Linux 4.6]; newer kernels know more and are not asked. */
+const TCP_INFO_BYTES = 156
 const RTT_US = 68 / 4
 const TOTAL_RETRANSMITS = 100 / 4
+/** 64 bits, the low half first. */
+const BYTES_RECEIVED = 128 / 4
+const DATA_SEGMENTS_RECEIVED = 152 / 4
 
 export class TcpInfo {
   readonly #info = lowInts(TCP_INFO_BYTES / 4)
@@ -28,6 +31,16 @@ export class TcpInfo {
 
   get retransmits(): number {
     return this.#info[TOTAL_RETRANSMITS]
+  }
+
+  /** Bytes that came, read by us or not. */
+  get bytesReceived(): number {
+    return (this.#info[BYTES_RECEIVED] >>> 0) + (this.#info[BYTES_RECEIVED + 1] >>> 0) * 2 ** 32
+  }
+
+  /** Segments with bytes in them as they were on the wire, however few reads took them; modulo 2^32. */
+  get dataSegmentsReceived(): number {
+    return this.#info[DATA_SEGMENTS_RECEIVED] >>> 0
   }
 }
 

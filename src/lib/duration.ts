@@ -9,11 +9,14 @@ type Unit = keyof typeof MS_BY_UNIT
 export const DURATION_MS_MAX = 2 ** 31 - 1
 
 /** Milliseconds. A bare number is refused: `30` has been read as seconds by one system and as milliseconds by the next. */
-export function parseDuration(text: string): Parsed<number> {
+export function parseDuration(text: string, msMax = DURATION_MS_MAX): Parsed<number> {
   const match = /^(\d{1,12})(ms|s|m|h|d)$/.exec(text)
   if (match === null) return unparsed(explainDuration(text))
   const ms = Number(match[1]) * MS_BY_UNIT[match[2] as Unit]
-  if (ms > DURATION_MS_MAX) return unparsed(`is too long; the longest duration is ${formatDuration(24 * MS_BY_UNIT.d)}`)
+  if (ms > msMax) {
+    const days = Math.floor(msMax / MS_BY_UNIT.d) * MS_BY_UNIT.d
+    return unparsed(`is too long; the longest duration is ${formatDuration(days)}`)
+  }
   return parsed(ms)
 }
 

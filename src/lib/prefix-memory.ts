@@ -14,7 +14,6 @@
 import type { IpFamily } from './ip.ts'
 
 const SLOT_COUNT = 0x1_0000
-const TWO_TO_32 = 2 ** 32
 
 /** Int32 places of the header. `moves` counts entries that got another place. `lengthsV4` and `lengthsV6` take 5 each: one bit for each length from 0 to 128. */
 export const HEADER = {
@@ -38,14 +37,14 @@ export const BLOCK_BITS = BLOCK_INTS * 32
 /** With 3 bits for each prefix, about one block in 1,000 says yes to a prefix that is not there. */
 const PREFIXES_PER_BLOCK = 8
 /** After the word of lengths. */
-const FILTER_BITS = BLOCK_BITS - 32
+const FILTER_WORDS = BLOCK_INTS - 1
 
 /** Int32 places of an entry. Without the last three an IPv4 table of 1,000,000 fits into a large cache. */
 export const ENTRY = { tag: 0, value: 1, w0: 2, w1: 3, w2: 4, w3: 5 } as const
 export const ENTRY_INTS_V4 = 3
 export const ENTRY_INTS_V6 = 6
-/** A hit then takes 2 looks at neighbouring places on average. */
-const PLACES_PER_PREFIX = 1.6
+/** At least; a hit then takes 1.5 looks at neighbouring places on average, and fewer with the next power of two. */
+const PLACES_PER_PREFIX = 1.5
 const PLACES_MIN = 16
 
 /** Lower 8 bits of a tag. A prefix of IPv4 is KIND.v4 + its length, one of IPv6 KIND.v6 + its length. */
@@ -84,28 +83,36 @@ export interface PrefixCapacity {
   readonly v6: number
 }
 
-/** The entries of one family. */
+/** The entries of one family: 2^n places, so that the first bits of a hash are a place. */
 export interface EntryTable {
-  readonly places: number
   readonly entryInts: number
   /** From where up to where, in int32 from the start of the memory. */
   readonly at: number
   readonly end: number
-  /** For scaleHash, to a place. */
-  readonly scale: number
+  /** `hash >>> shift` is a place. */
+  readonly shift: number
 }
 
 /** Where everything is in a table for so many prefixes, counted in int32. */
 export function shapeOf({ v4, v6 }: PrefixCapacity) {
-  const blocks = Math.max(1, Math.ceil((v4 + v6) / PREFIXES_PER_BLOCK))
-  const entriesV4 = entryTable(FILTER_AT + blocks * BLOCK_INTS, v4, ENTRY_INTS_V4)
+  const blockShift = shiftFor((v4 + v6) / PREFIXES_PER_BLOCK)
+  const entriesV4 = entryTable(FILTER_AT + placesOf(blockShift) * BLOCK_INTS, v4, ENTRY_INTS_V4)
   const entriesV6 = entryTable(entriesV4.end, v6, ENTRY_INTS_V6)
-  return { blocks, entriesV4, entriesV6, ints: entriesV6.end }
+  return { blockShift, entriesV4, entriesV6, ints: entriesV6.end }
 }
 
 function entryTable(at: number, capacity: number, entryInts: number): EntryTable {
-  const places = Math.max(PLACES_MIN, Math.ceil(capacity * PLACES_PER_PREFIX))
-  return { places, entryInts, at, end: at + places * entryInts, scale: hashScale(places) }
+  const shift = shiftFor(capacity * PLACES_PER_PREFIX)
+  return { entryInts, at, end: at + placesOf(shift) * entryInts, shift }
+}
+
+/** For at least so many places, and PLACES_MIN. */
+function shiftFor(places: number): number {
+  return 32 - Math.ceil(Math.log2(Math.max(PLACES_MIN, places)))
+}
+
+export function placesOf(shift: number): number {
+  return 2 ** (32 - shift)
 }
 
 /** The first `bits` bits of a word, if any; the others are 0. */
@@ -143,31 +150,15 @@ export function prefixHash(
   return hash
 }
 
-/**
- * For the filter: its blocks by the first bits of a tier, and the bits of a prefix in it. Weaker than prefixHash and
- * quick, as it is made for each length that exists: who sees through it makes lookups slower and no answer wrong.
- */
-export function filterHash(seed: number, length: number, w0: number, w1: number, w2: number, w3: number): number {
-  let hash = Math.imul(w0 ^ seed, 0x9e37_79b1) + length
-  if (length > 32) hash = (hash ^ (hash >>> 15)) + Math.imul(w1 ^ seed, 0x85eb_ca6b)
-  if (length > 64) hash = (hash ^ (hash >>> 15)) + Math.imul(w2 ^ seed, 0xc2b2_ae35)
-  if (length > 96) hash = (hash ^ (hash >>> 15)) + Math.imul(w3 ^ seed, 0x27d4_eb2f)
-  hash = Math.imul(hash ^ (hash >>> 15), 0x85eb_ca6b)
-  return hash ^ (hash >>> 13)
+/** For the filter: the block of the prefixes whose first bits, as many as their tier says, are these. */
+export function groupHash(seed: number, groupBits: number, w0: number, w1: number): number {
+  const hash = mix32(w0 ^ seed ^ groupBits)
+  return groupBits > 32 ? mix32(hash ^ w1) : hash
 }
 
-/** The bit of a block that a prefix has by the `n`-th part of its filterHash, counted from the start of the block. */
+/** The bit of a block that a prefix has by the `n`-th part of its hash, counted from the start of the block. */
 export function filterBit(hash: number, n: 0 | 1 | 2): number {
-  return 32 + (((((hash >>> (n * 8)) & 0xff) * FILTER_BITS) >>> 8) | 0)
-}
-
-/** A hash as a place from 0 to below `count`; `scale` is count / 2^32. */
-export function scaleHash(hash: number, scale: number): number {
-  return ((hash >>> 0) * scale) | 0
-}
-
-export function hashScale(count: number): number {
-  return count / TWO_TO_32
+  return 32 + ((((hash >>> (n * 8)) & 0xff) * FILTER_WORDS) >>> 3)
 }
 
 /** 4 bytes, the first one highest. */

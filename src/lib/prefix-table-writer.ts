@@ -7,15 +7,14 @@ import {
   ENTRY,
   FILTER_AT,
   filterBit,
-  filterHash,
   GENERATION_STEP,
-  hashScale,
+  groupHash,
   HEADER,
   keepBits,
   KIND,
   KIND_BITS,
+  placesOf,
   prefixHash,
-  scaleHash,
   shapeOf,
   SLOT_LENGTH_MAX,
   SLOTS_V4_AT,
@@ -52,7 +51,7 @@ export class PrefixTableWriter {
   readonly #ints: Int32Array
   readonly #v4: Family
   readonly #v6: Family
-  readonly #blockScale: number
+  readonly #blockShift: number
   readonly #seed = randomInt(TWO_TO_32) | 0
   readonly #secondSeed = randomInt(TWO_TO_32) | 0
   /** How many prefixes hold each bit of the filter. */
@@ -65,22 +64,26 @@ export class PrefixTableWriter {
   #w1 = 0
   #w2 = 0
   #w3 = 0
+  #hash = 0
 
-  /** Shared memory: 512 KiB of slots, and for each prefix 23.2 bytes (IPv4) or 42.4 (IPv6). The writer has 32 more. */
+  /**
+   * Shared memory: 512 KiB of slots, and by the next powers of two at least 22 bytes for each IPv4 prefix, 40 for each of
+   * IPv6, at most twice that. The writer has 32 to 64 bytes more for each, and 2 MiB.
+   */
   static bytes(capacity: PrefixCapacity): number {
     return shapeOf(capacity).ints * 4
   }
 
   /** `memory` is new: nothing is in it, and nobody else writes to it. */
   constructor(capacity: PrefixCapacity, memory = new SharedArrayBuffer(PrefixTableWriter.bytes(capacity))) {
-    const { blocks, entriesV4, entriesV6, ints } = shapeOf(capacity)
+    const { blockShift, entriesV4, entriesV6, ints } = shapeOf(capacity)
     this.memory = memory
     this.#ints = new Int32Array(memory, 0, ints)
     this.#v4 = makeFamily(entriesV4, capacity.v4, SLOTS_V4_AT, HEADER.lengthsV4)
     this.#v6 = makeFamily(entriesV6, capacity.v6, SLOTS_V6_AT, HEADER.lengthsV6)
     this.#family = this.#v4
-    this.#blockScale = hashScale(blocks)
-    this.#filterCounts = new Uint8Array(blocks * BLOCK_BITS)
+    this.#blockShift = blockShift
+    this.#filterCounts = new Uint8Array(placesOf(blockShift) * BLOCK_BITS)
     this.#ints[HEADER.seed] = this.#seed
     this.#ints[HEADER.secondSeed] = this.#secondSeed
     this.#ints[HEADER.capacityV4] = capacity.v4
@@ -132,10 +135,11 @@ export class PrefixTableWriter {
     this.#w1 = isV6 ? keepBits(wordAt(bytes, 4), length - 32) : 0
     this.#w2 = isV6 ? keepBits(wordAt(bytes, 8), length - 64) : 0
     this.#w3 = isV6 ? keepBits(wordAt(bytes, 12), length - 96) : 0
+    this.#hash = this.#hashOf(this.#kind, length, this.#w0, this.#w1, this.#w2, this.#w3)
   }
 
   #home(): number {
-    return this.#placeOf(this.#kind, this.#length, this.#w0, this.#w1, this.#w2, this.#w3)
+    return this.#placeOf(this.#hash)
   }
 
   /** Where a search for the entry at this place begins. */
@@ -143,13 +147,18 @@ export class PrefixTableWriter {
     const ints = this.#ints
     const kind = this.#kindAt(at)
     const w0 = ints[at + ENTRY.w0]
-    if (this.#family === this.#v4) return this.#placeOf(kind, kind - KIND.v4, w0, 0, 0, 0)
-    return this.#placeOf(kind, kind - KIND.v6, w0, ints[at + ENTRY.w1], ints[at + ENTRY.w2], ints[at + ENTRY.w3])
+    if (this.#family === this.#v4) return this.#placeOf(this.#hashOf(kind, kind - KIND.v4, w0, 0, 0, 0))
+    const [w1, w2, w3] = [ints[at + ENTRY.w1], ints[at + ENTRY.w2], ints[at + ENTRY.w3]]
+    return this.#placeOf(this.#hashOf(kind, kind - KIND.v6, w0, w1, w2, w3))
   }
 
-  #placeOf(kind: number, length: number, w0: number, w1: number, w2: number, w3: number): number {
-    const { at, scale, entryInts } = this.#family.table
-    return at + scaleHash(prefixHash(this.#seed, this.#secondSeed, kind, length, w0, w1, w2, w3), scale) * entryInts
+  #placeOf(hash: number): number {
+    const { at, shift, entryInts } = this.#family.table
+    return at + (hash >>> shift) * entryInts
+  }
+
+  #hashOf(kind: number, length: number, w0: number, w1: number, w2: number, w3: number): number {
+    return prefixHash(this.#seed, this.#secondSeed, kind, length, w0, w1, w2, w3)
   }
 
   #after(at: number): number {
@@ -245,12 +254,11 @@ export class PrefixTableWriter {
     const { groupBits } = this.#tier()
     const w0 = keepBits(this.#w0, groupBits)
     const w1 = keepBits(this.#w1, groupBits - 32)
-    const block = scaleHash(filterHash(this.#secondSeed, groupBits, w0, w1, 0, 0), this.#blockScale)
-    const hash = filterHash(this.#seed, this.#length, this.#w0, this.#w1, this.#w2, this.#w3)
+    const block = groupHash(this.#secondSeed, groupBits, w0, w1) >>> this.#blockShift
     this.#countFilter(block, this.#length & 31, change)
-    this.#countFilter(block, filterBit(hash, 0), change)
-    this.#countFilter(block, filterBit(hash, 1), change)
-    this.#countFilter(block, filterBit(hash, 2), change)
+    this.#countFilter(block, filterBit(this.#hash, 0), change)
+    this.#countFilter(block, filterBit(this.#hash, 1), change)
+    this.#countFilter(block, filterBit(this.#hash, 2), change)
   }
 
   #countFilter(block: number, bit: number, change: 1 | -1): void {

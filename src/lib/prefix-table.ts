@@ -12,14 +12,12 @@ import {
   ENTRY_INTS_V6,
   FILTER_AT,
   filterBit,
-  filterHash,
-  hashScale,
+  groupHash,
   HEADER,
   keepBits,
   KIND,
   KIND_BITS,
   prefixHash,
-  scaleHash,
   shapeOf,
   SLOTS_V4_AT,
   SLOTS_V6_AT,
@@ -42,11 +40,11 @@ export class PrefixTable {
   readonly #ints: Int32Array
   readonly #v4At: number
   readonly #v4End: number
-  readonly #v4Scale: number
+  readonly #v4Shift: number
   readonly #v6At: number
   readonly #v6End: number
-  readonly #v6Scale: number
-  readonly #blockScale: number
+  readonly #v6Shift: number
+  readonly #blockShift: number
   readonly #seed: number
   readonly #secondSeed: number
 
@@ -56,11 +54,11 @@ export class PrefixTable {
     const shape = shapeOf({ v4: ints[HEADER.capacityV4], v6: ints[HEADER.capacityV6] })
     this.#v4At = shape.entriesV4.at
     this.#v4End = shape.entriesV4.end
-    this.#v4Scale = shape.entriesV4.scale
+    this.#v4Shift = shape.entriesV4.shift
     this.#v6At = shape.entriesV6.at
     this.#v6End = shape.entriesV6.end
-    this.#v6Scale = shape.entriesV6.scale
-    this.#blockScale = hashScale(shape.blocks)
+    this.#v6Shift = shape.entriesV6.shift
+    this.#blockShift = shape.blockShift
     this.#seed = ints[HEADER.seed]
     this.#secondSeed = ints[HEADER.secondSeed]
   }
@@ -87,9 +85,11 @@ export class PrefixTable {
     const values: number[] = []
     for (let length = address.length * 8; length >= 0; length--) {
       const p0 = keepBits(w0, length)
-      const value = isV6
-        ? this.#valueOfV6(length, p0, keepBits(w1, length - 32), keepBits(w2, length - 64), keepBits(w3, length - 96))
-        : this.#valueOfV4(length, p0)
+      const p1 = keepBits(w1, length - 32)
+      const p2 = keepBits(w2, length - 64)
+      const p3 = keepBits(w3, length - 96)
+      const hash = this.#hash((isV6 ? KIND.v6 : KIND.v4) + length, length, p0, p1, p2, p3)
+      const value = isV6 ? this.#valueOfV6(hash, length, p0, p1, p2, p3) : this.#valueOfV4(hash, length, p0)
       if (value !== NO_PREFIX) values.push(value)
     }
     return values
@@ -167,8 +167,8 @@ export class PrefixTable {
   }
 
   #askV4(blockAt: number, length: number, prefix: number): number {
-    if (!this.#mayHave(blockAt, filterHash(this.#seed, length, prefix, 0, 0, 0))) return NO_PREFIX
-    return this.#valueOfV4(length, prefix)
+    const hash = this.#hash(KIND.v4 + length, length, prefix, 0, 0, 0)
+    return this.#mayHave(blockAt, hash) ? this.#valueOfV4(hash, length, prefix) : NO_PREFIX
   }
 
   /** The same for IPv6; bit 0 is `firstLength`. */
@@ -201,8 +201,8 @@ export class PrefixTable {
     const p1 = keepBits(w1, length - 32)
     const p2 = keepBits(w2, length - 64)
     const p3 = keepBits(w3, length - 96)
-    if (!this.#mayHave(blockAt, filterHash(this.#seed, length, p0, p1, p2, p3))) return NO_PREFIX
-    return this.#valueOfV6(length, p0, p1, p2, p3)
+    const hash = this.#hash(KIND.v6 + length, length, p0, p1, p2, p3)
+    return this.#mayHave(blockAt, hash) ? this.#valueOfV6(hash, length, p0, p1, p2, p3) : NO_PREFIX
   }
 
   /** Lengths up to 16: the slot names each, and is exact. */
@@ -213,7 +213,7 @@ export class PrefixTable {
       const length = 31 - Math.clz32(lengths)
       lengths ^= 1 << length
       const prefix = keepBits(w0, length)
-      const value = isV6 ? this.#valueOfV6(length, prefix, 0, 0, 0) : this.#valueOfV4(length, prefix)
+      const value = this.#valueOfShort(isV6, length, prefix)
       if (value <= found) continue
       if (!wantsAll) return value
       found = value
@@ -221,9 +221,17 @@ export class PrefixTable {
     return found
   }
 
+  #valueOfShort(isV6: boolean, length: number, prefix: number): number {
+    const hash = this.#hash((isV6 ? KIND.v6 : KIND.v4) + length, length, prefix, 0, 0, 0)
+    return isV6 ? this.#valueOfV6(hash, length, prefix, 0, 0, 0) : this.#valueOfV4(hash, length, prefix)
+  }
+
+  #hash(kind: number, length: number, w0: number, w1: number, w2: number, w3: number): number {
+    return prefixHash(this.#seed, this.#secondSeed, kind, length, w0, w1, w2, w3)
+  }
+
   #blockAt(w0: number, w1: number, groupBits: number): number {
-    const hash = filterHash(this.#secondSeed, groupBits, w0, w1, 0, 0)
-    return FILTER_AT + scaleHash(hash, this.#blockScale) * BLOCK_INTS
+    return FILTER_AT + (groupHash(this.#secondSeed, groupBits, w0, w1) >>> this.#blockShift) * BLOCK_INTS
   }
 
   #mayHave(blockAt: number, hash: number): boolean {
@@ -236,21 +244,20 @@ export class PrefixTable {
   }
 
   /** Of exactly this prefix. */
-  #valueOfV4(length: number, w0: number): number {
+  #valueOfV4(hash: number, length: number, w0: number): number {
     const ints = this.#ints
     for (;;) {
       const moves = Atomics.load(ints, HEADER.moves)
-      const value = this.#searchV4(length, w0)
+      const value = this.#searchV4(hash, length, w0)
       // An entry that moved up behind the search's back may be there.
       if (value !== NO_PREFIX || Atomics.load(ints, HEADER.moves) === moves) return value
     }
   }
 
-  #searchV4(length: number, w0: number): number {
+  #searchV4(hash: number, length: number, w0: number): number {
     const ints = this.#ints
     const kind = KIND.v4 + length
-    const hash = prefixHash(this.#seed, this.#secondSeed, kind, length, w0, 0, 0, 0)
-    let at = this.#v4At + scaleHash(hash, this.#v4Scale) * ENTRY_INTS_V4
+    let at = this.#v4At + (hash >>> this.#v4Shift) * ENTRY_INTS_V4
     for (;;) {
       const tag = Atomics.load(ints, at + ENTRY.tag)
       const kindThere = tag & KIND_BITS
@@ -265,21 +272,20 @@ export class PrefixTable {
     }
   }
 
-  #valueOfV6(length: number, w0: number, w1: number, w2: number, w3: number): number {
+  #valueOfV6(hash: number, length: number, w0: number, w1: number, w2: number, w3: number): number {
     const ints = this.#ints
     for (;;) {
       const moves = Atomics.load(ints, HEADER.moves)
-      const value = this.#searchV6(length, w0, w1, w2, w3)
+      const value = this.#searchV6(hash, length, w0, w1, w2, w3)
       // An entry that moved up behind the search's back may be there.
       if (value !== NO_PREFIX || Atomics.load(ints, HEADER.moves) === moves) return value
     }
   }
 
-  #searchV6(length: number, w0: number, w1: number, w2: number, w3: number): number {
+  #searchV6(hash: number, length: number, w0: number, w1: number, w2: number, w3: number): number {
     const ints = this.#ints
     const kind = KIND.v6 + length
-    const hash = prefixHash(this.#seed, this.#secondSeed, kind, length, w0, w1, w2, w3)
-    let at = this.#v6At + scaleHash(hash, this.#v6Scale) * ENTRY_INTS_V6
+    let at = this.#v6At + (hash >>> this.#v6Shift) * ENTRY_INTS_V6
     for (;;) {
       const tag = Atomics.load(ints, at + ENTRY.tag)
       const kindThere = tag & KIND_BITS

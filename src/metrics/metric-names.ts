@@ -55,6 +55,32 @@ export const METRICS = {
     help: 'Refused clients that are kept waiting now, where protect.refuse is tarpit.',
     labels: [],
   },
+  tidegate_bans_active: {
+    type: 'gauge',
+    help: 'Bans that refuse clients now, by who made them (docs/bans.md).',
+    labels: ['origin'],
+  },
+  tidegate_bans_total: { type: 'counter', help: 'Bans that were made.', labels: ['origin'] },
+  tidegate_bans_watched_total: {
+    type: 'counter',
+    help: 'Bans that would have been made, had their rule been on instead of watch.',
+    labels: ['origin'],
+  },
+  tidegate_bans_displaced_total: {
+    type: 'counter',
+    help: 'Bans for which there was no room, or which had to make room, as protect.bans.max was reached.',
+    labels: [],
+  },
+  tidegate_bans_spared_total: {
+    type: 'counter',
+    help: 'Times that strikes would have banned somebody who is never banned.',
+    labels: [],
+  },
+  tidegate_strike_sources_forgotten_total: {
+    type: 'counter',
+    help: 'Sources whose strikes were forgotten before their time, as too many others were struck.',
+    labels: [],
+  },
   tidegate_bytes_total: {
     type: 'counter',
     help: 'Bytes relayed, without PROXY headers; direction is to_upstream or to_client.',
@@ -135,6 +161,26 @@ export const METRICS = {
     help: 'How long the last active check of the upstream took, all its attempts together.',
     labels: ['service', 'upstream'],
   },
+  tidegate_firewall_active: {
+    type: 'gauge',
+    help: '1 while our table is in the kernel; 0 when there is nobody to refuse, or the kernel does not take it.',
+    labels: [],
+  },
+  tidegate_firewall_entries: {
+    type: 'gauge',
+    help: 'Addresses and prefixes in each set of our table.',
+    labels: ['set'],
+  },
+  tidegate_firewall_dropped_packets_total: {
+    type: 'counter',
+    help: 'Packets that the kernel dropped by our table, by rule: ban, deny, syn-rate or invalid.',
+    labels: ['rule'],
+  },
+  tidegate_firewall_dropped_bytes_total: {
+    type: 'counter',
+    help: 'Bytes of those packets, headers included.',
+    labels: ['rule'],
+  },
   tidegate_list_entries: {
     type: 'gauge',
     help: 'Networks on an allow or deny list; action is allow or deny.',
@@ -164,6 +210,16 @@ export const METRICS = {
     type: 'gauge',
     help: 'Bytes the worker holds in user space for receivers that are slow.',
     labels: ['worker'],
+  },
+  tidegate_strikes_total: {
+    type: 'counter',
+    help: 'Misbehaviour of clients, by kind (docs/protect/wire.md).',
+    labels: ['service', 'kind'],
+  },
+  tidegate_strikes_dropped_total: {
+    type: 'counter',
+    help: 'Strikes that no ban heard of, because too many came at once.',
+    labels: [],
   },
   tidegate_accept_pauses_total: {
     type: 'counter',

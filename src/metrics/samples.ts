@@ -1,12 +1,16 @@
 /** Where each metric's values come from. */
 import { clientsForgotten } from '../traffic/affinity.ts'
+import { STRIKE_NAMES } from '../traffic/admit/strike-kinds.ts'
 import { CLOSE_REASON_NAMES, type CloseReason } from '../traffic/close-reason.ts'
 import { CONNECT_MS_BUCKETS, SERVICE, UPSTREAM, WORKER } from '../traffic/counters.ts'
 import type { Service, Upstream } from '../traffic/tables.ts'
 import { WANTED, WANTED_NAMES } from '../traffic/upstream-states.ts'
+import { BAN_ORIGIN_NAMES } from '../control/bans/ban.ts'
+import type { CountByOrigin } from '../control/bans/bans.ts'
 import type { CheckView } from '../control/check/active-checks.ts'
 import type { List } from '../control/lists/lists.ts'
 import { isUpstreamUp, type NodeView, waitingIn } from '../control/node-view.ts'
+import type { RuleCount } from '../control/shield/firewall-view.ts'
 import { fileLimit } from '../kernel/limits.ts'
 import type { MetricName } from './metric-names.ts'
 
@@ -33,6 +37,12 @@ export const SAMPLES: Readonly<Record<MetricName, (node: NodeView) => Sample[]>>
   tidegate_sources_untracked_total: (node) => one(node.memory.workerSum(WORKER.sourcesUntracked)),
   tidegate_sources_forgotten_total: (node) => one(node.memory.workerSum(WORKER.sourcesForgotten)),
   tidegate_tarpitted: (node) => one(node.memory.workerSum(WORKER.tarpitted)),
+  tidegate_bans_active: (node) => perOrigin(node.bans.view().active),
+  tidegate_bans_total: (node) => perOrigin(node.bans.view().made),
+  tidegate_bans_watched_total: (node) => perOrigin(node.bans.view().watched),
+  tidegate_bans_displaced_total: (node) => one(node.bans.view().displaced),
+  tidegate_bans_spared_total: (node) => one(node.bans.view().spared),
+  tidegate_strike_sources_forgotten_total: (node) => one(node.bans.view().sourcesForgotten),
   tidegate_bytes_total: (node) =>
     node
       .tables()
@@ -73,6 +83,11 @@ export const SAMPLES: Readonly<Record<MetricName, (node: NodeView) => Sample[]>>
     ]),
   tidegate_check_seconds: (node) =>
     perChecked(node, (labels, { last }) => (last === undefined ? [] : [{ labels, value: last.ms / 1000 }])),
+  tidegate_firewall_active: (node) => one(node.firewall.view().state.kind === 'active' ? 1 : 0),
+  tidegate_firewall_entries: (node) =>
+    node.firewall.view().sets.map(({ name, entries }) => ({ labels: { set: name }, value: entries })),
+  tidegate_firewall_dropped_packets_total: (node) => perFirewallRule(node, ({ packets }) => packets),
+  tidegate_firewall_dropped_bytes_total: (node) => perFirewallRule(node, ({ bytes }) => bytes),
   tidegate_list_entries: (node) => perList(node, ({ entries }) => entries.count),
   tidegate_list_bad_lines: (node) => perList(node, ({ badLineCount }) => badLineCount),
   tidegate_list_stale: (node) => perList(node, ({ problem }) => (problem === undefined ? 0 : 1)),
@@ -80,6 +95,8 @@ export const SAMPLES: Readonly<Record<MetricName, (node: NodeView) => Sample[]>>
     node.busy.ratios().map((value, i) => ({ labels: { worker: String(i) }, value })),
   tidegate_worker_pipes_open: (node) => perWorker(node, WORKER.pipesOpen),
   tidegate_worker_spill_bytes: (node) => perWorker(node, WORKER.spillBytes),
+  tidegate_strikes_total: strikes,
+  tidegate_strikes_dropped_total: (node) => one(node.memory.workerSum(WORKER.strikesDropped)),
   tidegate_accept_pauses_total: (node) => one(node.memory.workerSum(WORKER.acceptPauses)),
   tidegate_log_dropped_total: (node) => one(node.logLinesDropped() + node.memory.workerSum(WORKER.logRecordsDropped)),
   process_cpu_seconds_total: () => {
@@ -94,6 +111,10 @@ export const SAMPLES: Readonly<Record<MetricName, (node: NodeView) => Sample[]>>
 
 function one(value: number): Sample[] {
   return [{ labels: {}, value }]
+}
+
+function perOrigin(counts: CountByOrigin): Sample[] {
+  return BAN_ORIGIN_NAMES.map((origin) => ({ labels: { origin }, value: counts[origin] }))
 }
 
 function perService(node: NodeView, place: number): Sample[] {
@@ -121,6 +142,14 @@ function isRefusal(reason: CloseReason): boolean {
   return reason.startsWith('refused-')
 }
 
+function strikes(node: NodeView): Sample[] {
+  return node.tables().services.flatMap(({ name, index }) =>
+    STRIKE_NAMES.map((kind, code) => {
+      return { labels: { service: name, kind }, value: node.memory.serviceSum(index, SERVICE.strikes + code) }
+    }),
+  )
+}
+
 function perUpstream(node: NodeView, valueOf: (service: Service, upstream: Upstream) => number): Sample[] {
   return node.tables().services.flatMap((service) =>
     service.upstreams.map((upstream) => ({
@@ -146,6 +175,13 @@ function perChecked(node: NodeView, samplesOf: (labels: Sample['labels'], view: 
       return view === undefined ? [] : samplesOf({ service: service.name, upstream: name }, view)
     }),
   )
+}
+
+function perFirewallRule(node: NodeView, valueOf: (count: RuleCount) => number): Sample[] {
+  return Object.entries(node.firewall.view().rules).map(([rule, count]) => ({
+    labels: { rule },
+    value: valueOf(count),
+  }))
 }
 
 function perList(node: NodeView, valueOf: (list: List) => number): Sample[] {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { STRIKE_CODES, STRIKE_NAMES } from './admit/strike-kinds.ts'
 import { CLOSE_REASON_CODES, CLOSE_REASON_NAMES } from './close-reason.ts'
 import {
   CONNECT_MS_BUCKETS,
@@ -33,7 +34,7 @@ describe('counters', () => {
     )
   })
 
-  test('the places of one service fill its block: open to hedges, then each reason closed, refused, watched', () => {
+  test('the places of one service fill its block: open to hedges, each reason closed, refused and watched, each strike', () => {
     const codes = CLOSE_REASON_NAMES.map((name) => CLOSE_REASON_CODES[name])
     const places = [
       SERVICE.open,
@@ -47,6 +48,7 @@ describe('counters', () => {
       ...codes.map((code) => SERVICE.closed + code),
       ...codes.map((code) => SERVICE.refused + code),
       ...codes.map((code) => SERVICE.watched + code),
+      ...STRIKE_NAMES.map((name) => SERVICE.strikes + STRIKE_CODES[name]),
     ]
     assert.deepEqual(
       [...new Set(places)].toSorted((a, b) => a - b),

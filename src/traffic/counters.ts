@@ -2,6 +2,7 @@
  * Counters in shared memory. Each worker writes a block of its own, so no count needs an atomic;
  * control adds the blocks up. Float64 holds whole numbers exactly up to 2^53: 8 PiB of bytes.
  */
+import { STRIKE_NAMES } from './admit/strike-kinds.ts'
 import { CLOSE_REASON_NAMES } from './close-reason.ts'
 
 /** Upper bounds of the connect-time histogram in milliseconds; a last bucket takes the rest. */
@@ -25,8 +26,10 @@ export const SERVICE = {
   refused: 8 + CLOSE_REASON_NAMES.length,
   /** `watched + reason code`: clients that a rule on `watch` would have refused. */
   watched: 8 + 2 * CLOSE_REASON_NAMES.length,
+  /** `strikes + strike code`: strikes against clients, those included that control never heard of. */
+  strikes: 8 + 3 * CLOSE_REASON_NAMES.length,
 } as const
-export const SERVICE_STRIDE = 8 + 3 * CLOSE_REASON_NAMES.length
+export const SERVICE_STRIDE = 8 + 3 * CLOSE_REASON_NAMES.length + STRIKE_NAMES.length
 
 /** Places in an upstream's block. */
 export const UPSTREAM = {
@@ -49,16 +52,18 @@ export const WORKER = {
   acceptPauses: 3,
   pipesOpen: 4,
   spillBytes: 5,
+  /** Strikes that found their ring full. */
+  strikesDropped: 6,
   /** Sources that got their first open connection here, less those that ended their last one here. */
-  sourcesTracked: 6,
+  sourcesTracked: 7,
   /** Clients that were let in without being counted (admit/source-table.ts). */
-  sourcesUntracked: 7,
+  sourcesUntracked: 8,
   /** Sources that were forgotten before their rate had recovered. */
-  sourcesForgotten: 8,
+  sourcesForgotten: 9,
   /** Refused clients whose sockets are kept open for a while. */
-  tarpitted: 9,
+  tarpitted: 10,
 } as const
-export const WORKER_STRIDE = 10
+export const WORKER_STRIDE = 11
 
 export interface CounterShape {
   readonly services: number

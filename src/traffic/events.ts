@@ -32,6 +32,7 @@ export interface WorkerStart {
   readonly workerWakesMemory: SharedArrayBuffer
   readonly bansMemory: SharedArrayBuffer
   readonly logRingMemory: SharedArrayBuffer
+  readonly strikesMemory: SharedArrayBuffer
 }
 
 export interface WorkerLimits {
@@ -59,6 +60,8 @@ export type WorkerCommand =
   | { readonly kind: 'tables'; readonly tables: Tables }
   /** End every connection to this upstream with the reason `upstream-down`; those that are still dialling it try the next. */
   | { readonly kind: 'close-upstream'; readonly upstreamIndex: number }
+  /** End every connection whose client is banned by now, with the reason `banned`. */
+  | { readonly kind: 'close-banned' }
   | { readonly kind: 'prepare'; readonly tables: Tables }
   | { readonly kind: 'commit' }
   | { readonly kind: 'cancel' }

@@ -1,7 +1,8 @@
 /** A service and the memory of a worker as tests need them: ordinary, but for what a test changes. */
 import type { SocketAddress } from '../lib/ip.ts'
-import { makeSourceMemory, SOURCE_MEMORY_BYTES_MIN } from './admit/source-table.ts'
 import { BanTable } from './admit/ban-table.ts'
+import { makeSourceMemory, SOURCE_MEMORY_BYTES_MIN } from './admit/source-table.ts'
+import { strikeRingBytes } from './admit/strikes.ts'
 import { Counters } from './counters.ts'
 import type { CounterShape } from './counters.ts'
 import type { WorkerStart } from './events.ts'
@@ -10,8 +11,17 @@ import { NodeWide } from './node-wide.ts'
 import type { Service, ServiceProtect, UpstreamShare } from './tables.ts'
 import { WorkerWakes } from './queue/worker-wakes.ts'
 import { UpstreamStates } from './upstream-states.ts'
+import type { WireRules } from './wire/wire-rules.ts'
 
 export const LOOPBACK: SocketAddress = { family: 4, address: '127.0.0.1', port: 0 }
+
+export const NO_WIRE_RULES: WireRules = {
+  dialOn: 'connect',
+  firstByteTimeoutMs: 0,
+  slowSend: { rule: 'off', bytes: 1024, withinMs: 30_000 },
+  slowRead: { rule: 'off', bytes: 4096, withinMs: 600_000 },
+  tinySegments: { rule: 'off', perSecondMax: 500, smallerThanBytes: 64, withinMs: 10_000 },
+}
 
 export const PLAIN_SHARE: UpstreamShare = { weight: 1, backup: false, maxConnections: 0 }
 
@@ -22,6 +32,7 @@ export const PLAIN_PROTECT: ServiceProtect = {
   perAddress: { rule: 'off', connectionsMax: 0, rate: null },
   perPrefix: { rule: 'off', connectionsMax: 0, rate: null },
   newConnections: { rule: 'off', rate: null },
+  ...NO_WIRE_RULES,
 }
 
 /** A service with one upstream for each address; places in shared memory count from `firstPlace`. */
@@ -76,6 +87,7 @@ type WorkerMemory = Pick<
   | 'workerWakesMemory'
   | 'bansMemory'
   | 'logRingMemory'
+  | 'strikesMemory'
 >
 
 export function workerMemoryForTest(counterShape: CounterShape, upstreamAddresses: number): WorkerMemory {
@@ -88,5 +100,6 @@ export function workerMemoryForTest(counterShape: CounterShape, upstreamAddresse
     workerWakesMemory: new SharedArrayBuffer(WorkerWakes.bytes(1)),
     bansMemory: new BanTable(16).memory,
     logRingMemory: new SharedArrayBuffer(ringBytes(20)),
+    strikesMemory: new SharedArrayBuffer(strikeRingBytes(10)),
   }
 }

@@ -3,6 +3,7 @@
  * A connection keeps the tables it was accepted under. All of it survives structured clone.
  */
 import type { Network, SocketAddress } from '../lib/ip.ts'
+import type { WireRules } from './wire/wire-rules.ts'
 import type { RateLimit } from './admit/rate-limit.ts'
 
 export type Mode = 'raw' | 'proxy-v1' | 'proxy-v2'
@@ -102,7 +103,7 @@ export interface SourceRules {
 }
 
 /** Who is let in, and what becomes of the others (admit/admission.ts). */
-export interface ServiceProtect extends SourceRules {
+export interface ServiceProtect extends SourceRules, WireRules {
   /** What a client sees that is refused (docs/protect/limits.md). */
   readonly refuse: Refusal
 }

@@ -34,6 +34,11 @@ const DIFFERENCES = {
     engine: 'node',
     reason: 'node:net gives no TCP_INFO: RTTs and retransmits are null in the log',
   },
+  'acknowledged-bytes': {
+    engine: 'node',
+    reason:
+      'node:net tells when the kernel took bytes, not when the client acknowledged them: what fits into its buffer is not judged by slowRead, and a slow reader shows no progress while that empties',
+  },
 } as const satisfies Record<string, Difference>
 
 export type Behaviour = keyof typeof DIFFERENCES

@@ -34,7 +34,8 @@ export function writeConfig(folder: string, config: TestConfig): string {
     admin: { listen: '127.0.0.1:0', ...config.admin },
     traffic: { workers: 2, ...config.traffic },
     log: { level: 'info', format: 'json', connections: 'all', ...config.log },
-    ...(config.protect === undefined ? {} : { protect: config.protect }),
+    // Daemons of tests leave the firewall of the machine alone, unless they are told otherwise.
+    protect: { firewall: { mode: 'off' }, ...config.protect },
     services: config.services.map((service, i) => ({
       name: i === 0 ? 'web' : `web-${i}`,
       listen: ['127.0.0.1:0'],

@@ -1,5 +1,6 @@
 /** For unit tests: a node that carries no traffic, with two workers, services `web` and `mail`, and real shared memory. */
 import type { NodeState, NodeView } from '../../src/control/node-view.ts'
+import type { FirewallView } from '../../src/control/shield/firewall-view.ts'
 import { BusyRatios } from '../../src/control/workers/busy-ratios.ts'
 import { SharedMemory } from '../../src/control/workers/shared-memory.ts'
 import { PLAIN_SHARE } from '../../src/traffic/service-for-test.ts'
@@ -20,7 +21,20 @@ export function nodeForTest(): NodeForTest {
     limits: { connectionsMax: 1000, pipesMax: 8, spillBytesMax: 1024, boundBy: 'file limit', warnings: [] },
     memory,
     busy,
+    firewall: { view: () => FIREWALL, dropsFrom: () => false },
     checks: { viewOf: () => undefined, isAllDown: () => false },
+    bans: {
+      covering: () => [],
+      view: () => ({
+        total: 9,
+        active: { manual: 2, strikes: 1, neighbours: 0 },
+        made: { manual: 3, strikes: 4, neighbours: 0 },
+        watched: { manual: 0, strikes: 5, neighbours: 1 },
+        displaced: 6,
+        spared: 7,
+        sourcesForgotten: 8,
+      }),
+    },
     state: () => state,
     tables: () => TABLES,
     lists: () => undefined,
@@ -29,6 +43,16 @@ export function nodeForTest(): NodeForTest {
       state = next
     },
   }
+}
+
+const NONE = { packets: 0, bytes: 0, isOn: false }
+const FIREWALL: FirewallView = {
+  state: { kind: 'active', sinceMs: Date.UTC(2026, 10, 21) },
+  table: 'tidegate',
+  rules: { ban: { packets: 12, bytes: 720, isOn: true }, deny: NONE, 'syn-rate': NONE, invalid: NONE },
+  sets: [{ name: 'banned4', entries: 3, entriesMax: 65_536, displaced: 0 }],
+  restored: 1,
+  withouts: ['synproxy: it needs net.netfilter.nf_conntrack_tcp_loose=0'],
 }
 
 function candidate(upstreamIndex: number, addressIndex: number, address: string): Candidate {

@@ -1,5 +1,7 @@
 /** The checks between values: what each value alone cannot show. */
 import { checkActiveChecks } from './check-active-checks.ts'
+import { checkBans } from './check-bans.ts'
+import { checkFirstBytes } from './check-first-bytes.ts'
 import { checkHedging } from './check-hedging.ts'
 import { checkListeners } from './check-listeners.ts'
 import { checkLoops } from './check-loops.ts'
@@ -18,6 +20,8 @@ export function checkConfig(config: Config, source: ConfigSource, isWhole: boole
     ...checkNames(config, source),
     ...checkListeners(config, source),
     ...checkOutliers(config, source),
+    ...checkBans(config, source),
+    ...checkFirstBytes(config, source),
     // Without a connectTimeout that can't be read, the default would be compared.
     ...(isWhole ? checkHedging(config, source) : []),
     // A source address with a typo must not be missed a second time.

@@ -12,6 +12,8 @@ import type {
   SourceRules,
   SocketOptions,
 } from '../../traffic/tables.ts'
+import type { BanRules } from '../bans/ban-rules.ts'
+import type { FirewallConfig } from '../shield/firewall-config.ts'
 import type { ActiveCheckConfig, CheckUrl } from './active-check.ts'
 
 export interface Config {
@@ -29,6 +31,8 @@ export interface NodeProtectConfig {
   readonly lists: readonly ListFileConfig[]
   /** For counting sources. */
   readonly memoryBytes: number
+  readonly bans: BanRules
+  readonly firewall: FirewallConfig
 }
 
 export interface ListedNetwork extends Network {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { resolve } from 'node:path'
 import { test } from 'node:test'
+import { parseNetwork } from '../../lib/ip.ts'
 import { parseConfig } from './load.ts'
 import type { ServiceConfig } from './config.ts'
 
@@ -31,6 +32,16 @@ test('a minimal file gets every default', () => {
     },
     log: { level: 'info', format: 'json', connections: 'all' },
     protect: {
+      firewall: {
+        mode: 'auto',
+        table: 'tidegate',
+        keep: false,
+        loopback: false,
+        entriesMax: 65_536,
+        synsPerSecond: 0,
+        dropInvalid: false,
+        synproxy: false,
+      },
       allow: [
         { family: 4, bytes: Uint8Array.of(127, 0, 0, 0), prefixLength: 8, at: allowAt },
         { family: 6, bytes: loopbackV6, prefixLength: 128, at: allowAt },
@@ -38,6 +49,18 @@ test('a minimal file gets every default', () => {
       deny: [],
       lists: [],
       memoryBytes: 64 * 2 ** 20,
+      bans: {
+        rule: 'on',
+        strikes: 20,
+        withinMs: 600_000,
+        ttlMs: 600_000,
+        ttlMaxMs: 604_800_000,
+        max: 100_000,
+        spare: ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '169.254.0.0/16', 'fc00::/7', 'fe80::/10'].map(
+          (text) => parseNetwork(text),
+        ),
+        prefix: { rule: 'watch', after: 5, withinMs: 60_000 },
+      },
     },
     services: [
       {
@@ -87,6 +110,11 @@ test('a minimal file gets every default', () => {
         upstreamSocket: sides,
         protect: {
           refuse: 'reset',
+          dialOn: 'connect',
+          firstByteTimeoutMs: 300_000,
+          slowSend: { rule: 'off', bytes: 1024, withinMs: 30_000 },
+          slowRead: { rule: 'on', bytes: 4096, withinMs: 600_000 },
+          tinySegments: { rule: 'off', perSecondMax: 500, smallerThanBytes: 64, withinMs: 10_000 },
           tarpitForMs: 10_000,
           perAddress: { rule: 'on', connections: 1000, rate: { count: 100, perMs: 1000 }, burst: 1000 },
           perPrefix: { rule: 'watch', connections: 8000, rate: { count: 800, perMs: 1000 }, burst: 8000 },

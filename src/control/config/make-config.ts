@@ -6,6 +6,7 @@ import type { ConfigSource } from './config-tree.ts'
 import { makeActiveCheck } from './make-active-check.ts'
 import { makeNodeProtect } from './make-node-protect.ts'
 import { makeSourceRulesConfig } from './make-source-limits.ts'
+import { makeWireRules } from './make-wire-rules.ts'
 import { OUTLIER_FAILURES } from './outlier-schema.ts'
 import type { ParsedConfig, ParsedService } from './schema.ts'
 import type { SocketSide } from './socket-schema.ts'
@@ -67,7 +68,11 @@ function makeService(service: ParsedService, index: number, source: ConfigSource
     acceptProxyFrom: service.acceptProxyFrom,
     clientSocket: socketOptions(both, client),
     upstreamSocket: socketOptions(both, upstream),
-    protect: { refuse: service.protect.refuse, ...makeSourceRulesConfig(service.protect) },
+    protect: {
+      refuse: service.protect.refuse,
+      ...makeSourceRulesConfig(service.protect),
+      ...makeWireRules(service.protect),
+    },
     check: service.check === undefined ? undefined : makeActiveCheck(service.check, source.file),
     at: source.place(path),
   }

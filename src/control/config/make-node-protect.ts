@@ -1,6 +1,8 @@
 /** The node's `protect`, with its lists named and their files found. */
 import { basename, dirname, resolve } from 'node:path'
 import type { ListFileConfig, NodeProtectConfig } from './config.ts'
+import type { FirewallConfig } from '../shield/firewall-config.ts'
+import { makeBanRules } from './make-bans.ts'
 import type { ConfigSource } from './config-tree.ts'
 import type { ParsedNodeProtect } from './protect-node-schema.ts'
 
@@ -12,6 +14,8 @@ export function makeNodeProtect(protect: ParsedNodeProtect, source: ConfigSource
   return {
     allow: networks('allow'),
     deny: networks('deny'),
+    bans: makeBanRules(protect.bans),
+    firewall: makeFirewall(protect.firewall),
     lists: protect.lists.map((list, i) => ({
       name: list.name ?? nameOf(list.file),
       file: resolve(dirname(source.file), list.file),
@@ -20,6 +24,10 @@ export function makeNodeProtect(protect: ParsedNodeProtect, source: ConfigSource
     })),
     memoryBytes: protect.memory,
   }
+}
+
+function makeFirewall({ maxEntries, synRate, ...rest }: ParsedNodeProtect['firewall']): FirewallConfig {
+  return { ...rest, entriesMax: maxEntries, synsPerSecond: synRate }
 }
 
 /** `/etc/tidegate/drop v4.txt` → `drop_v4.txt`: a name can stand in a metric label. */

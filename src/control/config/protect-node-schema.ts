@@ -1,7 +1,9 @@
 /** `protect` at the top: what holds for the whole node. */
 import { z } from 'zod'
 import { SOURCE_MEMORY_BYTES_MIN } from '../../traffic/admit/source-table.ts'
+import { firewallSchema } from './firewall-schema.ts'
 import { choice, leaf, name, size } from './leaf.ts'
+import { bansSchema } from './protect-bans-schema.ts'
 import { readNetwork } from './read-address.ts'
 import { readFile } from './read-folder.ts'
 
@@ -9,7 +11,7 @@ import { readFile } from './read-folder.ts'
 const SOURCE_MEMORY_BYTES_MAX = 1024 ** 3
 
 /** In the file itself; longer lists have files of their own. */
-export const LISTED_NETWORKS_MAX = 10_000
+export const LISTED_NETWORKS_MAX = 1_000
 export const LIST_FILES_MAX = 64
 /** This machine: its own checks and scripts, and whoever is behind a tunnel on it. */
 const ALLOW_DEFAULT = ['127.0.0.0/8', '::1']
@@ -34,6 +36,8 @@ export const protectNodeSchema = z.strictObject({
       'Who is always let in: no ban, deny list or limit for a source holds for them, only the ceilings of connections do.',
   }),
   deny: networks().prefault([]).meta({ description: 'Who is never let in, unless an allow list names them too.' }),
+  bans: bansSchema.prefault({}).meta({ description: 'Who misbehaves is banned for a time.' }),
+  firewall: firewallSchema.prefault({}).meta({ description: 'What the kernel refuses for us, by nftables.' }),
   lists: z.array(listFile).max(LIST_FILES_MAX).prefault([]).meta({ description: 'Lists in files of their own.' }),
   memory: size(
     SOURCE_MEMORY_BYTES_MIN,

@@ -1,6 +1,7 @@
 /** `services[].protect`: who is let in, and what becomes of the others. */
 import { z } from 'zod'
 import { choice, duration } from './leaf.ts'
+import { wireSchema } from './protect-wire-schema.ts'
 import { newConnectionsSchema, perAddressSchema, perPrefixSchema } from './source-limits-schema.ts'
 
 /** Each keeps a file open, and a client gives up some time. */
@@ -22,4 +23,5 @@ export const protectSchema = z.strictObject({
   newConnections: newConnectionsSchema
     .prefault({})
     .meta({ description: 'How many new connections the service takes.' }),
+  ...wireSchema,
 })

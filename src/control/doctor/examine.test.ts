@@ -11,6 +11,7 @@ const SETTINGS: Settings = {
   somaxconn: 4096,
   synBacklogMax: 2048,
   synCookies: 1,
+  synAckRetries: 3,
   timeWaitReuse: 2,
   portRange: [32768, 60999],
   reservedPorts: 0,
@@ -24,6 +25,7 @@ const SETTINGS: Settings = {
   pipeUserPagesSoft: 16384,
   conntrackMax: undefined,
   conntrackCount: undefined,
+  conntrackLoose: undefined,
 }
 
 const USER = parseRights('Uid:\t1000\t1000\t1000\t1000\nCapEff:\t0000000000000000\n')
@@ -45,6 +47,7 @@ const FACTS: Facts = {
   fullest: undefined,
   tcpCounters: new Map([['ListenOverflows', 0]]),
   rights: ROOT,
+  nftVersion: 'nftables v1.0.6',
 }
 
 function config(yaml: string) {
@@ -249,4 +252,60 @@ test('a buffer that the kernel would cut is named with its service', () => {
 
 test('TCP memory that is nearly used up is warned of', () => {
   assert.equal(found('tcp-memory', { sockets: { inUse: 1, timeWait: 0, memoryPages: 250_000 } })?.level, 'warn')
+})
+
+describe('the kernel as a shield', () => {
+  test('SYN cookies are told of once some were sent', () => {
+    const counters = [
+      ['SyncookiesSent', 1200],
+      ['SyncookiesRecv', 1000],
+      ['SyncookiesFailed', 7],
+    ] as const
+    assert.equal(
+      found('syn-cookies', { tcpCounters: new Map(counters) })?.sentence,
+      'SYN cookies take over when a queue is full. Since this machine started 1,200 were sent and 1,000 came back; 7 answers were to no cookie of ours.',
+    )
+  })
+
+  test('full queues are told apart from other drops, and all since the machine started', () => {
+    const counters = [
+      ['ListenOverflows', 5],
+      ['ListenDrops', 8],
+      ['TCPReqQFullDoCookies', 2],
+      ['TCPReqQFullDrop', 1],
+    ] as const
+    const finding = found('queue-overflows', { tcpCounters: new Map(counters) })
+    assert.equal(finding?.level, 'warn')
+    assert.equal(
+      finding.sentence,
+      'Since this machine started, listeners met a full queue 5 times, and answered with SYN cookies 2 times; 1 handshakes were dropped for a full SYN queue, and 3 for other reasons.',
+    )
+  })
+
+  test('many SYN-ACK retries keep places taken', () => {
+    assert.equal(found('syn-ack-retries', withSettings({ synAckRetries: 5 }))?.level, 'ok')
+    const finding = found('syn-ack-retries', withSettings({ synAckRetries: 8 }))
+    assert.equal(finding?.level, 'warn')
+    assert.match(finding.sentence, /511 s/)
+  })
+
+  test('connection tracking that takes up stray packets is named where a rule goes by it', () => {
+    const loose = withSettings({ conntrackLoose: 1 })
+    const withFirewall = (key: string) =>
+      config(
+        `protect: { firewall: { ${key}: true } }\nservices: [{ name: a, listen: ["127.0.0.1:1"], upstreams: ["203.0.113.1:1"] }]`,
+      )
+    assert.equal(found('conntrack-loose', loose), undefined)
+    assert.equal(found('conntrack-loose', loose, withFirewall('keep')), undefined)
+    assert.match(found('conntrack-loose', loose, withFirewall('synproxy'))?.sentence ?? '', /synproxy is left out/)
+    assert.equal(found('conntrack-loose', loose, withFirewall('dropInvalid'))?.level, 'warn')
+    const strict = withSettings({ conntrackLoose: 0 })
+    assert.equal(found('conntrack-loose', strict, withFirewall('synproxy'))?.level, 'ok')
+  })
+
+  test('rights and the program for it', () => {
+    assert.match(found('firewall-rights', { rights: USER })?.remedy ?? '', /CAP_NET_ADMIN/)
+    assert.equal(found('firewall-program', { rights: USER }), undefined)
+    assert.match(found('firewall-program', { nftVersion: undefined })?.remedy ?? '', /nftables/)
+  })
 })

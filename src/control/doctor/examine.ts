@@ -8,7 +8,7 @@ import type { Plan } from './plan.ts'
 import { localPortsFinding, localPortsUsedFinding, sourceAddressesFinding } from './ports.ts'
 import * as program from './program.ts'
 import * as queues from './queues.ts'
-import { firewallRightsFinding, lowPortsFinding } from './rights.ts'
+import { firewallProgramFinding, firewallRightsFinding, lowPortsFinding } from './rights.ts'
 import * as room from './room.ts'
 
 /** Undefined where the question does not arise on this machine. */
@@ -29,6 +29,7 @@ const EXAMINATIONS: readonly Examination[] = [
   room.memoryFinding,
   queues.acceptQueueFinding,
   queues.synQueueFinding,
+  queues.synAckRetriesFinding,
   queues.synCookiesFinding,
   queues.queueOverflowsFinding,
   localPortsFinding,
@@ -37,8 +38,10 @@ const EXAMINATIONS: readonly Examination[] = [
   room.buffersFinding,
   room.tcpMemoryFinding,
   queues.conntrackFinding,
+  queues.conntrackLooseFinding,
   lowPortsFinding,
   firewallRightsFinding,
+  firewallProgramFinding,
 ]
 
 /** Looks at this machine, and at what the configuration wants of it. */

@@ -13,6 +13,7 @@ import {
   parseSockstat,
   readTextFile,
 } from '../../kernel/proc-facts.ts'
+import { runNft } from '../../kernel/nftables.ts'
 import type { DestinationUse, ReadText, Rights, SocketUse } from '../../kernel/proc-facts.ts'
 
 export interface Facts {
@@ -33,6 +34,8 @@ export interface Facts {
   readonly fullest: DestinationUse | undefined
   readonly tcpCounters: ReadonlyMap<string, number>
   readonly rights: Rights | undefined
+  /** `nftables v1.0.6 (…)`; undefined where there is no nft on the PATH. */
+  readonly nftVersion: string | undefined
 }
 
 /** Why something does not work; undefined where it does. What could not be tried for another's sake says so. */
@@ -49,6 +52,7 @@ export interface Settings {
   readonly somaxconn: number | undefined
   readonly synBacklogMax: number | undefined
   readonly synCookies: number | undefined
+  readonly synAckRetries: number | undefined
   readonly timeWaitReuse: number | undefined
   readonly portRange: readonly [first: number, last: number] | undefined
   readonly reservedPorts: number
@@ -65,6 +69,8 @@ export interface Settings {
   readonly pipeUserPagesSoft: number | undefined
   readonly conntrackMax: number | undefined
   readonly conntrackCount: number | undefined
+  /** 1: a packet from the middle of a connection that was never seen begins one. */
+  readonly conntrackLoose: number | undefined
 }
 
 /** Reading the socket tables takes the kernel about 1 ms for each thousand; a machine with more is told from counters. */
@@ -89,6 +95,7 @@ export async function gatherFacts(read: ReadText = readTextFile): Promise<Facts>
     fullest: fullestOf(read, settings, sockets),
     tcpCounters: parseNetstat(read('/proc/net/netstat') ?? '', 'TcpExt'),
     rights: parseRights(read('/proc/self/status') ?? ''),
+    nftVersion: await runNft(['--version']).catch(() => undefined),
   }
 }
 
@@ -98,6 +105,7 @@ export function readSettings(read: ReadText): Settings {
     somaxconn: numberSetting(read, 'net.core.somaxconn'),
     synBacklogMax: numberSetting(read, 'net.ipv4.tcp_max_syn_backlog'),
     synCookies: numberSetting(read, 'net.ipv4.tcp_syncookies'),
+    synAckRetries: numberSetting(read, 'net.ipv4.tcp_synack_retries'),
     timeWaitReuse: numberSetting(read, 'net.ipv4.tcp_tw_reuse'),
     portRange: portRange === undefined ? undefined : [portRange[0], portRange[1]],
     reservedPorts: countPortList(read('/proc/sys/net/ipv4/ip_local_reserved_ports') ?? ''),
@@ -112,6 +120,7 @@ export function readSettings(read: ReadText): Settings {
     pipeUserPagesSoft: numberSetting(read, 'fs.pipe-user-pages-soft'),
     conntrackMax: numberSetting(read, 'net.netfilter.nf_conntrack_max'),
     conntrackCount: numberSetting(read, 'net.netfilter.nf_conntrack_count'),
+    conntrackLoose: numberSetting(read, 'net.netfilter.nf_conntrack_tcp_loose'),
   }
 }
 

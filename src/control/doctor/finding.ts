@@ -28,6 +28,7 @@ export const FINDING_IDS = [
   'memory',
   'accept-queue',
   'syn-queue',
+  'syn-ack-retries',
   'syn-cookies',
   'queue-overflows',
   'local-ports',
@@ -36,8 +37,10 @@ export const FINDING_IDS = [
   'buffers',
   'tcp-memory',
   'conntrack',
+  'conntrack-loose',
   'low-ports',
   'firewall-rights',
+  'firewall-program',
 ] as const
 export type FindingId = (typeof FINDING_IDS)[number]
 

@@ -1,6 +1,7 @@
 /** What Tidegate would do on this machine with this configuration, as far as findings ask for it. */
 import type { EngineName } from '../../traffic/events.ts'
 import type { Config, ServiceConfig } from '../config/config.ts'
+import type { FirewallConfig } from '../shield/firewall-config.ts'
 import { nodeLimits } from '../limits/node-limits.ts'
 import type { NodeLimits } from '../limits/node-limits.ts'
 import { chooseEngine, chooseWorkerCount } from '../workers/choose-engine.ts'
@@ -16,6 +17,8 @@ export interface Plan {
   readonly limits: NodeLimits
   /** Empty without a configuration. */
   readonly services: readonly ServiceConfig[]
+  /** Undefined without a configuration. */
+  readonly firewall: FirewallConfig | undefined
 }
 
 /** Where the system does not tell its file limit. */
@@ -36,5 +39,7 @@ export function makePlan(facts: Facts, config: Config | undefined): Plan {
     memoryBytes: facts.memoryBytes,
     configuredMax: config?.traffic.maxConnections ?? 'auto',
   })
-  return { askedEngine, engine, askedIoUring: config?.traffic.ioUring ?? 'auto', workers, filesMax, limits, services }
+  const askedIoUring = config?.traffic.ioUring ?? 'auto'
+  const firewall = config?.protect.firewall
+  return { askedEngine, engine, askedIoUring, workers, filesMax, limits, services, firewall }
 }

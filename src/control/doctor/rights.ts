@@ -23,12 +23,28 @@ export function lowPortsFinding({ rights, settings }: Facts, { services }: Plan)
   return ok('low-ports', `This user may listen on ports from ${first} up.`, `For lower ones: ${GIVE_PORT_RIGHT}`)
 }
 
-export function firewallRightsFinding({ rights }: Facts): Finding | undefined {
+const GIVE_FIREWALL_RIGHT =
+  'For the kernel to drop what is banned: CAP_NET_ADMIN, by AmbientCapabilities= and CapabilityBoundingSet= in a systemd unit, or --cap-add=NET_ADMIN in a container.'
+
+export function firewallRightsFinding({ rights }: Facts, { firewall }: Plan): Finding | undefined {
   if (rights === undefined) return undefined
+  if (firewall?.mode === 'off') return ok('firewall-rights', 'The kernel is not asked to drop what is banned.')
   if (rights.has('netAdmin'))
-    return ok('firewall-rights', 'This user may change the firewall and network settings (CAP_NET_ADMIN).')
+    return ok('firewall-rights', 'This user may let the kernel drop what is banned or denied (CAP_NET_ADMIN).')
   return ok(
     'firewall-rights',
-    'This user may not change the firewall or network settings; nothing configured needs it.',
+    'This user may not change the firewall: what is banned or denied is refused in user space only.',
+    GIVE_FIREWALL_RIGHT,
+  )
+}
+
+/** Where it is of use only. */
+export function firewallProgramFinding({ rights, nftVersion }: Facts, { firewall }: Plan): Finding | undefined {
+  if (rights?.has('netAdmin') !== true || firewall?.mode === 'off') return undefined
+  if (nftVersion !== undefined) return ok('firewall-program', `nft works: ${nftVersion.trim()}.`)
+  return ok(
+    'firewall-program',
+    'There is no nft on the PATH: what is banned or denied is refused in user space only.',
+    'Install the package nftables.',
   )
 }

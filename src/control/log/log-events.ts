@@ -53,6 +53,29 @@ export const LOG_EVENTS = {
     level: 'warn',
     meaning: 'What an operator set holds until the next start only; `file`, `reason`.',
   },
+  banned: {
+    level: 'info',
+    meaning:
+      'An address or prefix is banned; `prefix`, `until`, `origin` (docs/bans.md), `why`, `by`, `repeated`, and `watched`: it would be, with the rule on.',
+  },
+  'bans-summed': {
+    level: 'info',
+    meaning: 'Bans that have no line of their own, as there were more than 10 in 10 s; `bans`, `seconds`.',
+  },
+  unbanned: {
+    level: 'info',
+    meaning: 'Bans that ended before their time; `bans`, the first `prefixes`, `by`, `why`.',
+  },
+  'bans-full': {
+    level: 'warn',
+    meaning: 'protect.bans.max is reached; bans `displaced` by others, `notTaken`, in `seconds`.',
+  },
+  'bans-read': { level: 'info', meaning: 'Bans of before hold on over the restart; `bans`, `file`.' },
+  'bans-not-read': {
+    level: 'warn',
+    meaning: 'The bans of before are lost, as the file is damaged; `file`, `reason`, `movedTo`.',
+  },
+  'bans-not-stored': { level: 'warn', meaning: 'Bans hold until the next start only; `file`, `reason`.' },
   'admin-exposed': {
     level: 'warn',
     meaning: 'The admin API, which has no password, can be reached from other machines; `address`.',
@@ -82,6 +105,27 @@ export const LOG_EVENTS = {
   'upstream-returned': {
     level: 'info',
     meaning: 'The time of an ejected upstream is over; `service`, `upstream`, `seconds` it was out.',
+  },
+  'firewall-active': { level: 'info', meaning: 'Our table is in the kernel and drops packets; `table`.' },
+  'firewall-refused': {
+    level: 'warn',
+    meaning: 'The kernel does not take our table, or no longer; user space refuses alone. `why`.',
+  },
+  'firewall-without': {
+    level: 'warn',
+    meaning: 'The kernel has our table without one part of `protect.firewall`; `part`, `why`.',
+  },
+  'firewall-restored': {
+    level: 'warn',
+    meaning: 'Somebody else flushed or changed our table, and it was put back; `table`.',
+  },
+  'firewall-leftover': {
+    level: 'warn',
+    meaning: 'A table that an earlier start left behind was removed; `table`.',
+  },
+  'firewall-dropped': {
+    level: 'info',
+    meaning: 'Packets that the kernel dropped since the last such line, by rule; `packets`.',
   },
   'list-read': {
     level: 'info',

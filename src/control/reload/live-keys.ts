@@ -4,6 +4,15 @@ import type { ChangedKey, ConfigDifference } from './config-difference.ts'
 /** Everything below `services` changes live. docs/operating.md lists the others: they need a restart. */
 const LIVE_KEYS: ReadonlySet<string> = new Set([
   'admin.watchConfig',
+  'protect.bans.rule',
+  'protect.bans.strikes',
+  'protect.bans.within',
+  'protect.bans.ttl',
+  'protect.bans.ttlMax',
+  'protect.bans.spare',
+  'protect.bans.prefix.rule',
+  'protect.bans.prefix.after',
+  'protect.bans.prefix.within',
   'log.level',
   'log.format',
   'log.connections',

@@ -6,6 +6,8 @@ import { ownCommand, startSuccessor, type SuccessorOutcome } from './successor.t
 /** Whoever knows the listening sockets of the workers. */
 export interface SocketSource {
   readonly listeningSockets: () => readonly ListeningSockets[]
+  /** What the next version reads when it starts is written then. */
+  readonly beforeUpgrade?: () => Promise<void>
 }
 
 export class Upgrades {
@@ -57,6 +59,7 @@ export class Upgrades {
     if (this.#sources === undefined)
       return failed('The running version is still starting itself; ask again once it is ready.')
     const { workers, admin } = this.#sources
+    await workers.beforeUpgrade?.()
     const command = ownCommand()
     this.#log.say('upgrade-started', { command }, `Starting the next version: ${command[0]}.`)
     return await startSuccessor({ command, listeners: workers.listeningSockets(), admin })

@@ -10,6 +10,7 @@ import {
   UPSTREAM_STRIDE,
   WORKER,
 } from '../../traffic/counters.ts'
+import { strikeRingBytes } from '../../traffic/admit/strikes.ts'
 import { ringBytes } from '../../traffic/log-ring.ts'
 import { NodeWide } from '../../traffic/node-wide.ts'
 import { WorkerWakes } from '../../traffic/queue/worker-wakes.ts'
@@ -18,12 +19,22 @@ import { UpstreamStates } from '../../traffic/upstream-states.ts'
 /** 2^20 bytes hold 8,192 connections without failed attempts: more than a worker ends between two reads of its ring. */
 const LOG_RING_POWER_OF_TWO = 20
 
-/** Of each IP version; 11 MiB with what control keeps beside it. */
-const BANS_MAX = 100_000
+/** 8,192 strikes of 32 bytes: 256 KiB. */
+const STRIKES_POWER_OF_TWO = 13
+
+/** Of `protect.bans.max`, for each IP version. */
+export const BANS_MAX_DEFAULT = 100_000
+
+export interface ProtectSizes {
+  /** For counting sources. */
+  readonly sourceBytes?: number
+  readonly bansMax?: number
+}
 
 export interface WorkerMemory {
   readonly counterMemory: SharedArrayBuffer
   readonly logRingMemory: SharedArrayBuffer
+  readonly strikesMemory: SharedArrayBuffer
   readonly counters: Counters
 }
 
@@ -35,14 +46,14 @@ export class SharedMemory {
   readonly upstreamStatesMemory: SharedArrayBuffer
   readonly states: UpstreamStates
   readonly workerWakesMemory: SharedArrayBuffer
-  readonly bans = new BanTable(BANS_MAX)
+  readonly bans: BanTable
   readonly workers: readonly WorkerMemory[]
 
   constructor(
     workers: number,
     counterShape: CounterShape,
     upstreamAddresses: number,
-    sourceBytes = SOURCE_MEMORY_BYTES_MIN,
+    { sourceBytes = SOURCE_MEMORY_BYTES_MIN, bansMax = BANS_MAX_DEFAULT }: ProtectSizes = {},
   ) {
     this.counterShape = counterShape
     this.nodeWideMemory = new SharedArrayBuffer(NodeWide.bytes(upstreamAddresses))
@@ -51,10 +62,12 @@ export class SharedMemory {
     this.upstreamStatesMemory = new SharedArrayBuffer(UpstreamStates.bytes(counterShape))
     this.states = new UpstreamStates(this.upstreamStatesMemory, counterShape)
     this.workerWakesMemory = new SharedArrayBuffer(WorkerWakes.bytes(workers))
+    this.bans = new BanTable(bansMax)
     this.workers = Array.from({ length: workers }, () => {
       const counterMemory = new SharedArrayBuffer(Counters.bytes(counterShape))
       const logRingMemory = new SharedArrayBuffer(ringBytes(LOG_RING_POWER_OF_TWO))
-      return { counterMemory, logRingMemory, counters: new Counters(counterMemory, counterShape) }
+      const strikesMemory = new SharedArrayBuffer(strikeRingBytes(STRIKES_POWER_OF_TWO))
+      return { counterMemory, logRingMemory, strikesMemory, counters: new Counters(counterMemory, counterShape) }
     })
   }
 

@@ -90,7 +90,7 @@ export class Workers {
     const { engine, ioUring, limits, bootId, memory } = this.#options
     const started = Promise.withResolvers<readonly ListeningAddress[]>()
     this.#starts.set(workerIndex, started)
-    const { counterMemory, logRingMemory } = memory.workers[workerIndex]
+    const { counterMemory, logRingMemory, strikesMemory } = memory.workers[workerIndex]
     const thread = new WorkerThread({
       entry: this.#options.entry ?? defaultWorkerEntry(),
       start: {
@@ -110,6 +110,7 @@ export class Workers {
         workerWakesMemory: memory.workerWakesMemory,
         bansMemory: memory.bans.memory,
         logRingMemory,
+        strikesMemory,
       },
       onEvent: (event) => this.#takeEvent(event, workerIndex),
       onEnd: (_, error) => this.#takeEnd(workerIndex, error),
@@ -216,6 +217,11 @@ export class Workers {
   /** Ends all connections to the upstream; returns before they have ended. */
   closeUpstream(upstreamIndex: number): void {
     this.#post({ kind: 'close-upstream', upstreamIndex })
+  }
+
+  /** Ends all connections of clients that are banned by now; returns before they have ended. */
+  closeBanned(): void {
+    this.#post({ kind: 'close-banned' })
   }
 
   #post(command: WorkerCommand): void {

@@ -5,7 +5,7 @@
 import { NO_PREFIX, PrefixTable } from '../../lib/prefix-table.ts'
 import type { MonotonicMs } from '../node-wide.ts'
 import type { ListMemories } from '../tables.ts'
-import { hasBanEnded } from './ban-table.ts'
+import { banIn, NO_BAN, REAL_BAN } from './ban-table.ts'
 
 export class AddressLists {
   #memories: ListMemories | undefined
@@ -31,8 +31,13 @@ export class AddressLists {
 
   /** By any ban that covers the address: a short one of a /24 does not end the long one of an address in it. */
   isBanned(bytes: Uint8Array, at: number, family: 4 | 6, nowMs: MonotonicMs): boolean {
-    const until = this.#bans.greatest(bytes, at, family)
-    return until !== NO_PREFIX && !hasBanEnded(until, nowMs)
+    return this.banOf(bytes, at, family, nowMs) === REAL_BAN
+  }
+
+  /** REAL_BAN, WATCHED_BAN or NO_BAN. */
+  banOf(bytes: Uint8Array, at: number, family: 4 | 6, nowMs: MonotonicMs): number {
+    const value = this.#bans.greatest(bytes, at, family)
+    return value === NO_PREFIX ? NO_BAN : banIn(value, nowMs)
   }
 
   isDenied(bytes: Uint8Array, at: number, family: 4 | 6): boolean {

@@ -10,6 +10,7 @@
  * The service's rate comes last: a flood from few sources then spends their budgets and not the one of all.
  */
 import { AddressLists } from './address-lists.ts'
+import { REAL_BAN, WATCHED_BAN } from './ban-table.ts'
 import { CLOSE_REASON_CODES } from '../close-reason.ts'
 import type { CloseReason } from '../close-reason.ts'
 import { SERVICE, SERVICE_STRIDE } from '../counters.ts'
@@ -64,12 +65,21 @@ export class Admission {
   }
 
   /** By lists. Takes no place. */
-  judgeAddress(_service: Service, { addressBytes, addressAt, family }: Source, nowMs: MonotonicMs): number {
+  judgeAddress(service: Service, { addressBytes, addressAt, family }: Source, nowMs: MonotonicMs): number {
     const lists = this.#lists
     this.isAllowed = lists.isAllowed(addressBytes, addressAt, family)
     if (this.isAllowed) return ADMITTED
-    if (lists.isBanned(addressBytes, addressAt, family, nowMs)) return REFUSED_BAN
+    const ban = lists.banOf(addressBytes, addressAt, family, nowMs)
+    if (ban === REAL_BAN) return REFUSED_BAN
+    if (ban === WATCHED_BAN) this.broken(service, 'watch', 'refused-ban')
     return lists.isDenied(addressBytes, addressAt, family) ? REFUSED_DENY_LIST : ADMITTED
+  }
+
+  /** For open connections: would it be refused for a ban? Keeps `isAllowed` as it is. */
+  isBanned({ addressBytes, addressAt, family }: Source, nowMs: MonotonicMs): boolean {
+    const lists = this.#lists
+    if (lists.banOf(addressBytes, addressAt, family, nowMs) !== REAL_BAN) return false
+    return !lists.isAllowed(addressBytes, addressAt, family)
   }
 
   /** By rates and counts. What a refusal has taken so far is given back before it returns. */

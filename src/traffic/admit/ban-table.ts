@@ -8,8 +8,18 @@ import { NO_PREFIX } from '../../lib/prefix-table.ts'
 import { PrefixTableWriter } from '../../lib/prefix-table-writer.ts'
 import type { MonotonicMs } from '../node-wide.ts'
 
-/** In the table: seconds of the monotonic clock, which a change of the time of day does not move; this one never ends. */
-const FOR_GOOD = 0x7fff_ffff
+/**
+ * In the table: seconds of the monotonic clock, which a change of the time of day does not move. A ban that refuses has
+ * this on top, so that it is greater than all that only count (`watch`).
+ */
+const REAL = 0x4000_0000
+/** Never ends. */
+const FOR_GOOD = REAL - 1
+
+/** What a value of the table comes to. */
+export const NO_BAN = 0
+export const WATCHED_BAN = 1
+export const REAL_BAN = 2
 
 export class BanTable {
   readonly #writer: PrefixTableWriter
@@ -30,8 +40,9 @@ export class BanTable {
   }
 
   /** Bans the network, or gives its ban another end; Infinity is for good. False when the table is full. */
-  set(network: Network, untilMs: MonotonicMs): boolean {
-    return this.#writer.set(network, Math.min(FOR_GOOD, Math.max(0, Math.ceil(untilMs / 1000))))
+  set(network: Network, untilMs: MonotonicMs, isWatched = false): boolean {
+    const until = Math.min(FOR_GOOD, Math.max(0, Math.ceil(untilMs / 1000)))
+    return this.#writer.set(network, isWatched ? until : until + REAL)
   }
 
   /** Many at once; answers how many found room. */
@@ -55,13 +66,16 @@ export class BanTable {
 
   /** When the ban of exactly this network ends; undefined without one. */
   untilMs(network: Network): MonotonicMs | undefined {
-    const until = this.#writer.get(network)
-    if (until === NO_PREFIX) return undefined
+    const value = this.#writer.get(network)
+    if (value === NO_PREFIX) return undefined
+    const until = value & FOR_GOOD
     return until === FOR_GOOD ? Infinity : until * 1000
   }
 }
 
-/** `until` as the table has it. */
-export function hasBanEnded(until: number, nowMs: MonotonicMs): boolean {
-  return until !== FOR_GOOD && until * 1000 <= nowMs
+/** A value of the table as one of the three. */
+export function banIn(value: number, nowMs: MonotonicMs): number {
+  const until = value & FOR_GOOD
+  if (until !== FOR_GOOD && until * 1000 <= nowMs) return NO_BAN
+  return value >= REAL ? REAL_BAN : WATCHED_BAN
 }

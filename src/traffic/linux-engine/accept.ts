@@ -6,8 +6,8 @@ import { CLOSE_REASON_CODES } from '../close-reason.ts'
 import { SERVICE, WORKER } from '../counters.ts'
 import { addressAt, FLAG, NO_REASON, NUMBER, NUMBERS, STAGE } from './connection.ts'
 import type { Connection } from './connection.ts'
-import { dial } from './dial.ts'
 import { isShortage } from './failure.ts'
+import { dialWhenDue } from './first-byte.ts'
 import { firstLookMs } from './first-look.ts'
 import { guarded } from './guard.ts'
 import type { Step } from './guard.ts'
@@ -64,8 +64,10 @@ function admit(loop: Loop, open: OpenListener, fd: Fd): void {
   const listed = admission.judgeAddress(service, source, loop.nowMs)
   if (listed !== ADMITTED) return refuse(loop, open, fd, listed)
   if (!loop.nodeWide.takePlace(loop.start.limits.connectionsMax)) return refuse(loop, open, fd, REFUSED.ceiling)
-  const hasServicePlace = takeServicePlace(loop, service)
-  if (!hasServicePlace && loop.room.isFull(service)) {
+  // One that has to say something first takes its place when it does (first-byte.ts).
+  const isEarly = service.protect.dialOn === 'first-byte'
+  const hasServicePlace = !isEarly && takeServicePlace(loop, service)
+  if (!hasServicePlace && !isEarly && loop.room.isFull(service)) {
     loop.nodeWide.givePlaceBack()
     return refuse(loop, open, fd, service.queue.max > 0 ? REFUSED.queueFull : REFUSED.serviceCeiling)
   }
@@ -93,7 +95,7 @@ function noteSource({ source, peerAddress }: Loop): void {
 }
 
 const takeHeader: Step = (loop, connection) => expectHeader(loop, connection)
-const takeFirstStep: Step = (loop, connection) => dial(loop, connection)
+const takeFirstStep: Step = (loop, connection) => dialWhenDue(loop, connection)
 
 const REFUSED = {
   ceiling: CLOSE_REASON_CODES['refused-ceiling'],

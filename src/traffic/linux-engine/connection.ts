@@ -4,12 +4,12 @@
  *   accept -> admit -> hello ------> dial ---------> relay -------------> free
  *             refuse   PROXY header  next candidate  both ways,           record,
  *             (reset)  in, if asked  on failure,     then the FINs        fds closed
- *                                    or beside one
- *                                    that is silent
- *                                    (hedge.ts)        |
- *                                    |     ^           |
- *                                    v     |           |
- *                                    waiting: all places are taken, and the service has a queue
+ *                      |         +-> or beside one     |
+ *                      v         |   that is silent    |
+ *                      firstByte +   (hedge.ts)        |
+ *                      of the        |     ^           |
+ *                      client, if    v     |           |
+ *                      dialOn asks   waiting: all places are taken, and the service has a queue
  *                                                      |
  *                                                      +-> resetting: what was read is delivered, then a reset
  *
@@ -22,11 +22,14 @@ import type { Fd } from '../../kernel/libc.ts'
 import type { Pipe } from '../../kernel/pipe-pool.ts'
 import { CLOSE_REASON_CODES } from '../close-reason.ts'
 import type { FailedAttempt } from '../log-ring.ts'
+import { READ_NUMBERS } from '../wire/slow-read.ts'
+import { SEND_NUMBERS } from '../wire/slow-send.ts'
+import { TINY_NUMBERS } from '../wire/tiny-segments.ts'
 import type { Hedge } from './hedge-pool.ts'
 import type { ServicePlan } from './service-plan.ts'
 import type { Spill } from './spill-pool.ts'
 
-export const STAGE = { free: 0, hello: 1, dial: 2, relay: 3, resetting: 4, waiting: 5 } as const
+export const STAGE = { free: 0, hello: 1, dial: 2, relay: 3, resetting: 4, waiting: 5, firstByte: 6 } as const
 
 /** Bits of `Half.flags`. */
 export const FLAG = {
@@ -177,6 +180,10 @@ const ADDRESS_BYTES = 16
 /** Slots and their columns. Memory is touched only up to the highest slot ever used; the arrays themselves are zero pages. */
 export class ConnectionPool {
   readonly numbers: Float64Array
+  /** What the rules of wire/ remember; memory is touched only where they are on, for connections that last. */
+  readonly slowSend: Float64Array
+  readonly slowRead: Float64Array
+  readonly tinySegments: Float64Array
   readonly clientAddresses: Uint8Array
   /** What a connection has taken by its address and by its prefix: `sourceHandles[slot * 2]` and the one after it. */
   readonly sourceHandles: Int32Array
@@ -190,6 +197,9 @@ export class ConnectionPool {
   constructor(slots: number) {
     this.#slots = slots
     this.numbers = new Float64Array(slots * NUMBERS)
+    this.slowSend = new Float64Array(slots * SEND_NUMBERS)
+    this.slowRead = new Float64Array(slots * READ_NUMBERS)
+    this.tinySegments = new Float64Array(slots * TINY_NUMBERS)
     this.clientAddresses = new Uint8Array(slots * ADDRESS_BYTES)
     this.sourceHandles = new Int32Array(slots * 2)
   }

@@ -8,6 +8,7 @@ import { noteActivity } from './copy.ts'
 import { dialTimedOut } from './dial.ts'
 import { endWithReset } from './end.ts'
 import { blameFailure } from './failure.ts'
+import { lookAtFirstByte } from './first-byte.ts'
 import { orNever } from './first-look.ts'
 import { lookAtHedge } from './hedge.ts'
 import { headerTimedOut } from './hello.ts'
@@ -16,12 +17,14 @@ import type { Loop } from './loop.ts'
 import { finishReset, RESET_DELIVERY_MS_MAX } from './relay.ts'
 import { applyOptions } from './service-plan.ts'
 import { lookAtWait } from './wait.ts'
+import { beginWireLooks, lookAtWire } from './wire-look.ts'
 
 export function onDeadline(loop: Loop, connection: Connection): void {
   if (connection.stage === STAGE.hello) lookAtHello(loop, connection)
   else if (connection.stage === STAGE.dial) lookAtDial(loop, connection)
   else if (connection.stage === STAGE.waiting) lookAtWait(loop, connection)
   else if (connection.stage === STAGE.relay) lookAtRelay(loop, connection)
+  else if (connection.stage === STAGE.firstByte) lookAtFirstByte(loop, connection)
   else if (connection.stage === STAGE.resetting) finishReset(loop, connection)
 }
 
@@ -46,6 +49,7 @@ function lookAtRelay(loop: Loop, connection: Connection): void {
   if (!connection.lastingOptionsSet) {
     connection.lastingOptionsSet = true
     applyOptions(connection.upstream.fd, plan.lastingOptions)
+    if (plan.hasWireRules) beginWireLooks(loop, connection)
   }
   const numbers = loop.pool.numbers
   const lifetimeDueMs = numbers[slot * NUMBERS + NUMBER.startedMs] + orNever(plan.service.maxLifetimeMs)
@@ -55,8 +59,10 @@ function lookAtRelay(loop: Loop, connection: Connection): void {
     if (hasFailed(connection)) return endFailed(loop, connection)
     return endWithReset(loop, connection, isHalfClosed(connection) ? 'half-closed-timeout' : 'idle-timeout')
   }
+  const wireDueMs = plan.hasWireRules ? lookAtWire(loop, connection) : Infinity
+  if (connection.stage !== STAGE.relay) return
   // Where acknowledged bytes began the limit anew, the next tick finds the new deadline.
-  const dueMs = Math.min(lifetimeDueMs, idleDueMs)
+  const dueMs = Math.min(lifetimeDueMs, idleDueMs, wireDueMs)
   if (dueMs !== Infinity) loop.wheel.schedule(connection, dueMs)
 }
 

@@ -1,10 +1,11 @@
 /** The last step: one reason, one log record, both fds closed, everything lent given back, the slot free. Nothing else closes a connection. */
 import { close, recv } from '../../kernel/libc.ts'
 import { closeWithReset } from '../../kernel/socket-option.ts'
+import { NO_STRIKE, strikeFor } from '../admit/strike-reasons.ts'
 import { CLOSE_REASON_CODES, CLOSE_REASON_NAMES } from '../close-reason.ts'
 import type { CloseReason } from '../close-reason.ts'
 import { SERVICE, UPSTREAM, UPSTREAM_STRIDE } from '../counters.ts'
-import { NO_REASON, NUMBER, NUMBERS, STAGE } from './connection.ts'
+import { addressAt, NO_REASON, NUMBER, NUMBERS, STAGE } from './connection.ts'
 import type { Connection, Half } from './connection.ts'
 import { dropHedge } from './hedge-pool.ts'
 import type { Loop } from './loop.ts'
@@ -56,6 +57,7 @@ function end(loop: Loop, connection: Connection, closeSocket: (fd: number) => vo
   if (connection.reasonCode === NO_REASON) connection.reasonCode = CLOSE_REASON_CODES['internal-error']
   if (connection.stage === STAGE.waiting) loop.room.leave(connection.plan.service, connection.queueEntry)
   noteWaited(loop, connection)
+  strike(loop, connection)
   dropUndelivered(loop, connection.client)
   dropUndelivered(loop, connection.upstream)
   count(loop, connection)
@@ -67,6 +69,18 @@ function end(loop: Loop, connection: Connection, closeSocket: (fd: number) => vo
   if (connection.hedge !== null) dropHedge(loop, connection)
   loop.openConnections--
   loop.pool.free(connection)
+}
+
+/** Before bytes that were not delivered are taken off: what the client has sent it has sent. */
+function strike(loop: Loop, connection: Connection): void {
+  const { stage, slot, plan, reasonCode } = connection
+  const couldBeUsed = stage === STAGE.relay || stage === STAGE.resetting || stage === STAGE.firstByte
+  const at = slot * NUMBERS
+  const { numbers, clientAddresses } = loop.pool
+  const carried = numbers[at + NUMBER.bytesToUpstream] + numbers[at + NUMBER.bytesToClient]
+  const kind = strikeFor(reasonCode, couldBeUsed, carried)
+  if (kind === NO_STRIKE) return
+  loop.strikes.write(plan.service.index, kind, clientAddresses, addressAt(connection), connection.clientFamily)
 }
 
 function givePlacesBack(loop: Loop, connection: Connection): void {

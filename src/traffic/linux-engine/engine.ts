@@ -11,6 +11,7 @@ import type { Tables } from '../tables.ts'
 import { acceptBatch, acceptQueued, resumeAccepting } from './accept.ts'
 import { refusalSentence } from './batch.ts'
 import type { Batch } from './batch.ts'
+import { closeBanned } from './close-banned.ts'
 import { closeUpstreams } from './close-upstream.ts'
 import { FLAG, STAGE } from './connection.ts'
 import type { Connection, Half } from './connection.ts'
@@ -86,6 +87,7 @@ function turn(loop: Loop, wakeFd: number, due: (connection: Connection) => void)
   loop.fullTurns = loop.epoll.isFull(events) || hasOverslept ? loop.fullTurns + 1 : 0
   if (loop.fullTurns % FULL_TURNS_MAX === 0) loop.wheel.advance(loop.nowMs, due)
   if (loop.upstreamClosings.length > 0) closeUpstreams(loop)
+  if (loop.nextBanLook >= 0) closeBanned(loop)
   resumeAccepting(loop)
   if (loop.tarPit.count > 0) emptyTarPit(loop, loop.nowMs)
   loop.pool.recycle()
@@ -104,7 +106,7 @@ function countTurn(loop: Loop): void {
 }
 
 function waitMs(loop: Loop): number {
-  if (loop.hasUnfinished || loop.upstreamClosings.length > 0) return 0
+  if (loop.hasUnfinished || loop.upstreamClosings.length > 0 || loop.nextBanLook >= 0) return 0
   const untilResumeMs = loop.pausedUntilMs === 0 ? -1 : Math.max(1, Math.ceil(loop.pausedUntilMs - loop.nowMs))
   return soonest(soonest(loop.wheel.untilNextMs(loop.nowMs), untilResumeMs), loop.tarPit.untilNextMs(loop.nowMs))
 }
@@ -191,6 +193,9 @@ function obey(loop: Loop, command: WorkerCommand): void {
       return loop.tell({ kind: 'settled' })
     case 'close-upstream':
       loop.upstreamClosings.push({ upstreamIndex: command.upstreamIndex, nextSlot: 0 })
+      return
+    case 'close-banned':
+      loop.nextBanLook = 0
       return
     case 'drain':
       loop.draining = true

@@ -11,8 +11,8 @@ import type { Source } from '../admit/admission.ts'
 import type { Service } from '../tables.ts'
 import { addressAt, FLAG, STAGE } from './connection.ts'
 import type { Connection } from './connection.ts'
-import { dial } from './dial.ts'
 import { countBytes, endRefused, endWithReset } from './end.ts'
+import { dialWhenDue } from './first-byte.ts'
 import { firstLookMs } from './first-look.ts'
 import type { Loop } from './loop.ts'
 import { noteSourcePlaces } from './source-places.ts'
@@ -110,5 +110,5 @@ function accept(loop: Loop, connection: Connection, header: ProxyHeader): void {
     if (code !== ADMITTED) return endRefused(loop, connection, code)
   }
   loop.wheel.schedule(connection, firstLookMs(loop, connection.plan.service))
-  dial(loop, connection)
+  dialWhenDue(loop, connection)
 }

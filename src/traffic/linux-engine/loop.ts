@@ -12,6 +12,7 @@ import { SocketAddressSlot } from '../../kernel/socket-address.ts'
 import { TcpInfo } from '../../kernel/tcp-info.ts'
 import { Admission } from '../admit/admission.ts'
 import type { Source } from '../admit/admission.ts'
+import { StrikesWriter } from '../admit/strikes.ts'
 import { tarpitPlaces } from '../admit/tarpit-places.ts'
 import { Affinity } from '../affinity.ts'
 import { Chooser } from '../balance/choose.ts'
@@ -58,6 +59,7 @@ export class Loop {
   readonly wakes: WorkerWakes
   readonly room: WaitingRoom
   readonly logRing: LogRingWriter
+  readonly strikes: StrikesWriter
   readonly wheel: TimingWheel<Connection>
   readonly tcpInfo = new TcpInfo()
   /** Filled by accept4 with the client, and by getsockname with our own end. */
@@ -78,6 +80,8 @@ export class Loop {
   #unfinishedBefore: Half[] = []
   /** Upstreams whose connections are being ended, oldest command first. */
   readonly upstreamClosings: UpstreamClosing[] = []
+  /** The slot that closeBanned looks at next; -1 when it has nothing to do. */
+  nextBanLook = -1
   readonly listeners = new Listeners()
   logConnections: LogConnections
   /** Read once per turn. */
@@ -112,6 +116,7 @@ export class Loop {
     this.wakes = new WorkerWakes(start.workerWakesMemory)
     this.room = new WaitingRoom(start.workerIndex, this.wakes, this.states, this.chooser)
     this.logRing = new LogRingWriter(start.logRingMemory)
+    this.strikes = new StrikesWriter(start.strikesMemory, this.counters)
     this.wheel = new TimingWheel<Connection>(this.nowMs)
     this.logConnections = start.tables.logConnections
   }

@@ -3,6 +3,7 @@ import { EPOLL } from '../../kernel/libc.ts'
 import { FLAG, STAGE } from './connection.ts'
 import type { Half } from './connection.ts'
 import { onUpstreamWhileDialling } from './dial.ts'
+import { onClientBeforeFirstByte } from './first-byte.ts'
 import { readHeader } from './hello.ts'
 import { onClientWhileDialling } from './leaving.ts'
 import type { Loop } from './loop.ts'
@@ -24,6 +25,8 @@ export function onEvent(loop: Loop, half: Half, events: number): void {
     onClientWhileDialling(loop, connection, events)
   } else if (connection.stage === STAGE.hello) {
     readHeader(loop, connection)
+  } else if (connection.stage === STAGE.firstByte) {
+    onClientBeforeFirstByte(loop, connection, events)
   } else if (connection.stage === STAGE.resetting && (events & EPOLL.err) !== 0) {
     noticeError(loop, half)
   }

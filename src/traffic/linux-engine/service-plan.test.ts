@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
 import { ffiProblem } from '../../kernel/limits.ts'
-import { PLAIN_SHARE } from '../service-for-test.ts'
+import { PLAIN_PROTECT, PLAIN_SHARE } from '../service-for-test.ts'
 import type { Service, SocketOptions } from '../tables.ts'
 
 const skip = process.platform === 'linux' && ffiProblem() === undefined ? false : 'native calls do not work here'
@@ -22,6 +22,7 @@ function service(changes: Partial<Service> = {}): Service {
     sourceAddresses: [],
     clientSocket: {},
     upstreamSocket: {},
+    protect: PLAIN_PROTECT,
     ...changes,
   } as unknown as Service
 }

@@ -9,6 +9,7 @@ import { OPTION, setInteger, setText } from '../../kernel/socket-option.ts'
 import type { SocketOption } from '../../kernel/socket-option.ts'
 import { SERVICE_STRIDE } from '../counters.ts'
 import type { Service, SocketOptions } from '../tables.ts'
+import { hasWireRules } from '../wire/wire-rules.ts'
 
 export interface ServicePlan {
   readonly service: Service
@@ -25,6 +26,8 @@ export interface ServicePlan {
   readonly lastingOptions: readonly PlannedOption[]
   /** Set on the listening socket; accepted sockets inherit them. */
   readonly clientOptions: readonly PlannedOption[]
+  /** Its clients' behaviour on the wire is looked at. */
+  readonly hasWireRules: boolean
 }
 
 export interface PlannedOption {
@@ -57,6 +60,7 @@ export function planService(service: Service, local = localClientPorts()): Servi
       ...bufferOptions(service.clientSocket),
       ...livenessOptions(service.clientSocket),
     ],
+    hasWireRules: hasWireRules(service.protect),
   }
 }
 

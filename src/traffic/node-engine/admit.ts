@@ -5,11 +5,11 @@ import { ADMITTED } from '../admit/admission.ts'
 import { CLOSE_REASON_CODES, type CloseReason } from '../close-reason.ts'
 import { SERVICE, SERVICE_STRIDE } from '../counters.ts'
 import type { AcceptPause } from './accept-pause.ts'
-import type { Service } from '../tables.ts'
 import { Connection } from './connection.ts'
 import { endpointOf, sourceOf, UNKNOWN_ENDPOINT } from './endpoint.ts'
 import { isHeaderRequired } from './hello.ts'
 import type { ListenerPlace } from './listen.ts'
+import { giveServicePlaceBack, takeServicePlace } from './service-place.ts'
 import { refuseSocket } from './refuse.ts'
 import type { TrafficWorker } from './traffic-worker.ts'
 
@@ -24,8 +24,10 @@ export function admitClient(worker: TrafficWorker, pause: AcceptPause, client: S
   if (!worker.nodeWide.takePlace(worker.start.limits.connectionsMax)) {
     return refuse(worker, client, place, CLOSE_REASON_CODES['refused-ceiling'])
   }
-  const hasServicePlace = takeServicePlace(worker, service)
-  if (!hasServicePlace && worker.room.isFull(service)) {
+  // One that has to say something first takes its place when it does (first-byte.ts).
+  const isEarly = service.protect.dialOn === 'first-byte'
+  const hasServicePlace = !isEarly && takeServicePlace(worker, service)
+  if (!hasServicePlace && !isEarly && worker.room.isFull(service)) {
     worker.nodeWide.givePlaceBack()
     const reason: CloseReason = service.queue.max > 0 ? 'refused-queue-full' : 'refused-service-ceiling'
     return refuse(worker, client, place, CLOSE_REASON_CODES[reason])
@@ -46,17 +48,6 @@ export function admitClient(worker: TrafficWorker, pause: AcceptPause, client: S
   const { addressHandle, prefixHandle } = admission
   const places = { hasServicePlace, addressHandle, prefixHandle }
   Connection.begin(worker, { service, listenerIndex, ...places, clientEnd, saysHeader }, client)
-}
-
-function giveServicePlaceBack({ states, room }: TrafficWorker, service: Service): void {
-  states.giveServicePlaceBack(service.index)
-  room.noteFreed(service)
-}
-
-/** A client that will have to wait for others takes no place from them. */
-function takeServicePlace({ room, states }: TrafficWorker, service: Service): boolean {
-  if (service.queue.max > 0 && room.isAnyoneWaiting(service)) return false
-  return states.takeServicePlace(service.index, service.maxConnections)
 }
 
 function refuse(worker: TrafficWorker, client: Socket, place: ListenerPlace, code: number): void {

@@ -4,8 +4,10 @@
  *   listen -> admit -> Hello ------> Dial ---------> Relay -----------> end
  *             refuse   PROXY header  next candidate  both ways, then    record, both sockets
  *             (reset)  in, if asked  on failure,     the FINs           closed, place given back
- *                                    or a wait         |                   ^
- *                                    in the queue      |                   |
+ *                      |             or a wait         |                   ^
+ *                      v             in the queue      |                   |
+ *                      FirstByte ----^                 |                   |
+ *                      if dialOn asks                  |                   |
  *                                                      +-> Flush ----------+
  *                                     one side failed: what it had sent is delivered, then the other is reset
  *
@@ -19,10 +21,10 @@ import type { CloseReason } from '../close-reason.ts'
 import type { FailedAttempt } from '../log-ring.ts'
 import type { MonotonicMs } from '../node-wide.ts'
 import type { Candidate, Service } from '../tables.ts'
-import { Dial } from './dial.ts'
 import { UNKNOWN_ENDPOINT, type Endpoint } from './endpoint.ts'
+import { dialWhenDue } from './first-byte.ts'
 import { Hello } from './hello.ts'
-import { countBegin, recordEnd } from './record.ts'
+import { countBegin, recordEnd, strikeEnd } from './record.ts'
 import { resetSocket } from './reset.ts'
 import { setKeepAlive } from './socket-options.ts'
 import { Nowhere, type Side, type Station } from './station.ts'
@@ -108,7 +110,8 @@ export class Connection implements WheelEntry<Connection> {
     connection.guard(() => {
       setKeepAlive(client, service.clientSocket)
       if (connection.clientEnd === UNKNOWN_ENDPOINT) return connection.end('client-left')
-      connection.enter(admitted.saysHeader ? new Hello(connection) : new Dial(connection))
+      if (admitted.saysHeader) connection.enter(new Hello(connection))
+      else dialWhenDue(connection, undefined)
     })
   }
 
@@ -213,6 +216,7 @@ export class Connection implements WheelEntry<Connection> {
         else socket.destroy()
       }
       recordEnd(this, reason)
+      strikeEnd(this, reason, station.kind === 'first-byte')
     } finally {
       this.worker.remove(this)
     }

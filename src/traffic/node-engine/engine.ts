@@ -8,6 +8,7 @@ import type { ListeningAddress, WorkerCommand, WorkerStart } from '../events.ts'
 import type { Tables } from '../tables.ts'
 import { admitClient } from './admit.ts'
 import { AcceptPause } from './accept-pause.ts'
+import { closeBanned } from './close-banned.ts'
 import { closeUpstream } from './close-upstream.ts'
 import { emptyQueues, Listeners } from './listeners.ts'
 import { dropComplaintsOf, warnOfDrops } from './refuse.ts'
@@ -76,6 +77,8 @@ class NodeEngine {
         return this.#swapTables(command.tables)
       case 'close-upstream':
         return closeUpstream(this.#worker, command.upstreamIndex)
+      case 'close-banned':
+        return closeBanned(this.#worker)
       case 'prepare':
         return this.#change(async () => {
           const addresses = await this.#prepare(command.tables)

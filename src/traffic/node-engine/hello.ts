@@ -8,9 +8,9 @@ import { CLOSE_REASON_NAMES } from '../close-reason.ts'
 import type { MonotonicMs } from '../node-wide.ts'
 import type { Service } from '../tables.ts'
 import type { Connection } from './connection.ts'
-import { Dial } from './dial.ts'
 import { sourceOf } from './endpoint.ts'
 import type { Endpoint } from './endpoint.ts'
+import { dialWhenDue } from './first-byte.ts'
 import { Station } from './station.ts'
 
 export function isHeaderRequired(service: Service, { family, address }: Endpoint): boolean {
@@ -59,10 +59,8 @@ export class Hello extends Station {
       const code = this.#judge(addresses.source)
       if (code !== ADMITTED) return this.#connection.end(CLOSE_REASON_NAMES[code], howRefused(this.#connection.service))
     }
-    const dial = new Dial(this.#connection)
-    // Before the dial starts: it may end at once, and then nothing more may be taken.
-    if (headerBytes < this.#bytes.length) dial.take('client', this.#bytes.subarray(headerBytes))
-    this.#connection.enter(dial)
+    const isMore = headerBytes < this.#bytes.length
+    dialWhenDue(this.#connection, isMore ? this.#bytes.subarray(headerBytes) : undefined)
   }
 
   /** The socket's own address was judged at accept; its limits are not for a proxy that speaks for many. */

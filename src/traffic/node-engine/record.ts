@@ -1,5 +1,6 @@
 /** What counters and the connection log keep of a connection. */
 import { monotonicMs } from '../../lib/clock.ts'
+import { NO_STRIKE, strikeFor } from '../admit/strike-reasons.ts'
 import { CLOSE_REASON_CODES, type CloseReason } from '../close-reason.ts'
 import { SERVICE, SERVICE_STRIDE, UPSTREAM, UPSTREAM_STRIDE, WORKER } from '../counters.ts'
 import type { Connection } from './connection.ts'
@@ -23,6 +24,14 @@ export function recordEnd(connection: Connection, reason: CloseReason): void {
     worker.counters.upstreams[candidate.upstreamIndex * UPSTREAM_STRIDE + UPSTREAM.open] -= 1
   }
   if (worker.tables.logConnections === 'all') writeRecord(connection, reasonCode)
+}
+
+/** `waitedForByte`: it ended while its first byte was waited for. */
+export function strikeEnd(connection: Connection, reason: CloseReason, waitedForByte: boolean): void {
+  const { worker, service, clientEnd, candidate, bytesToUpstream, bytesToClient } = connection
+  const couldBeUsed = waitedForByte || candidate !== undefined
+  const kind = strikeFor(CLOSE_REASON_CODES[reason], couldBeUsed, bytesToUpstream + bytesToClient)
+  if (kind !== NO_STRIKE) worker.strikes.write(service.index, kind, clientEnd.address, 0, clientEnd.family)
 }
 
 function writeRecord(connection: Connection, reasonCode: number): void {

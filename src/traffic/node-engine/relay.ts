@@ -11,6 +11,8 @@ import { reasonOfFailure } from './failure.ts'
 import { Flush } from './flush.ts'
 import { proxyHeaderFor } from './proxy-header-out.ts'
 import { Station, type Side } from './station.ts'
+import { hasWireRules } from '../wire/wire-rules.ts'
+import { WireLooks, type WireSight } from './wire-looks.ts'
 
 export class Relay extends Station {
   readonly kind = 'relay'
@@ -22,6 +24,7 @@ export class Relay extends Station {
   #firstEnded: Side | undefined
   /** When a byte last moved. */
   #activeMs = monotonicMs()
+  readonly #looks: WireLooks | undefined
 
   /** `early` is what the client sent before; with `clientHasEnded` nothing comes after it. */
   constructor(connection: Connection, upstream: Socket, early: readonly Buffer[], clientHasEnded: boolean) {
@@ -29,6 +32,7 @@ export class Relay extends Station {
     this.#connection = connection
     this.#toUpstream = new Flow(connection, connection.client, upstream, 'bytesToUpstream')
     this.#toClient = new Flow(connection, upstream, connection.client, 'bytesToClient')
+    this.#looks = hasWireRules(connection.service.protect) ? new WireLooks(connection, this.#activeMs) : undefined
     this.#early = early
     this.#clientHasEnded = clientHasEnded
   }
@@ -45,6 +49,7 @@ export class Relay extends Station {
 
   override take(side: Side, bytes: Buffer): void {
     this.#activeMs = monotonicMs()
+    if (side === 'client' && this.#looks !== undefined) this.#looks.reads++
     if (side === 'upstream' && this.#connection.firstByteMs === -1) {
       this.#connection.firstByteMs = this.#activeMs - this.#connection.startedMs
     }
@@ -83,13 +88,34 @@ export class Relay extends Station {
   }
 
   deadlineMs(): MonotonicMs {
+    return Math.min(this.#idleDueMs(), this.#looks?.dueMs ?? Infinity)
+  }
+
+  #idleDueMs(): MonotonicMs {
     const { idleTimeoutMs, halfClosedTimeoutMs } = this.#connection.service
     const timeoutMs = this.#firstEnded === undefined ? idleTimeoutMs : halfClosedTimeoutMs
     return timeoutMs === 0 ? Infinity : this.#activeMs + timeoutMs
   }
 
-  override expire(): void {
-    this.#connection.end(this.#firstEnded === undefined ? 'idle-timeout' : 'half-closed-timeout')
+  override expire(nowMs: MonotonicMs): void {
+    if (this.#idleDueMs() <= nowMs) {
+      return this.#connection.end(this.#firstEnded === undefined ? 'idle-timeout' : 'half-closed-timeout')
+    }
+    const reason = this.#looks?.look(this.#sight(nowMs))
+    if (reason !== undefined) this.#connection.end(reason)
+  }
+
+  #sight(nowMs: MonotonicMs): WireSight {
+    const { bytesToUpstream, bytesToClient } = this.#connection
+    return {
+      nowMs,
+      activeMs: this.#activeMs,
+      isHalfClosed: this.#firstEnded !== undefined,
+      fromClient: bytesToUpstream + this.#toUpstream.waitingStreamBytes,
+      fromUpstream: bytesToClient + this.#toClient.waitingStreamBytes,
+      waitingForUpstream: this.#toUpstream.waitingStreamBytes,
+      waitingForClient: this.#toClient.waitingStreamBytes,
+    }
   }
 }
 
@@ -105,7 +131,7 @@ export class Flow {
   readonly #count: 'bytesToUpstream' | 'bytesToClient'
   readonly #countAt: number
   /** Handed to `to`, not taken by the kernel: the stream's bytes, and all of them with a PROXY header in front. */
-  #waitingStreamBytes = 0
+  waitingStreamBytes = 0
   #waitingBytes = 0
   /** When the kernel last took bytes. */
   movedMs: MonotonicMs = 0
@@ -126,7 +152,7 @@ export class Flow {
     // Not write's own answer, which is of the moment before the kernel took the bytes.
     if (this.to.writableLength === 0) return this.#countMoved(bytes.length - headerBytes)
     this.from.pause()
-    this.#waitingStreamBytes += bytes.length - headerBytes
+    this.waitingStreamBytes += bytes.length - headerBytes
     this.#waitingBytes += bytes.length
     this.#connection.worker.held.add(this.#connection, bytes.length)
   }
@@ -135,8 +161,8 @@ export class Flow {
   moveOn(): boolean {
     if (this.#waitingBytes === 0) return false
     this.#connection.worker.held.remove(this.#connection, this.#waitingBytes)
-    this.#countMoved(this.#waitingStreamBytes)
-    this.#waitingStreamBytes = 0
+    this.#countMoved(this.waitingStreamBytes)
+    this.waitingStreamBytes = 0
     this.#waitingBytes = 0
     this.from.resume()
     return true

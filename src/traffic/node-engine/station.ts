@@ -4,7 +4,7 @@ import type { MonotonicMs } from '../node-wide.ts'
 export type Side = 'client' | 'upstream'
 
 /** `accepted` and `ended` are nowhere: nothing is heard there. */
-export type StationKind = 'accepted' | 'hello' | 'dial' | 'relay' | 'flush' | 'ended'
+export type StationKind = 'accepted' | 'hello' | 'first-byte' | 'dial' | 'relay' | 'flush' | 'ended'
 
 export abstract class Station {
   abstract readonly kind: StationKind

@@ -2,6 +2,7 @@
 import { monotonicMs } from '../../lib/clock.ts'
 import { TICK_MS, TimingWheel } from '../../lib/timing-wheel.ts'
 import { Admission } from '../admit/admission.ts'
+import { StrikesWriter } from '../admit/strikes.ts'
 import { Affinity } from '../affinity.ts'
 import { Chooser } from '../balance/choose.ts'
 import { Counters } from '../counters.ts'
@@ -36,6 +37,7 @@ export class TrafficWorker {
   /** Who waits in a queue, by the number it has there. */
   readonly waiting = new Map<number, Callable>()
   readonly log: LogRingWriter
+  readonly strikes: StrikesWriter
   readonly held: HeldBytes<Connection>
   readonly connections = new Set<Connection>()
   /** Of the newest connection; part of its id. */
@@ -60,6 +62,7 @@ export class TrafficWorker {
     this.wakes = new WorkerWakes(start.workerWakesMemory)
     this.room = new WaitingRoom(start.workerIndex, this.wakes, this.states, this.chooser)
     this.log = new LogRingWriter(start.logRingMemory)
+    this.strikes = new StrikesWriter(start.strikesMemory, this.counters)
     this.held = new HeldBytes(start.limits.spillBytesMax, this.counters)
     this.#tables = start.tables
     this.swapTables(start.tables)

@@ -1,0 +1,19 @@
+/** GET /api/v1/shield: what the kernel refuses for us, for `tidegate shield show`. */
+import type { NodeView } from '../control/node-view.ts'
+import type { ShieldStatus } from './contract.ts'
+
+export function shieldStatus({ firewall }: NodeView): ShieldStatus {
+  const { state, table, rules, sets, restored, withouts } = firewall.view()
+  return {
+    firewall: {
+      state: state.kind,
+      ...(state.kind === 'refused' ? { why: state.why } : {}),
+      ...(state.kind === 'active' ? { since: new Date(state.sinceMs).toISOString() } : {}),
+      table: `inet ${table}`,
+      rules: Object.entries(rules).map(([rule, { isOn, packets, bytes }]) => ({ rule, on: isOn, packets, bytes })),
+      sets: sets.map(({ name, entries, entriesMax, displaced }) => ({ name, entries, max: entriesMax, displaced })),
+      restored,
+      without: [...withouts],
+    },
+  }
+}
