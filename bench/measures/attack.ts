@@ -5,7 +5,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { AttackName } from '../load/attackers/all-attacks.ts'
+import { ATTACKS, OPEN_MAX, type PlannedAttack } from '../load/attackers/plans.ts'
 import type { Sources } from '../load/sources.ts'
 import type { SteadyClientsReport } from '../load/steady-clients.ts'
 import { CONNECTIONS_MAX, GUARDED_PEERS, type GuardedPeer } from '../peers/guarded.ts'
@@ -23,36 +23,6 @@ const PATIENCE_MS = 2000
 /** From the first connection of an attack until it counts: what ends attackers by how they behave must see them first. */
 const BEGINNING_SECONDS = 10
 const WARM_UP_SECONDS = 1
-/** More than a proxy takes at once. */
-const OPEN_MAX = 1.5 * CONNECTIONS_MAX
-
-interface AttackRow {
-  readonly name: string
-  readonly attack: AttackName
-  readonly sources: Sources
-  readonly openMax: number
-  readonly perSecond: number
-}
-
-const one: Sources = { first: '127.16.0.1', count: 1, step: 1 }
-const dense: Sources = { first: '127.16.0.1', count: 5000, step: 1 }
-const scattered: Sources = { first: '127.16.0.7', count: 2000, step: 256 }
-
-const ATTACKS: readonly AttackRow[] = [
-  { name: 'flood, 1 source', attack: 'asking-flood', sources: one, openMax: OPEN_MAX, perSecond: 3000 },
-  { name: 'flood, 5,000 sources', attack: 'asking-flood', sources: dense, openMax: OPEN_MAX, perSecond: 3000 },
-  { name: 'churn, 4 sources', attack: 'churn', sources: { ...one, count: 4 }, openMax: OPEN_MAX, perSecond: 3000 },
-  { name: 'idle, 2,000 networks', attack: 'flood', sources: scattered, openMax: OPEN_MAX, perSecond: 1000 },
-  { name: 'slow send, 2,000 networks', attack: 'slow-send', sources: scattered, openMax: OPEN_MAX, perSecond: 1000 },
-  { name: 'slow read, 2,000 networks', attack: 'trickle', sources: scattered, openMax: OPEN_MAX, perSecond: 1000 },
-  {
-    name: 'tiny segments, 20 sources',
-    attack: 'tiny-segments',
-    sources: { ...scattered, count: 20 },
-    openMax: 20,
-    perSecond: 100,
-  },
-]
 
 async function prepare(lab: Lab): Promise<Preparation> {
   const { placement, dir } = lab
@@ -78,7 +48,7 @@ async function prepare(lab: Lab): Promise<Preparation> {
 async function measureOnce(
   lab: Lab,
   peer: GuardedPeer,
-  { attack: name, sources, openMax, perSecond }: AttackRow,
+  { attack: name, sources, openMax, perSecond }: PlannedAttack,
   upstreamPort: number,
   seconds: number,
 ): Promise<Sample> {

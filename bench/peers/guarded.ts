@@ -11,7 +11,8 @@ import { PROGRAM } from './tidegate.ts'
 export const CONNECTIONS_MAX = 1000
 const PER_ADDRESS = 20
 const PER_ADDRESS_A_SECOND = 20
-const PER_PREFIX = 100
+/** Twenty prefixes together have room, and leave some. */
+const PER_PREFIX = 40
 const FIRST_BYTE_SECONDS = 2
 /** What most leave for connections that are idle between two requests. */
 const IDLE_SECONDS = 60

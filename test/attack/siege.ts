@@ -21,6 +21,7 @@ const ALLOW_NOBODY = { allow: [] }
 /** Few, so that they are no flood themselves. */
 const CLIENTS_PER_SECOND = 50
 const RESIDENT_EVERY_MS = 50
+const ATTACK_SECONDS_MAX = 90
 const MARK_EVERY_MS = 100
 
 export interface SiegeOptions extends Omit<DaemonOptions, 'services'> {
@@ -28,7 +29,8 @@ export interface SiegeOptions extends Omit<DaemonOptions, 'services'> {
   readonly services: readonly Omit<TestService, 'upstreams'>[]
 }
 
-export type AttackPlan = Omit<RaidPlan, 'host' | 'port' | 'seconds'>
+/** A minute and a half at most where it does not say. */
+export type AttackPlan = Omit<RaidPlan, 'host' | 'port' | 'seconds'> & Partial<Pick<RaidPlan, 'seconds'>>
 
 killAllOnExit()
 
@@ -86,7 +88,7 @@ export class Siege {
 
   attack(name: AttackName, service: string, plan: AttackPlan): Attack {
     const { host, port } = this.daemon.addressOf(service)
-    return new Attack(name, { ...plan, host, port, seconds: 2 * (DEADLINE_MS / 1000) }, { dir: this.#dir })
+    return new Attack(name, { seconds: ATTACK_SECONDS_MAX, ...plan, host, port }, { dir: this.#dir })
   }
 
   async refused(service: string, reason: string): Promise<number> {
