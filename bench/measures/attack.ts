@@ -104,7 +104,7 @@ function sampleOf(calm: SteadyClientsReport, beginning: SteadyClientsReport, und
 export const attack: Measure = {
   name: 'attack',
   title: `attack: ${CLIENTS_PER_SECOND} clients a second, calm and under attack, the same thresholds everywhere`,
-  needs: [...GUARDED_PEERS.flatMap(({ needs }) => needs)],
+  needs: GUARDED_PEERS.flatMap(({ needs }) => needs),
   metrics: [
     { key: 'ofCalm', label: 'served under attack, of calm', better: 'more', digits: 2, ofMedians: true },
     { key: 'beginningOfCalm', label: 'as it begins', better: 'more', digits: 2, informative: true },
