@@ -48,11 +48,12 @@ async function prepare(lab: Lab): Promise<Preparation> {
 async function measureOnce(
   lab: Lab,
   peer: GuardedPeer,
-  { attack: name, sources, openMax, perSecond }: PlannedAttack,
+  planned: PlannedAttack,
   upstreamPort: number,
   seconds: number,
 ): Promise<Sample> {
   const { dir, placement } = lab
+  const { attack: name, sources, openMax, perSecond } = planned
   const port = await freePort()
   const { configName, config, command } = peer.launch({ listenPort: port, upstreamPort })
   const configPath = join(dir, `${port}-${configName}`)
@@ -77,7 +78,7 @@ async function measureOnce(
     const under = await clients.mark()
     const { connections, endings } = await attack.stop()
     console.error(
-      `  ${peer.name}, ${name}: ${connections} attackers ${JSON.stringify(endings)}, clients ${faultsOf(under)}`,
+      `  ${peer.name}, ${planned.name}: ${connections} attackers ${JSON.stringify(endings)}, clients ${faultsOf(under)}`,
     )
     return sampleOf(calm, beginning, under)
   } finally {
@@ -97,7 +98,7 @@ function sampleOf(calm: SteadyClientsReport, beginning: SteadyClientsReport, und
     beginningOfCalm: share(beginning) / share(calm),
     calmP99Ms: calm.p99Ms,
     // Nobody served is not fast.
-    underP99Ms: under.served === 0 ? PATIENCE_MS : under.p99Ms,
+    underP99Ms: under.served === 0 ? PATIENCE_MS : Math.min(PATIENCE_MS, under.p99Ms),
   }
 }
 
