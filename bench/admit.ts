@@ -3,12 +3,14 @@
  * Prints ns for each client: asked of the lists, its places taken with every rule on, by address, prefix and service,
  * and given back.
  */
+import { tableMemory } from '../src/kernel/huge-pages.ts'
 import { PrefixTableWriter } from '../src/lib/prefix-table-writer.ts'
 import { Admission, ADMITTED } from '../src/traffic/admit/admission.ts'
 import { BanTable } from '../src/traffic/admit/ban-table.ts'
 import { rateLimit } from '../src/traffic/admit/rate-limit.ts'
 import { makeSourceMemory } from '../src/traffic/admit/source-table.ts'
 import { mix32 } from '../src/traffic/balance/client-hash.ts'
+import { strikeRingBytes, StrikesWriter } from '../src/traffic/admit/strikes.ts'
 import { Counters } from '../src/traffic/counters.ts'
 import { PLAIN_PROTECT, serviceForTest } from '../src/traffic/service-for-test.ts'
 import type { Service, ServiceProtect } from '../src/traffic/tables.ts'
@@ -56,7 +58,8 @@ const CASES: readonly {
 ]
 
 /** A million networks that name none of the clients but by accident: each lookup is one in vain. */
-const denied = new PrefixTableWriter({ v4: LISTED, v6: 0 })
+const listed = { v4: LISTED, v6: 0 }
+const denied = new PrefixTableWriter(listed, tableMemory(PrefixTableWriter.bytes(listed)))
 for (let i = 0; i < LISTED; i++) {
   const at = mix32(i ^ 0x5bd1_e995)
   const bytes = Uint8Array.of(240 | (at & 15), at >>> 8, at >>> 16, at >>> 24)
@@ -77,12 +80,13 @@ for (const { name, protect, addresses, hasLists } of CASES) {
 function nsPerClient(service: Service, addresses: number, hasLists: boolean): number[] {
   const shape = { services: 1, upstreams: 1 }
   const counters = new Counters(new SharedArrayBuffer(Counters.bytes(shape)), shape)
-  const admission = new Admission(
+  const admission = new Admission({
     counters,
-    hasLists ? LISTS : undefined,
-    BANS.memory,
-    makeSourceMemory(MEMORY_BYTES, 1),
-  )
+    lists: hasLists ? LISTS : undefined,
+    bansMemory: BANS.memory,
+    sourceMemory: makeSourceMemory(MEMORY_BYTES, 1),
+    strikes: new StrikesWriter(new SharedArrayBuffer(strikeRingBytes(13)), counters),
+  })
   const addressBytes = new Uint8Array(4)
   const source = { addressBytes, addressAt: 0, family: 4 as const }
   let nowMs = 1000

@@ -7,6 +7,7 @@ import { once } from 'node:events'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 import type { Network } from '../src/lib/ip.ts'
 import { NO_PREFIX, PrefixTable } from '../src/lib/prefix-table.ts'
+import { tableMemory } from '../src/kernel/huge-pages.ts'
 import { PrefixTableWriter } from '../src/lib/prefix-table-writer.ts'
 import { Random } from '../test/harness/random.ts'
 
@@ -46,7 +47,8 @@ async function main(prefixes: number): Promise<void> {
   for (const family of [4, 6] as const) {
     const random = new Random(SEED)
     const networks = Array.from({ length: prefixes }, () => randomNetwork(random, family))
-    const writer = new PrefixTableWriter(family === 4 ? { v4: prefixes, v6: 0 } : { v4: 0, v6: prefixes })
+    const capacity = family === 4 ? { v4: prefixes, v6: 0 } : { v4: 0, v6: prefixes }
+    const writer = new PrefixTableWriter(capacity, tableMemory(PrefixTableWriter.bytes(capacity)))
     let startedMs = performance.now()
     for (let i = 0; i < prefixes; i++) writer.set(networks[i], i)
     const addMs = performance.now() - startedMs

@@ -14,6 +14,9 @@ import {
   sayStopped,
   sayUncaught,
 } from './control/log/daemon-lines.ts'
+import { sayDatabases } from './control/databases/database-lines.ts'
+import { DatabaseWatch } from './control/databases/database-watch.ts'
+import { NetworkDatabases } from './control/databases/network-databases.ts'
 import { sayLists } from './control/lists/list-lines.ts'
 import { ListWatch } from './control/lists/list-watch.ts'
 import { Lists } from './control/lists/lists.ts'
@@ -61,6 +64,8 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   const upstreams = await UpstreamAddresses.resolve(config)
   const lists = await Lists.read(config.protect)
   sayLists(log, lists)
+  const databases = await NetworkDatabases.read(config.protect)
+  sayDatabases(log, databases)
   const stop = new StopSignals((error) => sayUncaught(log, error))
   const upgrades = new Upgrades(log, () => stop.request({ by: 'upgrade' }))
   const { inheritance } = options
@@ -73,6 +78,7 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
     operatorStates,
     bans: { file: banFile, stored: await banFile.read(log) },
     lists,
+    databases,
     addresses: upstreams.current,
     log,
     onLostWorker: () => stop.request({ by: 'lost-worker' }),
@@ -86,8 +92,9 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
     watch.set(node.config.admin.watchConfig)
   }
   const listWatch = new ListWatch(() => void reload.readLists())
+  const databaseWatch = new DatabaseWatch(() => void reload.readDatabases())
   const path = options.configFile?.path
-  const reload = new Reload({ path, env: process.env, node, log, upstreams, watch, listWatch, follow })
+  const reload = new Reload({ path, env: process.env, node, log, upstreams, watch, listWatch, databaseWatch, follow })
   const admin = await startAdmin(config, node, log, { operatorStates, reload, upgrades, inheritance })
   await node.start().catch(async (error: unknown) => {
     await admin?.close()
@@ -95,6 +102,7 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   })
   follow(upstreams)
   listWatch.follow(lists)
+  databaseWatch.follow(databases)
   upgrades.allow(node, admin?.listeningSocket())
   sayReady(log, node)
   hangup.use(() => void reload.run('SIGHUP'))
@@ -106,6 +114,7 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   upgrades.stop()
   watch.set(false)
   listWatch.stop()
+  databaseWatch.stop()
   reload.upstreams.stop()
   return await stopServing({ node, admin, log, stop, request })
 }

@@ -8,6 +8,7 @@ import type { Network } from '../lib/ip.ts'
 import { banSentence } from '../control/bans/ban-lines.ts'
 import type { CloseReason } from '../traffic/close-reason.ts'
 import { json, problem, type Answer } from './answer.ts'
+import { networkFindings, networkRefusal } from './check-networks.ts'
 import type { AddressFinding, AddressFindingCode, CheckIpAnswer } from './contract.ts'
 
 export const ADDRESS_PARAMETER = 'address'
@@ -21,6 +22,7 @@ const FINDERS: readonly ((node: NodeView, address: Uint8Array) => Finding[])[] =
   (node, address) => listed(node, address, 'allow', 'allowed'),
   banned,
   (node, address) => listed(node, address, 'deny', 'denied'),
+  networkFindings,
   inKernel,
   upstreams,
   ownAddress,
@@ -47,7 +49,8 @@ export function checkIp(node: NodeView, query: URLSearchParams): Answer {
 function checkAddress(node: NodeView, address: Uint8Array): CheckIpAnswer {
   const findings = FINDERS.flatMap((find) => find(node, address))
   const isAllowed = findings.some(({ code }) => code === 'allowed')
-  const reason = isAllowed ? undefined : findings.map(({ code }) => REASONS[code]).find((one) => one !== undefined)
+  const listed = findings.map(({ code }) => REASONS[code]).find((one) => one !== undefined)
+  const reason = isAllowed ? undefined : (listed ?? networkRefusal(node, address))
   const refusal = reason === undefined ? 'limits' : 'refused'
   return { address: formatIp(address), verdict: isAllowed ? 'allowed' : refusal, reason: reason ?? null, findings }
 }

@@ -315,6 +315,10 @@ export const ADDRESS_FINDINGS = {
   banned: 'It is banned, by itself or with a network around it.',
   'ban-watched': 'A ban on watch covers it: it would be refused, were the rule on.',
   denied: 'A deny list names it.',
+  country: 'Its country, by protect.countryDatabase.',
+  'country-rule': 'A service refuses its country, or would if the rule were on.',
+  asn: 'Its AS, by protect.asnDatabase.',
+  'asn-rule': 'A service refuses its AS, or would if the rule were on.',
   'dropped-in-kernel': 'The kernel drops its packets before a connection comes to be.',
   upstream: 'An upstream of a service has this address.',
   'own-address': 'This machine has the address.',
@@ -336,7 +340,7 @@ const AddressFinding = z.object({
 })
 export type AddressFinding = z.infer<typeof AddressFinding>
 
-/** `refused` by a ban or a list, with the close reason; `limits`: let in as long as ceilings and limits allow it. */
+/** `refused` by a ban, a list, or by all services for its country or AS, with the close reason; `limits`: let in as long as ceilings and limits allow it. */
 export const CheckIpAnswer = z.object({
   address: z.string(),
   verdict: z.enum(['allowed', 'refused', 'limits']),

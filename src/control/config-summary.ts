@@ -1,6 +1,7 @@
 /** What a configuration amounts to, for who only wants to know whether it is right. */
 import { tryChecks, type TriedCheck } from './check/try-checks.ts'
 import { loadConfig } from './config/load.ts'
+import { NetworkDatabases } from './databases/network-databases.ts'
 import { type List, Lists } from './lists/lists.ts'
 import { UpstreamAddresses } from './resolve/upstream-addresses.ts'
 
@@ -39,12 +40,13 @@ export async function checkConfigFile(
   const config = await loadConfig(path, env)
   const { current } = await UpstreamAddresses.resolve(config)
   const lists = await Lists.read(config.protect)
+  const databases = await NetworkDatabases.read(config.protect)
   return {
     services: config.services.length,
     listeners: config.services.flatMap(({ listen }) => listen).length,
     upstreams: config.services.flatMap(({ upstreams }) => upstreams).length,
     lists: lists.all.filter(({ noted }) => noted !== undefined).map(listSummary),
-    warnings: [...lists.all.flatMap(badLineTexts), ...lists.warnings],
+    warnings: [...lists.all.flatMap(badLineTexts), ...lists.warnings, ...databases.warnings(Date.now())],
     ...(online ? { checks: await tryChecks(config, current) } : {}),
   }
 }

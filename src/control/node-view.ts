@@ -12,6 +12,7 @@ import type { Bans } from './bans/bans.ts'
 import type { ActiveChecks } from './check/active-checks.ts'
 import type { Firewall } from './shield/firewall.ts'
 import type { NodeLimits } from './limits/node-limits.ts'
+import type { NetworkDatabases } from './databases/network-databases.ts'
 import type { Lists } from './lists/lists.ts'
 import type { BusyRatios } from './workers/busy-ratios.ts'
 import type { SharedMemory } from './workers/shared-memory.ts'
@@ -33,6 +34,8 @@ export interface NodeView {
   readonly tables: () => Tables
   /** Allow and deny lists; undefined for a node that was given none. */
   readonly lists: () => Lists | undefined
+  /** Of countries and AS numbers; undefined for a node that was given none. */
+  readonly databases: () => NetworkDatabases | undefined
   /** Lines that never reached stdout; records that never reached control are in the workers' counters. */
   readonly logLinesDropped: () => number
 }

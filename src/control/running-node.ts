@@ -3,7 +3,6 @@
  * `start` opens the listeners, `drain` and `end` close them; main.ts says when.
  */
 import { randomBytes } from 'node:crypto'
-import { totalmem } from 'node:os'
 import { raiseFileLimit } from '../kernel/limits.ts'
 import type { EngineName } from '../traffic/events.ts'
 import type { Service, Tables, Upstream } from '../traffic/tables.ts'
@@ -15,11 +14,15 @@ import type { Config } from './config/config.ts'
 import { type Capacity, capacityFor, makeTables } from './config/make-tables.ts'
 import { StableSlots } from './config/stable-slots.ts'
 import type { ResolvedAddresses } from './config/upstream-ips.ts'
+import { memoriesOf } from './memories-of.ts'
+import { requireRoom } from './workers/require-room.ts'
+import { memoryBytes } from './limits/memory-bytes.ts'
 import { type NodeLimits, nodeLimits } from './limits/node-limits.ts'
 import { listenerText } from './listener-text.ts'
 import { ConnectionLog } from './log/connection-log.ts'
 import { sayHedgingInVain, sayListening } from './log/daemon-lines.ts'
 import { KnownNames } from './log/known-names.ts'
+import type { NetworkDatabases } from './databases/network-databases.ts'
 import type { Lists } from './lists/lists.ts'
 import type { Log } from './log/log.ts'
 import type { RefusedCount } from './log/refused-sums.ts'
@@ -55,6 +58,8 @@ export interface RunningNodeOptions {
   readonly bans?: { readonly file: BanFile; readonly stored: readonly Ban[] }
   /** Without them nobody is on any. */
   readonly lists?: Lists
+  /** Without them nobody's country or AS is known. */
+  readonly databases?: NetworkDatabases
   /** Another worker than our own, for tests. */
   readonly workerEntry?: URL
   readonly onLostWorker: (error: Error | undefined) => void
@@ -91,6 +96,7 @@ export class RunningNode implements NodeView {
   readonly #upstreamWatch: UpstreamWatch
   readonly #queues = new Queues()
   #lists: Lists | undefined
+  #databases: NetworkDatabases | undefined
   /** Those that the tables were made with. */
   #addresses: ResolvedAddresses
   #state: NodeState = 'starting'
@@ -101,6 +107,7 @@ export class RunningNode implements NodeView {
     this.version = options.version
     this.#config = config
     this.#lists = options.lists
+    this.#databases = options.databases
     this.#addresses = options.addresses
     this.#inheritance = options.inheritance
     this.#log = log
@@ -148,7 +155,11 @@ export class RunningNode implements NodeView {
     })
     this.bans = this.#makeBans(options)
     this.#upstreamWatch = new UpstreamWatch(this, log)
-    this.#connectionLog = new ConnectionLog({
+    this.#connectionLog = this.#makeConnectionLog(options, bootId)
+  }
+
+  #makeConnectionLog({ config, log }: RunningNodeOptions, bootId: string): ConnectionLog {
+    return new ConnectionLog({
       log,
       connections: config.log.connections,
       bootId,
@@ -174,7 +185,7 @@ export class RunningNode implements NodeView {
     const withoutQueues = makeTables(config, addresses, slots, version, (message) => {
       this.#log.say('addresses-left-out', {}, message)
     })
-    return { ...this.#queues.bringInto(withoutQueues), ...listsOf(this.#lists) }
+    return { ...this.#queues.bringInto(withoutQueues), ...memoriesOf(this.#lists, this.#databases) }
   }
 
   #findPower(tables: Tables): { engine: EngineName; workers: number; limits: NodeLimits } {
@@ -269,15 +280,33 @@ export class RunningNode implements NodeView {
     void this.firewall.useLists(lists)
   }
 
+  databases(): NetworkDatabases | undefined {
+    return this.#databases
+  }
+
+  /** Goes by other databases of the same configuration; as `useLists`. */
+  useDatabases(databases: NetworkDatabases): void {
+    this.#databases = databases
+    this.useAddresses(this.#addresses)
+  }
+
   /**
    * Goes over to another configuration: all of it, or StartError and nothing has changed. One at a time (Reload sees to
    * it). Connections keep the tables they began with; those of services, listeners and upstreams that are gone go on
    * until they end.
    */
-  async reload(config: Config, addresses: ResolvedAddresses, lists = this.#lists): Promise<void> {
+  async reload(
+    config: Config,
+    addresses: ResolvedAddresses,
+    lists = this.#lists,
+    databases = this.#databases,
+  ): Promise<void> {
     const before = this.tables()
     const slots = this.#slots.copy()
-    const tables = { ...this.#makeTables(config, addresses, slots, before.version + 1), ...listsOf(lists) }
+    const tables = {
+      ...this.#makeTables(config, addresses, slots, before.version + 1),
+      ...memoriesOf(lists, databases),
+    }
     requireRoom(this.#capacity, slots)
     this.#isChanging = true
     try {
@@ -285,6 +314,7 @@ export class RunningNode implements NodeView {
         this.#slots = slots
         this.#config = config
         this.#lists = lists
+        this.#databases = databases
         this.#addresses = addresses
         this.#addressesWaiting = undefined
         this.#useTables(config, before, withPorts)
@@ -358,24 +388,4 @@ export class RunningNode implements NodeView {
     this.busy.close()
     return { connectionsReset, isStuck: workers === 'stuck' }
   }
-}
-
-function listsOf(lists: Lists | undefined): Pick<Tables, 'lists'> {
-  return lists === undefined ? {} : { lists: lists.memories }
-}
-
-/** Throws StartError where shared memory has no place for what the tables name. */
-function requireRoom(capacity: Capacity, slots: StableSlots): void {
-  for (const kind of ['services', 'upstreams'] as const) {
-    const wanted = slots[kind].size
-    if (wanted <= capacity[kind]) continue
-    const message = `There is no room for ${wanted} ${kind}: ${capacity[kind]} places were made at the start, and those of removed ${kind} are not used again. Restart Tidegate.`
-    throw new StartError('E_ROOM', message)
-  }
-}
-
-/** What this process may use: its container's limit where there is one. */
-function memoryBytes(): number {
-  const constrained = process.constrainedMemory()
-  return constrained > 0 ? Math.min(constrained, totalmem()) : totalmem()
 }

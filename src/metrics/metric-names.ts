@@ -196,6 +196,16 @@ export const METRICS = {
     help: '1 while the file of the list cannot be read and what was read before is in force.',
     labels: ['list', 'action'],
   },
+  tidegate_database_built_timestamp_seconds: {
+    type: 'gauge',
+    help: 'When the database of countries or AS numbers (database is country or asn) was built, in seconds since 1970.',
+    labels: ['database'],
+  },
+  tidegate_database_stale: {
+    type: 'gauge',
+    help: '1 while the file of the database cannot be read and what was read before is in force.',
+    labels: ['database'],
+  },
   tidegate_worker_loop_busy_ratio: {
     type: 'gauge',
     help: 'The part of the last 10 s that the worker did not spend waiting; near 1 it is the bottleneck.',

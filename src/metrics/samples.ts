@@ -8,6 +8,7 @@ import { WANTED, WANTED_NAMES } from '../traffic/upstream-states.ts'
 import { BAN_ORIGIN_NAMES } from '../control/bans/ban.ts'
 import type { CountByOrigin } from '../control/bans/bans.ts'
 import type { CheckView } from '../control/check/active-checks.ts'
+import type { Database } from '../control/databases/network-databases.ts'
 import type { List } from '../control/lists/lists.ts'
 import { isUpstreamUp, type NodeView, waitingIn } from '../control/node-view.ts'
 import type { RuleCount } from '../control/shield/firewall-view.ts'
@@ -91,6 +92,8 @@ export const SAMPLES: Readonly<Record<MetricName, (node: NodeView) => Sample[]>>
   tidegate_list_entries: (node) => perList(node, ({ entries }) => entries.count),
   tidegate_list_bad_lines: (node) => perList(node, ({ badLineCount }) => badLineCount),
   tidegate_list_stale: (node) => perList(node, ({ problem }) => (problem === undefined ? 0 : 1)),
+  tidegate_database_built_timestamp_seconds: (node) => perDatabase(node, ({ builtAtMs }) => builtAtMs / 1000),
+  tidegate_database_stale: (node) => perDatabase(node, ({ problem }) => (problem === undefined ? 0 : 1)),
   tidegate_worker_loop_busy_ratio: (node) =>
     node.busy.ratios().map((value, i) => ({ labels: { worker: String(i) }, value })),
   tidegate_worker_pipes_open: (node) => perWorker(node, WORKER.pipesOpen),
@@ -187,6 +190,11 @@ function perFirewallRule(node: NodeView, valueOf: (count: RuleCount) => number):
 function perList(node: NodeView, valueOf: (list: List) => number): Sample[] {
   const all = node.lists()?.all ?? []
   return all.map((list) => ({ labels: { list: list.name, action: list.action }, value: valueOf(list) }))
+}
+
+function perDatabase(node: NodeView, valueOf: (database: Database) => number): Sample[] {
+  const all = node.databases()?.all ?? []
+  return all.map((database) => ({ labels: { database: database.kind }, value: valueOf(database) }))
 }
 
 function perWorker(node: NodeView, place: (typeof WORKER)[keyof typeof WORKER]): Sample[] {

@@ -39,7 +39,15 @@ export const CLOSE_REASONS = {
   'refused-address-rate': "The client's address opened connections faster than protect.perAddress.rate.",
   'refused-prefix-connections': "The client's /24, of IPv6 the /48, had protect.perPrefix.connections open already.",
   'refused-prefix-rate': "The client's /24, of IPv6 the /48, opened connections faster than protect.perPrefix.rate.",
+  'refused-asn-connections':
+    "The client's AS had perAsn.connections open; the client was refused before anything was allocated.",
+  'refused-asn-rate':
+    "The client's AS opened connections faster than perAsn.rate; the client was refused before anything was allocated.",
   'refused-service-rate': 'The service got new connections faster than protect.newConnections.rate.',
+  'refused-country':
+    "The service does not take clients from the address's country; it was refused before anything was allocated.",
+  'refused-asn':
+    "The service does not take clients from the address's AS; it was refused before anything was allocated.",
   banned: 'The client address was banned while the connection was open; both sides got a reset.',
   'out-of-memory': 'The kernel or the buffer pool had no memory for the connection.',
   drained: 'Tidegate stopped, and the connection was still open after drainTimeout.',

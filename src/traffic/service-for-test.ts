@@ -8,7 +8,7 @@ import type { CounterShape } from './counters.ts'
 import type { WorkerStart } from './events.ts'
 import { ringBytes } from './log-ring.ts'
 import { NodeWide } from './node-wide.ts'
-import type { Service, ServiceProtect, UpstreamShare } from './tables.ts'
+import type { NetworkRule, Service, ServiceProtect, UpstreamShare } from './tables.ts'
 import { WorkerWakes } from './queue/worker-wakes.ts'
 import { UpstreamStates } from './upstream-states.ts'
 import type { WireRules } from './wire/wire-rules.ts'
@@ -25,13 +25,18 @@ export const NO_WIRE_RULES: WireRules = {
 
 export const PLAIN_SHARE: UpstreamShare = { weight: 1, backup: false, maxConnections: 0 }
 
+const NO_NETWORK_RULE: NetworkRule = { rule: 'off', named: 'refuse', numbers: new Set(), unknown: 'admit' }
+
 /** Everybody is let in. */
 export const PLAIN_PROTECT: ServiceProtect = {
   refuse: 'reset',
   tarpitForMs: 10_000,
   perAddress: { rule: 'off', connectionsMax: 0, rate: null },
   perPrefix: { rule: 'off', connectionsMax: 0, rate: null },
+  perAsn: { rule: 'off', connectionsMax: 0, rate: null },
   newConnections: { rule: 'off', rate: null },
+  countries: NO_NETWORK_RULE,
+  asns: NO_NETWORK_RULE,
   ...NO_WIRE_RULES,
 }
 

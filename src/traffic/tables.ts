@@ -25,6 +25,14 @@ export interface Tables {
   readonly services: readonly Service[]
   /** Without them nobody is on any. */
   readonly lists?: ListMemories
+  /** Without one, nobody's country or AS is known. */
+  readonly databases?: DatabaseMemories
+}
+
+/** What addresses are looked up in (admit/network-database.ts). Never changed: another file, new memory. */
+export interface DatabaseMemories {
+  readonly countries: SharedArrayBuffer | undefined
+  readonly asns: SharedArrayBuffer | undefined
 }
 
 /** The prefix tables of the lists that people keep; undefined where a list is empty. Never changed: new lists, new memory. */
@@ -99,11 +107,29 @@ export interface SourceRules {
   readonly tarpitForMs: number
   readonly perAddress: SourceRule
   readonly perPrefix: SourceRule
+  /** Where the AS of the client is known. */
+  readonly perAsn: SourceRule
   readonly newConnections: RateRule
 }
 
+/** Who is kept out for where they come from (admit/network-rules.ts). */
+export interface NetworkRule {
+  readonly rule: Rule
+  /** What becomes of those in `numbers`; all others get the opposite. */
+  readonly named: 'admit' | 'refuse'
+  /** Of countries (lib/country-code.ts), or AS numbers. */
+  readonly numbers: ReadonlySet<number>
+  /** Of whom the database says nothing. */
+  readonly unknown: 'admit' | 'refuse'
+}
+
+export interface NetworkRuleSet {
+  readonly countries: NetworkRule
+  readonly asns: NetworkRule
+}
+
 /** Who is let in, and what becomes of the others (admit/admission.ts). */
-export interface ServiceProtect extends SourceRules, WireRules {
+export interface ServiceProtect extends SourceRules, NetworkRuleSet, WireRules {
   /** What a client sees that is refused (docs/protect/limits.md). */
   readonly refuse: Refusal
 }

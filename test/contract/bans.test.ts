@@ -212,10 +212,10 @@ forEachEngine((engine) => {
         [['flush', '--origin', 'strike'], /expected manual, strikes or neighbours/],
         [['list', '--covering', 'x'], /x is neither an address nor a prefix/],
       ]
-      for (const [args, message] of cases) {
-        const { code, stdout, stderr } = await tidegate(daemon, 'bans', ...args)
-        assert.deepEqual([code, stdout], [2, ''], args.join(' '))
-        assert.match(stderr, message)
+      const answers = await Promise.all(cases.map(([args]) => tidegate(daemon, 'bans', ...args)))
+      for (const [i, { code, stdout, stderr }] of answers.entries()) {
+        assert.deepEqual([code, stdout], [2, ''], cases[i][0].join(' '))
+        assert.match(stderr, cases[i][1])
       }
     })
 

@@ -23,11 +23,12 @@ forEachEngine((engine) => {
     await daemon.exited
   })
 
-  async function start(upstream: Upstream): Promise<void> {
+  async function start(upstream: Upstream, protect?: Record<string, unknown>): Promise<void> {
     const traffic = { workers: 2 }
     daemon = await Daemon.start({
       engine,
       traffic,
+      ...(protect === undefined ? {} : { protect }),
       services: [{ name: 'web', upstreams: [upstream.address.text] }],
     })
     pid = daemon.pid
@@ -48,6 +49,24 @@ forEachEngine((engine) => {
   function outcomes(): LogLine[] {
     return daemon.lines.filter(({ event }) => event === 'upgraded' || event === 'upgrade-failed')
   }
+
+  it('who is banned stays banned', async () => {
+    const upstream = await Upstream.listen({ onConnection: echo })
+    await start(upstream, { allow: [] })
+    const admin = daemon.adminAddress.text
+    const ban = await answerOf(process.execPath, [TIDEGATE, 'bans', 'add', '127.0.1.7', '--admin', admin])
+    assert.deepEqual([ban.code, ban.stderr], [0, ''])
+    assert.equal((await upgrade()).event, 'upgraded')
+    const banned = await Peer.connect(daemon.addressOf(), { localAddress: '127.0.1.7' })
+    assert.equal((await banned.receiveAll()).ending, 'reset')
+    const other = await Peer.connect(daemon.addressOf(), { localAddress: '127.0.1.8' })
+    await other.write('hello')
+    await other.receiveText('hello')
+    const list = await answerOf(process.execPath, [TIDEGATE, 'bans', '--admin', admin])
+    assert.match(list.stdout, /^ {2}127\.0\.1\.7 /m)
+    other.destroy()
+    upstream.close()
+  })
 
   it('no client is lost while versions follow each other, and open connections stay to their end', async () => {
     const upstream = await Upstream.listen()

@@ -38,6 +38,7 @@ export function nodeForTest(): NodeForTest {
     state: () => state,
     tables: () => TABLES,
     lists: () => undefined,
+    databases: () => undefined,
     logLinesDropped: () => 4,
     become: (next) => {
       state = next

@@ -3,6 +3,7 @@
  * first, and of those the oldest. Ended ones are weaker than watched ones, those weaker than real ones, and a ban is the
  * stronger the more often it was repeated. What an operator banned never goes by itself before its time.
  */
+import { AgeLinks, AgeList } from '../../lib/age-list.ts'
 import type { Ban } from './ban.ts'
 import { EndHeap } from './end-heap.ts'
 import { banText } from './source.ts'
@@ -15,11 +16,16 @@ const REPEATED_MAX = 31
 const RANK = { ended: 0, watched: 1, firstReal: 2 } as const
 const RANKS = RANK.firstReal + REPEATED_MAX + 1
 
-interface Entry {
+class Entry extends AgeLinks {
   readonly ban: Ban
   /** `ended`: kept for the count alone, until `forgetMs`. */
-  state: 'active' | 'ended' | 'gone'
-  forgetMs: number
+  state: 'active' | 'ended' | 'gone' = 'active'
+  forgetMs = 0
+
+  constructor(ban: Ban) {
+    super()
+    this.ban = ban
+  }
 }
 
 /** What a change did to others. */
@@ -36,7 +42,7 @@ export class BanBook {
   readonly #memoryMs: number
   readonly #byText = new Map<string, Entry>()
   /** Oldest first in each. */
-  readonly #ranks: readonly Set<Entry>[] = Array.from({ length: RANKS }, () => new Set<Entry>())
+  readonly #ranks: readonly AgeList<Entry>[] = Array.from({ length: RANKS }, () => new AgeList<Entry>())
   readonly #ends = new EndHeap<Entry>(({ state }) => state === 'active')
   /** Active bans by family and length: only lengths that exist are looked for. */
   readonly #countByLength = { 4: new Uint32Array(33), 6: new Uint32Array(129) }
@@ -103,9 +109,9 @@ export class BanBook {
       if (weakest.state === 'active') displaced = weakest.ban
       this.#drop(weakest)
     }
-    const entry: Entry = { ban, state: 'active', forgetMs: 0 }
+    const entry = new Entry(ban)
     this.#byText.set(ban.text, entry)
-    this.#rankOf(entry)?.add(entry)
+    this.#rankOf(entry)?.append(entry)
     this.#countActive(ban, 1)
     if (ban.untilMs !== Infinity) this.#ends.add(entry, ban.untilMs, this.#active)
     return { taken: true, displaced }
@@ -114,9 +120,11 @@ export class BanBook {
   /** One that ended before this process began: it counts for the next one of the same prefix. */
   remember(ban: Ban): void {
     if (this.#byText.size >= this.#max || this.#byText.has(ban.text)) return
-    const entry: Entry = { ban, state: 'ended', forgetMs: ban.untilMs + this.#memoryMs }
+    const entry = new Entry(ban)
+    entry.state = 'ended'
+    entry.forgetMs = ban.untilMs + this.#memoryMs
     this.#byText.set(ban.text, entry)
-    this.#ranks[RANK.ended].add(entry)
+    this.#ranks[RANK.ended].append(entry)
   }
 
   /** Takes it out and forgets it; undefined when there is no such ban. */
@@ -145,18 +153,16 @@ export class BanBook {
     entry.state = 'ended'
     entry.forgetMs = nowMs + this.#memoryMs
     this.#byText.set(entry.ban.text, entry)
-    this.#ranks[RANK.ended].add(entry)
+    this.#ranks[RANK.ended].append(entry)
   }
 
   #forget(nowMs: number): void {
-    for (const entry of this.#ranks[RANK.ended]) {
-      if (entry.forgetMs > nowMs) return
-      this.#drop(entry)
-    }
+    const ended = this.#ranks[RANK.ended]
+    while (ended.oldest !== undefined && ended.oldest.forgetMs <= nowMs) this.#drop(ended.oldest)
   }
 
   #drop(entry: Entry): void {
-    this.#rankOf(entry)?.delete(entry)
+    this.#rankOf(entry)?.remove(entry)
     this.#byText.delete(entry.ban.text)
     if (entry.state === 'active') this.#countActive(entry.ban, -1)
     entry.state = 'gone'
@@ -168,7 +174,7 @@ export class BanBook {
     this.#countByLength[family][prefixLength] += change
   }
 
-  #rankOf({ ban, state }: Entry): Set<Entry> | undefined {
+  #rankOf({ ban, state }: Entry): AgeList<Entry> | undefined {
     if (state === 'ended') return this.#ranks[RANK.ended]
     if (ban.origin === 'manual') return undefined
     if (ban.isWatched) return this.#ranks[RANK.watched]
@@ -176,7 +182,7 @@ export class BanBook {
   }
 
   #weakest(): Entry | undefined {
-    for (const rank of this.#ranks) for (const entry of rank) return entry
+    for (const { oldest } of this.#ranks) if (oldest !== undefined) return oldest
     return undefined
   }
 }

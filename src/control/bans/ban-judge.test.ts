@@ -186,12 +186,14 @@ describe('immunity', () => {
     assert.equal(immunity.of(network('10.0.0.0'), 4_000_000), 'admin')
   })
 
-  test('the addresses of this machine are asked for again', () => {
-    let own = ['198.51.100.1']
-    const changing = new Immunity(() => own)
+  test('the addresses of this machine are asked for again; those known stay where that fails', () => {
+    let own: string[] | undefined = ['198.51.100.1']
+    const changing = new Immunity(() => own ?? assert.fail('out of files'))
     assert.equal(changing.of(network('198.51.100.1'), 0), 'own')
     own = ['198.51.100.2']
     assert.equal(changing.of(network('198.51.100.2'), 60_000), 'own')
     assert.equal(changing.of(network('198.51.100.1'), 60_000), undefined)
+    own = undefined
+    assert.equal(changing.of(network('198.51.100.2'), 120_000), 'own')
   })
 })

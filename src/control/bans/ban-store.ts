@@ -19,6 +19,8 @@ export class BanStore {
   #timer: NodeJS.Timeout | undefined
   #isDirty = false
   #isClosed = false
+  /** The log has been told that writing fails. */
+  #isFailing = false
   #restUntilMs = 0
   /** The write that is under way, and the one that is to follow it. */
   #running: Promise<boolean> | undefined
@@ -69,14 +71,16 @@ export class BanStore {
     this.#isDirty = false
     try {
       await this.#file.write(this.#bans())
-      return true
+      this.#isFailing = false
     } catch (error) {
-      sayBansNotStored(this.#log, this.#file.path, error as Error)
-      return false
-    } finally {
-      const nowMs = performance.now()
-      this.#restUntilMs = nowMs + (nowMs - startedMs) * REST_FACTOR
+      if (!this.#isFailing) sayBansNotStored(this.#log, this.#file.path, error as Error)
+      this.#isFailing = true
     }
+    const nowMs = performance.now()
+    this.#restUntilMs = nowMs + (nowMs - startedMs) * REST_FACTOR
+    // It is tried again: the disk may have room by then.
+    if (this.#isFailing) this.noteChange()
+    return !this.#isFailing
   }
 
   /** The last write, if there is anything to write; none after it. */

@@ -314,6 +314,18 @@ describe('the file of bans', () => {
     await bans.close()
   })
 
+  test('a folder that can not be made is told once, and what is asked by hand is told that it is not stored', async () => {
+    const folder = newFolder()
+    writeFileSync(folder, '')
+    const { bans, records, found } = running({}, { file: new BanFile(folder) })
+    for (const prefix of ['192.0.2.1', '192.0.2.2']) {
+      assert.equal((await bans.add({ prefixes: [prefix], ...BY_HAND }, 'x')).stored, false)
+      assert.equal(found(prefix), REAL_BAN)
+    }
+    assert.equal(records().filter(({ event }) => event === 'bans-not-stored').length, 1)
+    await bans.close()
+  })
+
   test('after it was left to the next version nothing is written any more', async () => {
     const file = new BanFile(newFolder())
     const { bans } = running({}, { file })

@@ -29,6 +29,7 @@ const ADMIN_CLIENT_FOR_MS = 3_600_000
 export const ADMIN_CLIENTS_MAX = 64
 
 export class Immunity {
+  /** Throws where the machine is out of files. */
   readonly #askOwnAddresses: () => readonly string[]
   #own = new AddressSet([])
   #ownAskedMs = -Infinity
@@ -40,6 +41,7 @@ export class Immunity {
 
   constructor(askOwnAddresses: () => readonly string[]) {
     this.#askOwnAddresses = askOwnAddresses
+    this.#askAgain()
   }
 
   useTables({ services, lists }: Tables): void {
@@ -84,9 +86,17 @@ export class Immunity {
     return allow.covering(lastAddress(network)).some((entry) => covering.has(entry))
   }
 
+  #askAgain(): void {
+    try {
+      this.#own = new AddressSet(this.#askOwnAddresses())
+    } catch {
+      // In the middle of a flood, perhaps: what was known is better than an end of control.
+    }
+  }
+
   #ownAt(nowMs: number): AddressSet {
     if (nowMs - this.#ownAskedMs >= OWN_ADDRESSES_FOR_MS) {
-      this.#own = new AddressSet(this.#askOwnAddresses())
+      this.#askAgain()
       this.#ownAskedMs = nowMs
     }
     return this.#own

@@ -2,6 +2,7 @@
  * Who misbehaved how much lately: points by source, in memory for a fixed number of sources. When they are all taken,
  * who was struck longest ago is forgotten, so that a wide attack makes bans rarer and never makes memory grow.
  */
+import { AgeLinks, AgeList } from '../../lib/age-list.ts'
 import type { SourceKey } from './source.ts'
 
 /** About 200 bytes each. */
@@ -9,16 +10,24 @@ export const TRACKED_SOURCES_MAX = 65_536
 /** Time is counted in quarters of the window: points count for at least three of them, and for four at most. */
 const QUARTERS = 4
 
-interface Counted {
+class Counted extends AgeLinks {
+  readonly source: SourceKey
   /** The latest quarter that has points. */
   quarter: number
-  readonly pointsByQuarter: [number, number, number, number]
+  readonly pointsByQuarter: [number, number, number, number] = [0, 0, 0, 0]
+
+  constructor(source: SourceKey, quarter: number) {
+    super()
+    this.source = source
+    this.quarter = quarter
+  }
 }
 
 export class StrikeCounts {
   readonly #max: number
-  /** Struck longest ago first. */
   readonly #bySource = new Map<SourceKey, Counted>()
+  /** Struck longest ago first. */
+  readonly #ages = new AgeList<Counted>()
   /** Sources that were forgotten to make room. */
   displaced = 0
 
@@ -46,23 +55,33 @@ export class StrikeCounts {
 
   #take(source: SourceKey, quarter: number): Counted {
     const known = this.#bySource.get(source)
-    if (known !== undefined) this.#bySource.delete(source)
-    else if (this.#bySource.size >= this.#max) {
-      const [oldest] = this.#bySource.keys()
-      this.#bySource.delete(oldest)
-      this.displaced++
+    const counted = known ?? new Counted(source, quarter)
+    if (known !== undefined) this.#ages.remove(known)
+    else {
+      this.#makeRoom()
+      this.#bySource.set(source, counted)
     }
-    const counted = known ?? { quarter, pointsByQuarter: [0, 0, 0, 0] }
-    this.#bySource.set(source, counted)
+    this.#ages.append(counted)
     return counted
+  }
+
+  #makeRoom(): void {
+    const { oldest } = this.#ages
+    if (oldest === undefined || this.#bySource.size < this.#max) return
+    this.forget(oldest.source)
+    this.displaced++
   }
 
   /** It starts from nothing again. */
   forget(source: SourceKey): void {
+    const counted = this.#bySource.get(source)
+    if (counted === undefined) return
     this.#bySource.delete(source)
+    this.#ages.remove(counted)
   }
 
   clear(): void {
     this.#bySource.clear()
+    this.#ages.clear()
   }
 }

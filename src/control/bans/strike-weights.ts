@@ -2,7 +2,7 @@
 import type { StrikeKind } from '../../traffic/admit/strike-kinds.ts'
 
 /** Counting is done in whole numbers: so many of them are one strike. */
-export const POINTS_PER_STRIKE = 100
+export const POINTS_PER_STRIKE = 1000
 
 /**
  * In points. A connection that we ended because of how it behaved is a strike. What honest clients do as well, alone or
@@ -10,11 +10,12 @@ export const POINTS_PER_STRIKE = 100
  * office that comes back after an outage), counts for little: it takes a flood to be banned for it.
  */
 export const STRIKE_POINTS = {
-  'slow-send': 100,
-  'slow-read': 100,
-  'tiny-segments': 100,
-  'first-byte': 10,
-  unused: 1,
+  'slow-send': 1000,
+  'slow-read': 1000,
+  'tiny-segments': 1000,
+  'first-byte': 100,
+  unused: 10,
+  /** The limit holds already: a ban is for floods, not for a crowd behind one address that is a little too big for it. */
   rate: 1,
   connections: 1,
   /** It strikes a proxy in front, which we trust, and which speaks for many. */

@@ -6,6 +6,7 @@ import { checkHedging } from './check-hedging.ts'
 import { checkListeners } from './check-listeners.ts'
 import { checkLoops } from './check-loops.ts'
 import { checkOutliers } from './check-outliers.ts'
+import { checkNetworkRules } from './check-network-rules.ts'
 import { checkNames } from './check-names.ts'
 import { checkSourceLimits } from './check-source-limits.ts'
 import { checkSourceFamilies } from './check-source-families.ts'
@@ -28,6 +29,7 @@ export function checkConfig(config: Config, source: ConfigSource, isWhole: boole
     ...(isWhole ? checkSourceFamilies(config, NO_ADDRESSES) : []),
     // And a rate that was taken out for its typo is not missing.
     ...(isWhole ? checkSourceLimits(config, source) : []),
+    ...checkNetworkRules(config, source, isWhole),
     ...checkLoops(config, NO_ADDRESSES),
     ...checkActiveChecks(config, source),
   ]

@@ -5,6 +5,7 @@ import type {
   BalanceMethodName,
   LogConnections,
   Mode,
+  NetworkRuleSet,
   Outlier,
   ProxyHeaderOptions,
   Rule,
@@ -29,6 +30,8 @@ export interface NodeProtectConfig {
   readonly allow: readonly ListedNetwork[]
   readonly deny: readonly ListedNetwork[]
   readonly lists: readonly ListFileConfig[]
+  readonly countryDatabase: DatabaseConfig | undefined
+  readonly asnDatabase: DatabaseConfig | undefined
   /** For counting sources. */
   readonly memoryBytes: number
   readonly bans: BanRules
@@ -44,6 +47,12 @@ export interface ListFileConfig {
   /** An absolute path. */
   readonly file: string
   readonly action: 'allow' | 'deny'
+  readonly at: ConfigPlace
+}
+
+export interface DatabaseConfig {
+  /** An absolute path. */
+  readonly file: string
   readonly at: ConfigPlace
 }
 
@@ -112,12 +121,27 @@ export interface ServiceConfig {
 }
 
 /** The rest of it is in the tables as it is here. */
-export interface ProtectConfig extends Omit<ServiceProtect, keyof SourceRules>, SourceRulesConfig {}
+export interface ProtectConfig
+  extends Omit<ServiceProtect, keyof SourceRules | keyof NetworkRuleSet>, SourceRulesConfig, NetworkRulesConfig {}
+
+export interface NetworkRulesConfig {
+  readonly countries: NetworkRuleConfig<string>
+  readonly asns: NetworkRuleConfig<number>
+}
+
+/** Who is named: codes of countries, or AS numbers. One of the two lists is there, unless the rule is off. */
+export interface NetworkRuleConfig<Named> {
+  readonly rule: Rule
+  readonly allow: readonly Named[] | undefined
+  readonly deny: readonly Named[] | undefined
+  readonly unknown: 'admit' | 'refuse'
+}
 
 export interface SourceRulesConfig {
   readonly tarpitForMs: number
   readonly perAddress: SourceLimitsConfig
   readonly perPrefix: SourceLimitsConfig
+  readonly perAsn: SourceLimitsConfig
   readonly newConnections: RateConfig
 }
 

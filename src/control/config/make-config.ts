@@ -4,6 +4,7 @@ import type { Outlier, SocketOptions } from '../../traffic/tables.ts'
 import type { Config, ServiceConfig } from './config.ts'
 import type { ConfigSource } from './config-tree.ts'
 import { makeActiveCheck } from './make-active-check.ts'
+import { makeNetworkRulesConfig } from './make-network-rules.ts'
 import { makeNodeProtect } from './make-node-protect.ts'
 import { makeSourceRulesConfig } from './make-source-limits.ts'
 import { makeWireRules } from './make-wire-rules.ts'
@@ -71,6 +72,7 @@ function makeService(service: ParsedService, index: number, source: ConfigSource
     protect: {
       refuse: service.protect.refuse,
       ...makeSourceRulesConfig(service.protect),
+      ...makeNetworkRulesConfig(service.protect),
       ...makeWireRules(service.protect),
     },
     check: service.check === undefined ? undefined : makeActiveCheck(service.check, source.file),

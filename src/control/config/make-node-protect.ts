@@ -1,6 +1,6 @@
 /** The node's `protect`, with its lists named and their files found. */
 import { basename, dirname, resolve } from 'node:path'
-import type { ListFileConfig, NodeProtectConfig } from './config.ts'
+import type { DatabaseConfig, ListFileConfig, NodeProtectConfig } from './config.ts'
 import type { FirewallConfig } from '../shield/firewall-config.ts'
 import { makeBanRules } from './make-bans.ts'
 import type { ConfigSource } from './config-tree.ts'
@@ -11,6 +11,12 @@ const NAME_MAX = 63
 export function makeNodeProtect(protect: ParsedNodeProtect, source: ConfigSource): NodeProtectConfig {
   const networks = (key: 'allow' | 'deny') =>
     protect[key].map((network, i) => ({ ...network, at: source.place(['protect', key, i]) }))
+  const database = (key: 'countryDatabase' | 'asnDatabase'): DatabaseConfig | undefined => {
+    const file = protect[key]
+    return file === undefined
+      ? undefined
+      : { file: resolve(dirname(source.file), file), at: source.place(['protect', key]) }
+  }
   return {
     allow: networks('allow'),
     deny: networks('deny'),
@@ -22,6 +28,8 @@ export function makeNodeProtect(protect: ParsedNodeProtect, source: ConfigSource
       action: list.action,
       at: source.place(['protect', 'lists', i]),
     })),
+    countryDatabase: database('countryDatabase'),
+    asnDatabase: database('asnDatabase'),
     memoryBytes: protect.memory,
   }
 }

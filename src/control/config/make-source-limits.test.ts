@@ -24,6 +24,7 @@ test('admission gets intervals, and what is off as nothing', () => {
     tarpitForMs: 3000,
     perAddress: { rule: 'on', connectionsMax: 1000, rate: { intervalMs: 100, aheadMsMax: 300 + EARLY_MS_MAX } },
     perPrefix: { rule: 'on', connectionsMax: 0, rate: null },
+    perAsn: { rule: 'off', connectionsMax: 0, rate: null },
     newConnections: { rule: 'off', rate: null },
   })
 })

@@ -11,14 +11,23 @@ import type { ParsedService } from './schema.ts'
 const BURST_SECONDS = 10
 const BURST_AT_LEAST = 5
 
+const NO_LIMITS: SourceLimitsConfig = { rule: 'off', connections: 0, rate: null, burst: BURST_AT_LEAST }
+
 type Parsed = ParsedService['protect']
 
-export function makeSourceRulesConfig({ tarpitFor, perAddress, perPrefix, newConnections }: Parsed): SourceRulesConfig {
+export function makeSourceRulesConfig({
+  tarpitFor,
+  perAddress,
+  perPrefix,
+  perAsn,
+  newConnections,
+}: Parsed): SourceRulesConfig {
   const { rule, rate = null, burst } = newConnections
   return {
     tarpitForMs: tarpitFor,
     perAddress: sourceLimits(perAddress),
     perPrefix: sourceLimits(perPrefix),
+    perAsn: perAsn === undefined ? NO_LIMITS : sourceLimits(perAsn),
     newConnections: { rule, rate, burst: burst ?? burstFor(rate) },
   }
 }
@@ -35,12 +44,14 @@ export function makeSourceRules({
   tarpitForMs,
   perAddress,
   perPrefix,
+  perAsn,
   newConnections,
 }: SourceRulesConfig): SourceRules {
   return {
     tarpitForMs,
     perAddress: { rule: perAddress.rule, connectionsMax: perAddress.connections, rate: limitOf(perAddress) },
     perPrefix: { rule: perPrefix.rule, connectionsMax: perPrefix.connections, rate: limitOf(perPrefix) },
+    perAsn: { rule: perAsn.rule, connectionsMax: perAsn.connections, rate: limitOf(perAsn) },
     newConnections: { rule: newConnections.rule, rate: limitOf(newConnections) },
   }
 }

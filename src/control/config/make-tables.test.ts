@@ -5,6 +5,7 @@ import { CANDIDATES_MAX } from '../../traffic/tables.ts'
 import type { Service } from '../../traffic/tables.ts'
 import type { Config } from './config.ts'
 import { parseConfig } from './load.ts'
+import { makeNetworkRules } from './make-network-rules.ts'
 import { makeSourceRules } from './make-source-limits.ts'
 import { capacityFor, makeTables } from './make-tables.ts'
 import { StableSlots } from './stable-slots.ts'
@@ -91,7 +92,7 @@ test('a service comes out whole, and survives structured clone', () => {
       services[0].clientSocket,
       services[0].upstreamSocket,
       services[0].acceptProxyFrom,
-      { ...services[0].protect, ...makeSourceRules(services[0].protect) },
+      { ...services[0].protect, ...makeSourceRules(services[0].protect), ...makeNetworkRules(services[0].protect) },
     ],
   )
   assert.deepEqual(structuredClone(tables), tables)

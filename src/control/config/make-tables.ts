@@ -5,6 +5,7 @@ import { CANDIDATES_MAX } from '../../traffic/tables.ts'
 import type { Candidate, Listener, Service, ServiceAffinity, Tables, Upstream } from '../../traffic/tables.ts'
 import { hasSourceFor } from './check-source-families.ts'
 import type { Config, ServiceConfig, UpstreamConfig } from './config.ts'
+import { makeNetworkRules } from './make-network-rules.ts'
 import { makeSourceRules } from './make-source-limits.ts'
 import type { StableSlots } from './stable-slots.ts'
 import { upstreamIps } from './upstream-ips.ts'
@@ -88,7 +89,7 @@ function makeService(
     acceptProxyTimeoutMs: ACCEPT_PROXY_TIMEOUT_MS,
     clientSocket: service.clientSocket,
     upstreamSocket: service.upstreamSocket,
-    protect: { ...service.protect, ...makeSourceRules(service.protect) },
+    protect: { ...service.protect, ...makeSourceRules(service.protect), ...makeNetworkRules(service.protect) },
   }
 }
 

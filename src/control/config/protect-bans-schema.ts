@@ -8,7 +8,7 @@ const BANS_MAX = 1_000_000
 const SPARED_NETWORKS_MAX = 1_000
 /** One is no neighbourhood. */
 const NEIGHBOURS_MIN = 2
-const NEIGHBOURS_MAX = 256
+const NEIGHBOURS_MAX = 64
 /** Shorter ones would be over before they are looked at (bans.ts reads strikes 40 times a second). */
 const WITHIN_MS_MIN = 1_000
 

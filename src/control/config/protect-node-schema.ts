@@ -30,6 +30,12 @@ const listFile = z.strictObject({
   name: name('What logs, metrics and commands call the list; the name of its file when absent.').optional(),
 })
 
+const databaseFile = (what: string) =>
+  leaf(readFile, {
+    type: 'string',
+    description: `A MaxMind DB file (.mmdb) of your own with ${what}; relative to this file's folder. Read again when it changes.`,
+  }).optional()
+
 export const protectNodeSchema = z.strictObject({
   allow: networks().prefault(ALLOW_DEFAULT).meta({
     description:
@@ -39,6 +45,8 @@ export const protectNodeSchema = z.strictObject({
   bans: bansSchema.prefault({}).meta({ description: 'Who misbehaves is banned for a time.' }),
   firewall: firewallSchema.prefault({}).meta({ description: 'What the kernel refuses for us, by nftables.' }),
   lists: z.array(listFile).max(LIST_FILES_MAX).prefault([]).meta({ description: 'Lists in files of their own.' }),
+  countryDatabase: databaseFile('the country of each network'),
+  asnDatabase: databaseFile('the AS number of each network'),
   memory: size(
     SOURCE_MEMORY_BYTES_MIN,
     SOURCE_MEMORY_BYTES_MAX,

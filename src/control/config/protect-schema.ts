@@ -1,8 +1,9 @@
 /** `services[].protect`: who is let in, and what becomes of the others. */
 import { z } from 'zod'
 import { choice, duration } from './leaf.ts'
+import { asnsSchema, countriesSchema } from './network-rules-schema.ts'
 import { wireSchema } from './protect-wire-schema.ts'
-import { newConnectionsSchema, perAddressSchema, perPrefixSchema } from './source-limits-schema.ts'
+import { newConnectionsSchema, perAddressSchema, perAsnSchema, perPrefixSchema } from './source-limits-schema.ts'
 
 /** Each keeps a file open, and a client gives up some time. */
 const TARPIT_MS_MAX = 10 * 60_000
@@ -20,8 +21,17 @@ export const protectSchema = z.strictObject({
     .prefault({})
     .meta({ description: 'How much one address may do; of IPv6 the /64 is one.' }),
   perPrefix: perPrefixSchema.prefault({}).meta({ description: 'How much a /24 may do, of IPv6 a /48.' }),
+  perAsn: perAsnSchema
+    .optional()
+    .meta({ description: 'How much all clients of one network operator (AS) may do, by protect.asnDatabase.' }),
   newConnections: newConnectionsSchema
     .prefault({})
     .meta({ description: 'How many new connections the service takes.' }),
+  countries: countriesSchema
+    .optional()
+    .meta({ description: 'Which countries clients may come from, by protect.countryDatabase.' }),
+  asns: asnsSchema
+    .optional()
+    .meta({ description: 'Which networks (AS numbers) clients may come from, by protect.asnDatabase.' }),
   ...wireSchema,
 })

@@ -55,6 +55,13 @@ export const perPrefixSchema = z.strictObject({
   burst: burst(BURST),
 })
 
+export const perAsnSchema = z.strictObject({
+  rule: rule('on', 'an AS is held to the limits below'),
+  connections: countOr('off', 1, SOURCE_CONNECTIONS_MAX, 'Open at once, over all workers.').prefault('off'),
+  rate: rateOrOff('New connections in a time: `30/s`, `600/m`, `20/h` or `off`.').prefault('off'),
+  burst: burst(BURST),
+})
+
 export const newConnectionsSchema = z.strictObject({
   rule: rule('off', 'the service as a whole is held to the rate below'),
   rate: rate('New connections of all clients in a time: `500/s`. Required unless the rule is off.').optional(),

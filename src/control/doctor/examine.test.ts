@@ -47,6 +47,7 @@ const FACTS: Facts = {
   fullest: undefined,
   tcpCounters: new Map([['ListenOverflows', 0]]),
   rights: ROOT,
+  databases: [],
   nftVersion: 'nftables v1.0.6',
 }
 

@@ -1,5 +1,6 @@
 /** The doctor's round: facts, then every finding in the order that a report reads best. */
 import type { Config } from '../config/config.ts'
+import { databaseFacts, databasesFinding } from './databases.ts'
 import { gatherFacts } from './facts.ts'
 import type { Facts } from './facts.ts'
 import type { Finding, Level } from './finding.ts'
@@ -42,11 +43,12 @@ const EXAMINATIONS: readonly Examination[] = [
   lowPortsFinding,
   firewallRightsFinding,
   firewallProgramFinding,
+  databasesFinding,
 ]
 
 /** Looks at this machine, and at what the configuration wants of it. */
 export async function examineMachine(config?: Config): Promise<Finding[]> {
-  return findingsFor(await gatherFacts(), config)
+  return findingsFor(await gatherFacts(await databaseFacts(config)), config)
 }
 
 export function findingsFor(facts: Facts, config?: Config): Finding[] {

@@ -36,6 +36,17 @@ export interface Facts {
   readonly rights: Rights | undefined
   /** `nftables v1.0.6 (…)`; undefined where there is no nft on the PATH. */
   readonly nftVersion: string | undefined
+  /** Of countries and AS numbers, as the configuration names them. */
+  readonly databases: readonly DatabaseFact[]
+}
+
+export interface DatabaseFact {
+  readonly file: string
+  /** As it says of itself. */
+  readonly type: string
+  readonly ageMs: number
+  /** Why it cannot be read. */
+  readonly problem: string | undefined
 }
 
 /** Why something does not work; undefined where it does. What could not be tried for another's sake says so. */
@@ -76,7 +87,7 @@ export interface Settings {
 /** Reading the socket tables takes the kernel about 1 ms for each thousand; a machine with more is told from counters. */
 const COUNTED_SOCKETS_MAX = 300_000
 
-export async function gatherFacts(read: ReadText = readTextFile): Promise<Facts> {
+export async function gatherFacts(databases: readonly DatabaseFact[], read: ReadText = readTextFile): Promise<Facts> {
   const settings = readSettings(read)
   const sockets = parseSockstat(read('/proc/net/sockstat') ?? '')
   return {
@@ -96,6 +107,7 @@ export async function gatherFacts(read: ReadText = readTextFile): Promise<Facts>
     tcpCounters: parseNetstat(read('/proc/net/netstat') ?? '', 'TcpExt'),
     rights: parseRights(read('/proc/self/status') ?? ''),
     nftVersion: await runNft(['--version']).catch(() => undefined),
+    databases,
   }
 }
 

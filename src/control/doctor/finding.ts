@@ -41,6 +41,7 @@ export const FINDING_IDS = [
   'low-ports',
   'firewall-rights',
   'firewall-program',
+  'databases',
 ] as const
 export type FindingId = (typeof FINDING_IDS)[number]
 

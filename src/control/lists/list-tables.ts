@@ -1,5 +1,6 @@
 /** Lists as the prefix tables that workers go by, and what stands on both sides. */
 import { NO_PREFIX } from '../../lib/prefix-table.ts'
+import { tableMemory } from '../../kernel/huge-pages.ts'
 import { PrefixTableWriter } from '../../lib/prefix-table-writer.ts'
 import type { ListMemories } from '../../traffic/tables.ts'
 import type { ListEntries } from './list-entries.ts'
@@ -51,7 +52,7 @@ async function makeTable(
 ): Promise<PrefixTableWriter | undefined> {
   const capacity = await sizeOf(lists, wanted, pacer)
   if (capacity.v4 + capacity.v6 === 0) return undefined
-  const writer = new PrefixTableWriter(capacity)
+  const writer = new PrefixTableWriter(capacity, tableMemory(PrefixTableWriter.bytes(capacity)))
   let value = 0
   for (const { action, entries } of lists) {
     if (action !== wanted) {

@@ -141,6 +141,19 @@ export const LOG_EVENTS = {
     meaning: 'A list file cannot be read; the `entries` from before stay in force. `list`, `file`, `reason`.',
   },
   'list-overlap': { level: 'warn', meaning: 'The same network is on an allow and on a deny list; allow wins.' },
+  'database-read': {
+    level: 'info',
+    meaning: 'A database of countries or AS numbers is in force as it is now; `database`, `file`, `type`, `builtAt`.',
+  },
+  'database-not-read': {
+    level: 'warn',
+    meaning:
+      'A database cannot be read; what was read before, of `builtAt`, stays in force. `database`, `file`, `reason`.',
+  },
+  'database-old': {
+    level: 'warn',
+    meaning: 'A database was built more than 90 days ago: networks have moved since; `database`, `file`, `builtAt`.',
+  },
   'accept-paused': {
     level: 'warn',
     meaning: 'A worker was out of files or memory and let new clients wait; `worker`, `code`, `ms`, `repeated`.',

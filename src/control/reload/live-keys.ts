@@ -17,6 +17,8 @@ const LIVE_KEYS: ReadonlySet<string> = new Set([
   'log.format',
   'log.connections',
   'protect.allow',
+  'protect.asnDatabase.file',
+  'protect.countryDatabase.file',
   'protect.deny',
   'protect.lists',
   'traffic.drainTimeout',

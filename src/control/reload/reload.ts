@@ -5,6 +5,9 @@
 import type { Config } from '../config/config.ts'
 import { ConfigError, loadConfig } from '../config/load.ts'
 import type { ConfigProblem } from '../config/problem.ts'
+import { sayDatabases } from '../databases/database-lines.ts'
+import type { DatabaseWatch } from '../databases/database-watch.ts'
+import { NetworkDatabases } from '../databases/network-databases.ts'
 import { sayLists } from '../lists/list-lines.ts'
 import type { ListWatch } from '../lists/list-watch.ts'
 import { Lists } from '../lists/lists.ts'
@@ -42,6 +45,8 @@ export interface ReloadOptions {
   readonly watch: ConfigWatch
   /** Is told of the lists in force. */
   readonly listWatch: ListWatch
+  /** Is told of the databases in force. */
+  readonly databaseWatch: DatabaseWatch
   readonly env: NodeJS.ProcessEnv
   readonly node: RunningNode
   readonly log: Log
@@ -97,6 +102,20 @@ export class Reload {
     })
   }
 
+  /** A database file has changed: reads the databases again and nothing else. */
+  async readDatabases(): Promise<void> {
+    await this.#afterLast(async () => {
+      const { node, log, databaseWatch } = this.#options
+      if (node.state() !== 'ready') return
+      const before = node.databases()
+      const databases = await NetworkDatabases.read(node.config.protect, before)
+      if (node.state() !== 'ready') return
+      node.useDatabases(databases)
+      databaseWatch.follow(databases)
+      sayDatabases(log, databases, before)
+    })
+  }
+
   /** What `run` would do, and does not. */
   check(): Promise<ReloadOutcome> {
     return this.#afterLast(() => this.#try(true))
@@ -126,18 +145,22 @@ export class Reload {
     const config = await loadConfig(path, env)
     const upstreams = await UpstreamAddresses.resolve(config, undefined, this.#upstreams.current)
     const lists = await Lists.read(config.protect, node.lists())
+    const databases = await NetworkDatabases.read(config.protect, node.databases())
     const difference = configDifference(node.config, config)
     const keys = restartChanges(difference)
     if (keys.length > 0) return { kind: 'needs-restart', keys, text: restartText(keys) }
     // The names took their time.
     requireReady(node)
-    if (!isDry) await this.#swap(config, upstreams, lists)
+    if (!isDry) await this.#swap(config, upstreams, lists, databases)
     const { version: tablesVersion } = node.tables()
     return { kind: isDry ? 'checked' : 'done', difference, text: differenceText(difference), tablesVersion }
   }
 
-  async #swap(config: Config, upstreams: UpstreamAddresses, lists: Lists): Promise<void> {
-    await this.#options.node.reload(config, upstreams.current, lists)
+  async #swap(config: Config, upstreams: UpstreamAddresses, lists: Lists, databases: NetworkDatabases): Promise<void> {
+    const before = this.#options.node.databases()
+    await this.#options.node.reload(config, upstreams.current, lists, databases)
+    this.#options.databaseWatch.follow(databases)
+    sayDatabases(this.#options.log, databases, before)
     this.#options.listWatch.follow(lists)
     sayLists(this.#options.log, lists)
     this.#upstreams.stop()

@@ -22,7 +22,7 @@ const LOG_RING_POWER_OF_TWO = 20
 /** 8,192 strikes of 32 bytes: 256 KiB. */
 const STRIKES_POWER_OF_TWO = 13
 
-/** Of `protect.bans.max`, for each IP version. */
+/** Of `protect.bans.max`, for each IP version; 20 MiB with what control keeps beside it, once they are many. */
 export const BANS_MAX_DEFAULT = 100_000
 
 export interface ProtectSizes {

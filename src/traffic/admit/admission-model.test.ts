@@ -15,6 +15,7 @@ import { Admission, ADMITTED, type Source } from './admission.ts'
 import { BanTable } from './ban-table.ts'
 import { EARLY_MS_MAX, rateLimit } from './rate-limit.ts'
 import { makeSourceMemory } from './source-table.ts'
+import { strikeRingBytes, StrikesWriter } from './strikes.ts'
 
 const RUNS = 1000
 const SHAPE = { services: 2, upstreams: 1 }
@@ -184,7 +185,9 @@ function serviceOf({ perAddress, perPrefix, newConnections }: ServiceLimits, ind
 function workersOver(sourceMemory: SharedArrayBuffer) {
   return [0, 1].map(() => {
     const counters = new Counters(new SharedArrayBuffer(Counters.bytes(SHAPE)), SHAPE)
-    return { counters, admission: new Admission(counters, undefined, NO_BANS, sourceMemory) }
+    const strikes = new StrikesWriter(new SharedArrayBuffer(strikeRingBytes(4)), counters)
+    const admission = new Admission({ counters, lists: undefined, bansMemory: NO_BANS, sourceMemory, strikes })
+    return { counters, admission }
   })
 }
 

@@ -1,14 +1,17 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { parseIp } from '../../lib/ip.ts'
+import { countryNumber } from '../../lib/country-code.ts'
+import { formatIp, parseIp } from '../../lib/ip.ts'
 import { CLOSE_REASON_CODES, CLOSE_REASON_NAMES, type CloseReason } from '../close-reason.ts'
 import { Counters, SERVICE, SERVICE_STRIDE, WORKER } from '../counters.ts'
 import { PLAIN_PROTECT, serviceForTest } from '../service-for-test.ts'
 import type { ServiceProtect } from '../tables.ts'
 import { Admission, ADMITTED, type Source } from './admission.ts'
 import { BanTable } from './ban-table.ts'
+import { databaseMemoryForTest } from './network-database-for-test.ts'
 import { rateLimit } from './rate-limit.ts'
 import { makeSourceMemory, NO_HANDLE } from './source-table.ts'
+import { strikeRingBytes, StrikesReader, StrikesWriter } from './strikes.ts'
 
 const NO_BANS = new BanTable(1).memory
 const SHAPE = { services: 2, upstreams: 1 }
@@ -22,7 +25,14 @@ function sourceOf(text: string): Source {
 function admissionFor(protect: Partial<ServiceProtect>, index = 0) {
   const service = serviceForTest([], { index, protect: { ...PLAIN_PROTECT, ...protect } })
   const counters = new Counters(new SharedArrayBuffer(Counters.bytes(SHAPE)), SHAPE)
-  const admission = new Admission(counters, undefined, NO_BANS, makeSourceMemory(1024 * 1024, SHAPE.services))
+  const strikesMemory = new SharedArrayBuffer(strikeRingBytes(4))
+  const admission = new Admission({
+    counters,
+    lists: undefined,
+    bansMemory: NO_BANS,
+    sourceMemory: makeSourceMemory(1024 * 1024, SHAPE.services),
+    strikes: new StrikesWriter(strikesMemory, counters),
+  })
   return {
     admission,
     counters,
@@ -30,6 +40,18 @@ function admissionFor(protect: Partial<ServiceProtect>, index = 0) {
     judge: (text: string, nowMs = 1000): string => {
       const code = admission.takeSourcePlaces(service, sourceOf(text), nowMs)
       return code === ADMITTED ? 'admitted' : CLOSE_REASON_NAMES[code]
+    },
+    judgeNetwork: (text: string): string => {
+      const code = admission.judgeNetwork(service, sourceOf(text))
+      return code === ADMITTED ? 'admitted' : CLOSE_REASON_NAMES[code]
+    },
+    /** What control hears of since the last time, as `kind address`. */
+    strikes: (): string[] => {
+      const heard: string[] = []
+      new StrikesReader(strikesMemory).read(10, ({ kind, address }) => {
+        heard.push(`${kind} ${formatIp(address.slice(0, 4))}`)
+      })
+      return heard
     },
     watched: (reason: CloseReason): number => {
       return counters.services[index * SERVICE_STRIDE + SERVICE.watched + CLOSE_REASON_CODES[reason]]
@@ -94,6 +116,65 @@ describe('admission by rates and counts', () => {
     assert.notEqual(admission, undefined)
   })
 
+  test('clients of one AS share its limits, over all their prefixes; those of no known AS have none', () => {
+    const memory = databaseMemoryForTest({ '192.0.0.0': 7, '2001::': 7 })
+    const { admission, judge, watched, counters } = admissionFor({
+      perPrefix: { rule: 'on', connectionsMax: 2, rate: null },
+      perAsn: { rule: 'on', connectionsMax: 3, rate: null },
+      newConnections: { rule: 'on', rate: rateLimit(1, 3_600_000, 6) },
+    })
+    admission.useDatabases({ countries: undefined, asns: memory })
+    const asked = ['192.0.2.1', '192.0.2.2', '192.0.2.3', '2001:db8::1', '2001:db8::2', '198.51.100.1', '198.51.100.2']
+    assert.deepEqual(
+      asked.map((text) => judge(text)),
+      [
+        'admitted',
+        'admitted',
+        'refused-prefix-connections',
+        'admitted',
+        'refused-asn-connections',
+        'admitted',
+        'admitted',
+      ],
+    )
+    assert.equal(watched('refused-asn-connections'), 0)
+    const tracked = counters.worker[WORKER.sourcesTracked]
+    judge('2001:db8:1::1')
+    assert.equal(counters.worker[WORKER.sourcesTracked], tracked)
+  })
+
+  test('what the last client of an AS had taken is given back', () => {
+    const memory = databaseMemoryForTest({ '192.0.0.0': 4_200_000_000 })
+    const { admission, judge, counters } = admissionFor({ perAsn: { rule: 'on', connectionsMax: 1, rate: null } })
+    admission.useDatabases({ countries: undefined, asns: memory })
+    for (let i = 0; i < 3; i++) {
+      assert.equal(judge('192.0.2.1'), 'admitted')
+      const { addressHandle, prefixHandle, asnHandle } = admission
+      assert.equal(judge('192.0.2.2'), 'refused-asn-connections')
+      admission.giveSourcePlacesBack(addressHandle, prefixHandle, asnHandle)
+    }
+    assert.equal(counters.worker[WORKER.sourcesTracked], 0)
+  })
+
+  test('countries and AS numbers: the first that is broken, on watch only counted', () => {
+    const [de, fr] = ['DE', 'FR'].map(countryNumber)
+    const countries = databaseMemoryForTest({ '192.0.0.0': de, '198.51.0.0': fr })
+    const asns = databaseMemoryForTest({ '192.0.0.0': 7, '198.51.0.0': 8 })
+    const rule = { rule: 'on', named: 'refuse', unknown: 'admit' } as const
+    const { admission, judgeNetwork, watched } = admissionFor({
+      countries: { ...rule, rule: 'watch', numbers: new Set([de]) },
+      asns: { ...rule, named: 'admit', numbers: new Set([8]) },
+    })
+    assert.equal(judgeNetwork('192.0.2.1'), 'admitted')
+    admission.useDatabases({ countries, asns })
+    const asked = ['192.0.2.1', '198.51.100.1', '203.0.113.1', '2001:db8::1'].map(judgeNetwork)
+    assert.deepEqual(asked, ['refused-asn', 'admitted', 'admitted', 'admitted'])
+    assert.equal(watched('refused-country'), 1)
+    admission.isAllowed = true
+    assert.equal(judgeNetwork('192.0.2.1'), 'admitted')
+    assert.equal(watched('refused-country'), 1)
+  })
+
   test('the allow list is above all of it', () => {
     const { admission, judge } = admissionFor({ perAddress: { rule: 'on', connectionsMax: 1, rate: null } })
     admission.isAllowed = true
@@ -103,11 +184,23 @@ describe('admission by rates and counts', () => {
     assert.deepEqual([judge('192.0.2.1'), judge('192.0.2.1')], ['admitted', 'refused-address-connections'])
   })
 
+  test('an address above its limit is struck, with what it did; one that is watched, or whose prefix is full, is not', () => {
+    const few = admissionFor({ perAddress: { rule: 'on', connectionsMax: 1, rate: null } })
+    const slow = admissionFor({ perAddress: { rule: 'on', connectionsMax: 0, rate: rateLimit(1, 60_000, 1) } })
+    const watched = admissionFor({ perAddress: { rule: 'watch', connectionsMax: 1, rate: null } })
+    const prefix = admissionFor({ perPrefix: { rule: 'on', connectionsMax: 1, rate: null } })
+    for (const { judge } of [few, slow, watched, prefix]) for (let i = 0; i < 2; i++) judge('192.0.2.1')
+    assert.deepEqual(few.strikes(), ['connections 192.0.2.1'])
+    assert.deepEqual(slow.strikes(), ['rate 192.0.2.1'])
+    assert.deepEqual([...watched.strikes(), ...prefix.strikes()], [])
+  })
+
   test('services count for themselves', () => {
     const perAddress = { rule: 'on', connectionsMax: 1, rate: null } as const
     const memory = makeSourceMemory(1024 * 1024, SHAPE.services)
     const counters = new Counters(new SharedArrayBuffer(Counters.bytes(SHAPE)), SHAPE)
-    const admission = new Admission(counters, undefined, NO_BANS, memory)
+    const strikes = new StrikesWriter(new SharedArrayBuffer(strikeRingBytes(4)), counters)
+    const admission = new Admission({ counters, lists: undefined, bansMemory: NO_BANS, sourceMemory: memory, strikes })
     const found = [0, 1, 0].map((index) => {
       const service = serviceForTest([], {
         index,

@@ -4,8 +4,9 @@
  * believed is judged again at hello, by the address in it.
  *
  *   judgeAddress        allow list, bans, deny list                        takes nothing
+ *   judgeNetwork        its country, its AS                                takes nothing
  *   (by the caller)     the ceilings of node and service                   take a place each
- *   takeSourcePlaces    its address, its prefix, then the service's rate   take a place each, for the connection's life
+ *   takeSourcePlaces    its address, prefix and AS, the service's rate     take a place each, for the connection's life
  *
  * The service's rate comes last: a flood from few sources then spends their budgets and not the one of all.
  */
@@ -16,9 +17,13 @@ import type { CloseReason } from '../close-reason.ts'
 import { SERVICE, SERVICE_STRIDE } from '../counters.ts'
 import type { Counters } from '../counters.ts'
 import type { MonotonicMs } from '../node-wide.ts'
+import { UNKNOWN } from './network-database.ts'
+import { isKeptOut, NetworkRules } from './network-rules.ts'
 import { NO_HANDLE, OVER_CONNECTIONS, OVER_RATE, SOURCE, SourceTable, TAKEN } from './source-table.ts'
 import type { SourceKind } from './source-table.ts'
-import type { ListMemories, Rule, Service, SourceRule } from '../tables.ts'
+import { STRIKE_CODES } from './strike-kinds.ts'
+import type { StrikesWriter } from './strikes.ts'
+import type { DatabaseMemories, ListMemories, Rule, Service, SourceRule } from '../tables.ts'
 
 /** Anything else that a question returns is the code of the reason for which the client is refused. */
 export const ADMITTED = -1
@@ -34,27 +39,43 @@ export interface Source {
 const REASONS: Readonly<Record<SourceKind, Readonly<Record<number, CloseReason>>>> = {
   [SOURCE.address]: { [OVER_CONNECTIONS]: 'refused-address-connections', [OVER_RATE]: 'refused-address-rate' },
   [SOURCE.prefix]: { [OVER_CONNECTIONS]: 'refused-prefix-connections', [OVER_RATE]: 'refused-prefix-rate' },
+  [SOURCE.asn]: { [OVER_CONNECTIONS]: 'refused-asn-connections', [OVER_RATE]: 'refused-asn-rate' },
 }
+const OVER_ADDRESS_RATE = CLOSE_REASON_CODES['refused-address-rate']
 const REFUSED_BAN = CLOSE_REASON_CODES['refused-ban']
 const REFUSED_DENY_LIST = CLOSE_REASON_CODES['refused-deny-list']
+
+export interface AdmissionParts {
+  readonly counters: Counters
+  readonly lists: ListMemories | undefined
+  readonly bansMemory: SharedArrayBuffer
+  readonly sourceMemory: SharedArrayBuffer
+  readonly strikes: StrikesWriter
+}
 
 export class Admission {
   readonly #services: Float64Array
   readonly #lists: AddressLists
+  readonly #networks = new NetworkRules()
   /** Of the last `judgeAddress`: the allow list names it, and nothing but the ceilings holds for it. */
   isAllowed = false
   /** Of the last `takeSourcePlaces`: what the connection gives back at its end, with `giveSourcePlacesBack`. */
   addressHandle = NO_HANDLE
   prefixHandle = NO_HANDLE
+  asnHandle = NO_HANDLE
+  /** An AS number in network order, the form that the table of sources takes. */
+  readonly #asn: { -readonly [Key in keyof Source]: Source[Key] } = {
+    addressBytes: new Uint8Array(4),
+    addressAt: 0,
+    family: 4,
+  }
   readonly #sources: SourceTable
 
-  constructor(
-    counters: Counters,
-    lists: ListMemories | undefined,
-    bansMemory: SharedArrayBuffer,
-    sourceMemory: SharedArrayBuffer,
-  ) {
+  readonly #strikes: StrikesWriter
+
+  constructor({ counters, lists, bansMemory, sourceMemory, strikes }: AdmissionParts) {
     this.#services = counters.services
+    this.#strikes = strikes
     this.#sources = new SourceTable(sourceMemory, counters.worker)
     this.#lists = new AddressLists(lists, bansMemory)
   }
@@ -62,6 +83,11 @@ export class Admission {
   /** With each new tables. */
   useLists(lists: ListMemories | undefined): void {
     this.#lists.use(lists)
+  }
+
+  /** At the start, and with each new tables. */
+  useDatabases(databases: DatabaseMemories | undefined): void {
+    this.#networks.use(databases)
   }
 
   /** By lists. Takes no place. */
@@ -73,6 +99,20 @@ export class Admission {
     if (ban === REAL_BAN) return REFUSED_BAN
     if (ban === WATCHED_BAN) this.broken(service, 'watch', 'refused-ban')
     return lists.isDenied(addressBytes, addressAt, family) ? REFUSED_DENY_LIST : ADMITTED
+  }
+
+  /** By country and AS, after `judgeAddress`. Not for a proxy in front, who may stand anywhere. Takes no place. */
+  judgeNetwork(service: Service, { addressBytes, addressAt, family }: Source): number {
+    if (this.isAllowed) return ADMITTED
+    const { countries, asns } = service.protect
+    if (countries.rule !== 'off') {
+      const country = this.#networks.countryOf(addressBytes, addressAt, family)
+      const code = isKeptOut(countries, country) ? this.broken(service, countries.rule, 'refused-country') : ADMITTED
+      if (code !== ADMITTED) return code
+    }
+    if (asns.rule === 'off') return ADMITTED
+    const asn = this.#networks.asnOf(addressBytes, addressAt, family)
+    return isKeptOut(asns, asn) ? this.broken(service, asns.rule, 'refused-asn') : ADMITTED
   }
 
   /** For open connections: would it be refused for a ban? Keeps `isAllowed` as it is. */
@@ -87,31 +127,58 @@ export class Admission {
     this.takeNoPlaces()
     if (this.isAllowed) return ADMITTED
     const sources = this.#sources
-    const { perAddress, perPrefix } = service.protect
+    const { perAddress, perPrefix, perAsn } = service.protect
     const byAddress = this.#takePlace(service, SOURCE.address, perAddress, source, nowMs)
-    if (byAddress !== ADMITTED) return byAddress
+    if (byAddress !== ADMITTED) {
+      this.#strike(service, byAddress, source)
+      return byAddress
+    }
     this.addressHandle = sources.handle
     const hasAddressSpent = sources.hasSpent
     const byPrefix = this.#takePlace(service, SOURCE.prefix, perPrefix, source, nowMs)
     this.prefixHandle = sources.handle
     const hasPrefixSpent = sources.hasSpent
-    const verdict = byPrefix === ADMITTED ? this.#takeServiceRate(service, nowMs) : byPrefix
+    const byAsn = byPrefix === ADMITTED ? this.#takeAsnPlace(service, source, nowMs) : byPrefix
+    this.asnHandle = byPrefix === ADMITTED ? sources.handle : NO_HANDLE
+    const hasAsnSpent = sources.hasSpent
+    const verdict = byAsn === ADMITTED ? this.#takeServiceRate(service, nowMs) : byAsn
     if (verdict === ADMITTED) return ADMITTED
+    sources.undo(this.asnHandle, hasAsnSpent, perAsn)
     sources.undo(this.prefixHandle, hasPrefixSpent, perPrefix)
     sources.undo(this.addressHandle, hasAddressSpent, perAddress)
     this.takeNoPlaces()
     return verdict
   }
 
+  /** Only its own address is to blame: a prefix has many, and the service's rate all of them. */
+  #strike(service: Service, code: number, { addressBytes, addressAt, family }: Source): void {
+    const kind = code === OVER_ADDRESS_RATE ? STRIKE_CODES.rate : STRIKE_CODES.connections
+    this.#strikes.write(service.index, kind, addressBytes, addressAt, family)
+  }
+
   /** For a client whose places are taken later, or never. */
   takeNoPlaces(): void {
     this.addressHandle = NO_HANDLE
     this.prefixHandle = NO_HANDLE
+    this.asnHandle = NO_HANDLE
   }
 
-  giveSourcePlacesBack(addressHandle: number, prefixHandle: number): void {
+  giveSourcePlacesBack(addressHandle: number, prefixHandle: number, asnHandle = NO_HANDLE): void {
+    this.#sources.give(asnHandle)
     this.#sources.give(prefixHandle)
     this.#sources.give(addressHandle)
+  }
+
+  /** Whose AS nobody knows is not counted. */
+  #takeAsnPlace(service: Service, { addressBytes, addressAt, family }: Source, nowMs: MonotonicMs): number {
+    this.#sources.takeNothing()
+    const { perAsn } = service.protect
+    if (perAsn.rule === 'off') return ADMITTED
+    const asn = this.#networks.asnOf(addressBytes, addressAt, family)
+    if (asn === UNKNOWN) return ADMITTED
+    const bytes = this.#asn.addressBytes
+    for (let i = 0; i < 4; i++) bytes[i] = asn >>> (24 - i * 8)
+    return this.#takePlace(service, SOURCE.asn, perAsn, this.#asn, nowMs)
   }
 
   #takePlace(service: Service, kind: SourceKind, limits: SourceRule, source: Source, nowMs: MonotonicMs): number {

@@ -1,6 +1,6 @@
 /**
  * How many connections each source has open, and how fast it opens them: over all workers, in one piece of shared
- * memory that never grows. A source is an address (of IPv6 the /64) or a prefix (/24, /48) at one service, kept whole:
+ * memory that never grows. A source is an address (of IPv6 the /64), a prefix (/24, /48) or an AS at one service, kept whole:
  * two sources are never taken for one.
  *
  *   head       16 int32    seeds of the hash, so that nobody outside can aim at a bucket; services
@@ -30,7 +30,7 @@ import { isWithinRate, spend } from './rate-limit.ts'
 import type { RateLimit } from './rate-limit.ts'
 
 /** What is counted as one source. */
-export const SOURCE = { address: 0, prefix: 1 } as const
+export const SOURCE = { address: 0, prefix: 1, asn: 2 } as const
 export type SourceKind = (typeof SOURCE)[keyof typeof SOURCE]
 
 /** What `take` found. */
@@ -276,5 +276,5 @@ function lowWord(kind: SourceKind, bytes: Uint8Array, at: number, family: 4 | 6)
 
 /** Never 0, which is an entry that nobody has used. */
 function ownerOf(serviceIndex: number, kind: SourceKind, family: 4 | 6): number {
-  return ((serviceIndex + 1) << 2) | (kind << 1) | (family === 6 ? 1 : 0)
+  return ((serviceIndex + 1) << 3) | (kind << 1) | (family === 6 ? 1 : 0)
 }

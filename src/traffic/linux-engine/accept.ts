@@ -63,6 +63,10 @@ function admit(loop: Loop, open: OpenListener, fd: Fd): void {
   noteSource(loop)
   const listed = admission.judgeAddress(service, source, loop.nowMs)
   if (listed !== ADMITTED) return refuse(loop, open, fd, listed)
+  // A proxy in front stands anywhere and speaks for many: these rules are for the address in its header.
+  const saysHeader = service.acceptProxyFrom.length > 0 && mustSayProxyHeader(service, source)
+  const placed = saysHeader ? ADMITTED : admission.judgeNetwork(service, source)
+  if (placed !== ADMITTED) return refuse(loop, open, fd, placed)
   if (!loop.nodeWide.takePlace(loop.start.limits.connectionsMax)) return refuse(loop, open, fd, REFUSED.ceiling)
   // One that has to say something first takes its place when it does (first-byte.ts).
   const isEarly = service.protect.dialOn === 'first-byte'
@@ -71,13 +75,11 @@ function admit(loop: Loop, open: OpenListener, fd: Fd): void {
     loop.nodeWide.givePlaceBack()
     return refuse(loop, open, fd, service.queue.max > 0 ? REFUSED.queueFull : REFUSED.serviceCeiling)
   }
-  // A proxy in front speaks for many: the limits are for the address in its header.
-  const saysHeader = service.acceptProxyFrom.length > 0 && mustSayProxyHeader(service, source)
   if (saysHeader) admission.takeNoPlaces()
   const counted = saysHeader ? ADMITTED : admission.takeSourcePlaces(service, source, loop.nowMs)
   const connection = counted === ADMITTED ? loop.pool.take(open.plan) : undefined
   if (connection === undefined) {
-    admission.giveSourcePlacesBack(admission.addressHandle, admission.prefixHandle)
+    admission.giveSourcePlacesBack(admission.addressHandle, admission.prefixHandle, admission.asnHandle)
     loop.nodeWide.givePlaceBack()
     if (hasServicePlace) giveServicePlaceBack(loop, service)
     return refuse(loop, open, fd, counted === ADMITTED ? REFUSED.ceiling : counted)

@@ -173,7 +173,10 @@ export const NUMBER = {
   /** How long all waits before took; -1 for a client that never had to wait. */
   queueMs: 9,
 } as const
+
 export const NUMBERS = 10
+/** What a connection may have taken of its source's limits. */
+export const SOURCE_HANDLES = 3
 
 const ADDRESS_BYTES = 16
 
@@ -185,7 +188,7 @@ export class ConnectionPool {
   readonly slowRead: Float64Array
   readonly tinySegments: Float64Array
   readonly clientAddresses: Uint8Array
-  /** What a connection has taken by its address and by its prefix: `sourceHandles[slot * 2]` and the one after it. */
+  /** What a connection has taken by its address, its prefix and its AS, from `sourceHandles[slot * SOURCE_HANDLES]` on. */
   readonly sourceHandles: Int32Array
   readonly #all: Connection[] = []
   readonly #free: Connection[] = []
@@ -201,7 +204,7 @@ export class ConnectionPool {
     this.slowRead = new Float64Array(slots * READ_NUMBERS)
     this.tinySegments = new Float64Array(slots * TINY_NUMBERS)
     this.clientAddresses = new Uint8Array(slots * ADDRESS_BYTES)
-    this.sourceHandles = new Int32Array(slots * 2)
+    this.sourceHandles = new Int32Array(slots * SOURCE_HANDLES)
   }
 
   /** Undefined when all slots are taken. */

@@ -86,7 +86,8 @@ function judgeHeaderAddress(loop: Loop, connection: Connection): number {
   source.addressBytes = loop.pool.clientAddresses
   source.addressAt = addressAt(connection)
   source.family = connection.clientFamily
-  const code = admission.judgeAddress(service, source, nowMs)
+  const listed = admission.judgeAddress(service, source, nowMs)
+  const code = listed === ADMITTED ? admission.judgeNetwork(service, source) : listed
   if (code !== ADMITTED) return code
   const counted = admission.takeSourcePlaces(service, source, nowMs)
   noteSourcePlaces(loop, connection)

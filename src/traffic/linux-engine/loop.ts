@@ -109,14 +109,21 @@ export class Loop {
     this.pipes = new PipePool(start.limits.pipesMax)
     this.spills = new SpillPool(start.limits.spillBytesMax)
     this.counters = new Counters(start.counterMemory, start.counterShape)
-    this.admission = new Admission(this.counters, start.tables.lists, start.bansMemory, start.sourceMemory)
+    this.strikes = new StrikesWriter(start.strikesMemory, this.counters)
+    this.admission = new Admission({
+      counters: this.counters,
+      lists: start.tables.lists,
+      bansMemory: start.bansMemory,
+      sourceMemory: start.sourceMemory,
+      strikes: this.strikes,
+    })
+    this.admission.useDatabases(start.tables.databases)
     this.nodeWide = new NodeWide(start.nodeWideMemory)
     this.states = new UpstreamStates(start.upstreamStatesMemory, start.counterShape)
     this.chooser = new Chooser(this.nodeWide, this.states)
     this.wakes = new WorkerWakes(start.workerWakesMemory)
     this.room = new WaitingRoom(start.workerIndex, this.wakes, this.states, this.chooser)
     this.logRing = new LogRingWriter(start.logRingMemory)
-    this.strikes = new StrikesWriter(start.strikesMemory, this.counters)
     this.wheel = new TimingWheel<Connection>(this.nowMs)
     this.logConnections = start.tables.logConnections
   }

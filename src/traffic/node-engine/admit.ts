@@ -21,6 +21,12 @@ export function admitClient(worker: TrafficWorker, pause: AcceptPause, client: S
   const nowMs = monotonicMs()
   const listed = worker.admission.judgeAddress(service, sourceOf(clientEnd), nowMs)
   if (listed !== ADMITTED) return refuse(worker, client, place, listed)
+  // A proxy in front stands anywhere and speaks for many: these rules are for the address in its header. And one that is
+  // gone already has no address to go by.
+  const saysHeader = isHeaderRequired(service, clientEnd)
+  const isCounted = !saysHeader && clientEnd !== UNKNOWN_ENDPOINT
+  const placed = isCounted ? worker.admission.judgeNetwork(service, sourceOf(clientEnd)) : ADMITTED
+  if (placed !== ADMITTED) return refuse(worker, client, place, placed)
   if (!worker.nodeWide.takePlace(worker.start.limits.connectionsMax)) {
     return refuse(worker, client, place, CLOSE_REASON_CODES['refused-ceiling'])
   }
@@ -32,11 +38,7 @@ export function admitClient(worker: TrafficWorker, pause: AcceptPause, client: S
     const reason: CloseReason = service.queue.max > 0 ? 'refused-queue-full' : 'refused-service-ceiling'
     return refuse(worker, client, place, CLOSE_REASON_CODES[reason])
   }
-  // A proxy in front speaks for many: the limits are for the address in its header.
-  const saysHeader = isHeaderRequired(service, clientEnd)
   const { admission } = worker
-  // One that is gone already has no address to count by.
-  const isCounted = !saysHeader && clientEnd !== UNKNOWN_ENDPOINT
   if (!isCounted) admission.takeNoPlaces()
   const counted = isCounted ? admission.takeSourcePlaces(service, sourceOf(clientEnd), nowMs) : ADMITTED
   if (counted !== ADMITTED) {
@@ -45,8 +47,8 @@ export function admitClient(worker: TrafficWorker, pause: AcceptPause, client: S
     return refuse(worker, client, place, counted)
   }
   const { listenerIndex } = place
-  const { addressHandle, prefixHandle } = admission
-  const places = { hasServicePlace, addressHandle, prefixHandle }
+  const { addressHandle, prefixHandle, asnHandle } = admission
+  const places = { hasServicePlace, addressHandle, prefixHandle, asnHandle }
   Connection.begin(worker, { service, listenerIndex, ...places, clientEnd, saysHeader }, client)
 }
 

@@ -41,6 +41,7 @@ export interface Admitted {
   /** What it has taken of its source's limits (../admit/source-table.ts). */
   readonly addressHandle: number
   readonly prefixHandle: number
+  readonly asnHandle: number
   /** Who the client is by its socket. */
   readonly clientEnd: Endpoint
   /** It has to say a PROXY header. */
@@ -67,6 +68,7 @@ export class Connection implements WheelEntry<Connection> {
   /** What it has taken of its source's limits; given back when it ends. */
   addressHandle: number
   prefixHandle: number
+  asnHandle: number
   /** Its turn among those who wait or have waited; 0 when it never did. */
   queueTicket = 0
   /** How long all its waits took; -1 when it never had to. */
@@ -87,13 +89,14 @@ export class Connection implements WheelEntry<Connection> {
   #station: Station = ACCEPTED
 
   private constructor(worker: TrafficWorker, admitted: Admitted, client: Socket) {
-    const { service, listenerIndex, hasServicePlace, addressHandle, prefixHandle, clientEnd } = admitted
+    const { service, listenerIndex, hasServicePlace, addressHandle, prefixHandle, asnHandle, clientEnd } = admitted
     this.worker = worker
     this.service = service
     this.listenerIndex = listenerIndex
     this.hasServicePlace = hasServicePlace
     this.addressHandle = addressHandle
     this.prefixHandle = prefixHandle
+    this.asnHandle = asnHandle
     this.client = client
     this.sequence = ++worker.sequence
     this.startedMs = monotonicMs()

@@ -69,11 +69,13 @@ export class Hello extends Station {
     const { service } = connection
     const { admission } = connection.worker
     const nowMs = monotonicMs()
-    const code = admission.judgeAddress(service, sourceOf(end), nowMs)
+    const listed = admission.judgeAddress(service, sourceOf(end), nowMs)
+    const code = listed === ADMITTED ? admission.judgeNetwork(service, sourceOf(end)) : listed
     if (code !== ADMITTED) return code
     const counted = admission.takeSourcePlaces(service, sourceOf(end), nowMs)
     connection.addressHandle = admission.addressHandle
     connection.prefixHandle = admission.prefixHandle
+    connection.asnHandle = admission.asnHandle
     return counted
   }
 

@@ -54,7 +54,14 @@ export class TrafficWorker {
   constructor(start: WorkerStart) {
     this.start = start
     this.counters = new Counters(start.counterMemory, start.counterShape)
-    this.admission = new Admission(this.counters, start.tables.lists, start.bansMemory, start.sourceMemory)
+    this.strikes = new StrikesWriter(start.strikesMemory, this.counters)
+    this.admission = new Admission({
+      counters: this.counters,
+      lists: start.tables.lists,
+      bansMemory: start.bansMemory,
+      sourceMemory: start.sourceMemory,
+      strikes: this.strikes,
+    })
     this.nodeWide = new NodeWide(start.nodeWideMemory)
     this.tarPit = new TarPit(this)
     this.states = new UpstreamStates(start.upstreamStatesMemory, start.counterShape)
@@ -62,7 +69,6 @@ export class TrafficWorker {
     this.wakes = new WorkerWakes(start.workerWakesMemory)
     this.room = new WaitingRoom(start.workerIndex, this.wakes, this.states, this.chooser)
     this.log = new LogRingWriter(start.logRingMemory)
-    this.strikes = new StrikesWriter(start.strikesMemory, this.counters)
     this.held = new HeldBytes(start.limits.spillBytesMax, this.counters)
     this.#tables = start.tables
     this.swapTables(start.tables)
@@ -76,6 +82,7 @@ export class TrafficWorker {
   swapTables(tables: Tables): void {
     this.#tables = tables
     this.admission.useLists(tables.lists)
+    this.admission.useDatabases(tables.databases)
     for (const service of tables.services) this.#serviceByIndex.set(service.index, service)
   }
 
@@ -98,7 +105,7 @@ export class TrafficWorker {
     this.held.release(connection)
     this.connections.delete(connection)
     this.nodeWide.givePlaceBack()
-    this.admission.giveSourcePlacesBack(connection.addressHandle, connection.prefixHandle)
+    this.admission.giveSourcePlacesBack(connection.addressHandle, connection.prefixHandle, connection.asnHandle)
     connection.givePlacesBack('both')
     if (this.connections.size > 0) return
     clearInterval(this.#ticking)

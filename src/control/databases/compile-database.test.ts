@@ -1,0 +1,150 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import fc from 'fast-check'
+import { Reader } from 'mmdb-lib'
+import { header, mmdb, mmdbOf, type MmdbOptions, nodeBytes } from '../../../test/harness/mmdb.ts'
+import { countryNumber } from '../../lib/country-code.ts'
+import { formatIp, parseIp } from '../../lib/ip.ts'
+import { NetworkDatabase } from '../../traffic/admit/network-database.ts'
+import { DatabaseError, makeDatabase } from './read-database.ts'
+
+async function databaseOf(bytes: Buffer, kind: 'country' | 'asn'): Promise<NetworkDatabase> {
+  return new NetworkDatabase((await makeDatabase(bytes, kind)).memory)
+}
+
+function lookUp(database: NetworkDatabase, text: string): number {
+  const address = parseIp(text)!
+  return database.valueOf(address, 0, address.length === 4 ? 4 : 6)
+}
+
+const ipv4 = fc.uint8Array({ minLength: 4, maxLength: 4 })
+const ipv6 = fc.uint8Array({ minLength: 16, maxLength: 16 })
+/** Few first bytes, so that networks nest and addresses hit them. */
+const crowded = (address: Uint8Array): Uint8Array => address.map((byte, i) => (i < 2 ? byte % 3 : byte))
+const address = fc.oneof(ipv4, ipv6, ipv4.map(crowded), ipv6.map(crowded))
+
+function network(bytes: Uint8Array, length: number): string {
+  const prefixLength = length % (bytes.length * 8 + 1)
+  const own = bytes.map((byte, i) => byte & (0xff00 >> Math.min(8, Math.max(0, prefixLength - i * 8))))
+  return `${formatIp(own)}/${prefixLength}`
+}
+
+const record = fc.oneof(
+  fc.record({ country: fc.record({ geoname_id: fc.nat(), iso_code: fc.constantFrom('DE', 'FR', 'US') }) }),
+  fc.record({
+    country_code: fc.constantFrom('DE', 'GB'),
+    country: fc.constant('Germany'),
+    asn: fc.constant('AS64496'),
+  }),
+  fc.record({ autonomous_system_number: fc.constantFrom(1, 64_496, 4_200_000_000), as_name: fc.string() }),
+  fc.record({ country: fc.constantFrom('NL', 'Netherlands', '') }),
+)
+const options: fc.Arbitrary<MmdbOptions> = fc.record({
+  recordBits: fc.constantFrom(24, 28, 32),
+  ipVersion: fc.constantFrom(4, 6),
+  hasPointers: fc.boolean(),
+})
+const networks = fc.array(fc.tuple(address, fc.nat(128), record), { minLength: 1, maxLength: 30 })
+
+interface AnyRecord {
+  readonly country?: string | { readonly iso_code: string }
+  readonly country_code?: string
+  readonly asn?: string
+  readonly autonomous_system_number?: number
+}
+
+function countryOf(found: AnyRecord | null): number {
+  if (typeof found?.country === 'object') return countryNumber(found.country.iso_code)
+  return countryNumber(found?.country_code ?? found?.country ?? '')
+}
+
+function asnOf(found: AnyRecord | null): number {
+  return found?.autonomous_system_number ?? Number(found?.asn?.slice(2) ?? 0)
+}
+
+describe('a compiled database', () => {
+  test('says what mmdb-lib says, for any networks and records', async () => {
+    const property = fc.asyncProperty(networks, options, fc.array(address), async (own, options, addresses) => {
+      const fitting = own.filter(([bytes]) => options.ipVersion === 6 || bytes.length === 4)
+      const entries = fitting.map(([bytes, length, value]) => [network(bytes, length), value])
+      const file = mmdb({ ...Object.fromEntries(entries), '203.0.113.1/32': { country: 'CH', asn: 'AS7' } }, options)
+      const reader = new Reader(file) as { get(address: string): AnyRecord | null }
+      const countries = await databaseOf(file, 'country')
+      const asns = await databaseOf(file, 'asn')
+      for (const bytes of [...addresses, ...fitting.map(([bytes]) => bytes), parseIp('203.0.113.1')!]) {
+        const text = formatIp(bytes)
+        // It would look an IPv6 address up as if its first 32 bits were IPv4.
+        const found = options.ipVersion === 4 && bytes.length === 16 ? null : reader.get(text)
+        assert.equal(lookUp(countries, text), countryOf(found), `country of ${text}`)
+        assert.equal(lookUp(asns, text), asnOf(found), `AS of ${text}`)
+      }
+    })
+    await fc.assert(property, { numRuns: 100 })
+  })
+
+  test('with any bytes wrong it is an error of the file, or answers', async () => {
+    const whole = mmdb({
+      '192.0.2.0/24': { country: { iso_code: 'DE', names: { en: 'Germany', fr: 'Allemagne' } } },
+      '198.51.100.0/24': { country: { iso_code: 'FR', names: { en: 'France' } } },
+      '2001:db8::/48': { country: { iso_code: 'US' } },
+    })
+    const change = fc.tuple(fc.nat(whole.length - 1), fc.nat(255))
+    const property = fc.asyncProperty(fc.array(change, { minLength: 1, maxLength: 20 }), async (changes) => {
+      const file = Buffer.from(whole)
+      for (const [at, byte] of changes) file[at] = byte
+      try {
+        const database = await databaseOf(file, 'country')
+        for (const text of ['192.0.2.1', '203.0.113.1', '2001:db8::1', '::']) lookUp(database, text)
+      } catch (error) {
+        assert.ok(error instanceof DatabaseError, String((error as Error).stack))
+      }
+    })
+    await fc.assert(property, { numRuns: 300 })
+  })
+
+  test('cut off anywhere it is an error of the file', async () => {
+    const whole = mmdb({ '192.0.2.0/24': { country: { iso_code: 'DE' } } })
+    for (let length = 0; length < whole.length; length += 7) {
+      await assert.rejects(makeDatabase(whole.subarray(0, length), 'country'), DatabaseError, `${length} bytes`)
+    }
+  })
+
+  const country = Buffer.concat([header(7, 1), header(2, 7), Buffer.from('country'), header(2, 2), Buffer.from('DE')])
+
+  test('a tree that leads back to itself is an error', async () => {
+    const nodes = [nodeBytes(1, 2, 24), nodeBytes(0, 2, 24)]
+    await assert.rejects(makeDatabase(mmdbOf(nodes, country), 'country'), /node 0 of its tree leads to itself/)
+  })
+
+  test('a tree that is deeper than addresses are long is an error', async () => {
+    const nodes = Array.from({ length: 200 }, (_, i) => nodeBytes(i === 199 ? 200 + 16 : i + 1, 200, 24))
+    await assert.rejects(makeDatabase(mmdbOf(nodes, country), 'country'), /its tree is deeper than 128 bits/)
+    await assert.rejects(makeDatabase(mmdbOf(nodes.slice(160), country, { ipVersion: 4 }), 'country'), DatabaseError)
+  })
+
+  test('a record that points between tree and data, or beyond the data, is an error', async () => {
+    const between = mmdbOf([nodeBytes(1 + 15, 1, 24)], country)
+    await assert.rejects(makeDatabase(between, 'country'), /points between tree and data/)
+    const beyond = mmdbOf([nodeBytes(1 + 16 + 5000, 1, 24)], country)
+    await assert.rejects(makeDatabase(beyond, 'country'), /a value is outside of the data/)
+  })
+
+  test('nodes that many places lead to are there once', async () => {
+    // 2^64 ways lead through 64 nodes with both sides alike.
+    const nodes = Array.from({ length: 64 }, (_, i) => (i === 63 ? nodeBytes(80, 64, 24) : nodeBytes(i + 1, i + 1, 24)))
+    const { memory } = await makeDatabase(mmdbOf(nodes, country), 'country')
+    assert.ok(new NetworkDatabase(memory).nodes.length <= 2 * 64)
+  })
+
+  test('networks that say the same take no room', async () => {
+    const same = Object.fromEntries(Array.from({ length: 256 }, (_, i) => [`192.0.2.${i}/32`, { country: 'DE' }]))
+    const { memory } = await makeDatabase(mmdb({ ...same, '192.0.2.7/32': { country: 'DE', city: 'Ulm' } }), 'country')
+    const { memory: one } = await makeDatabase(mmdb({ '192.0.2.0/24': { country: 'DE' } }), 'country')
+    assert.equal(memory.byteLength, one.byteLength)
+  })
+
+  test('a database of something else says so', async () => {
+    const file = mmdb({ '192.0.2.0/24': { autonomous_system_number: 1 } }, { type: 'GeoLite2-ASN' })
+    await assert.rejects(makeDatabase(file, 'country'), /is a MaxMind DB \("GeoLite2-ASN"\) with no countries in it/)
+  })
+})

@@ -1,0 +1,105 @@
+/**
+ * The operator's databases of countries and AS numbers as they are in force. Never changed: another configuration or
+ * another file makes another `NetworkDatabases`, and what stayed as it was is not read again.
+ */
+import { NetworkDatabase } from '../../traffic/admit/network-database.ts'
+import type { DatabaseMemories } from '../../traffic/tables.ts'
+import type { DatabaseConfig, NodeProtectConfig } from '../config/config.ts'
+import { ConfigError, type ConfigProblem } from '../config/problem.ts'
+import { type ConfigFile, noteConfigFile } from '../reload/config-watch.ts'
+import { DatabaseError, type DatabaseKind, type ReadDatabase, readDatabase } from './read-database.ts'
+
+/** Networks change hands: after that long, too many rules hit the wrong ones. Vendors publish each week or month. */
+export const DATABASE_AGE_MS_MAX = 90 * 24 * 60 * 60 * 1000
+
+type DatabaseConfigs = Pick<NodeProtectConfig, 'countryDatabase' | 'asnDatabase'>
+
+export interface Database extends ReadDatabase {
+  readonly kind: DatabaseKind
+  readonly file: string
+  /** As the file was before it was looked at last. */
+  readonly noted: ConfigFile
+  /** Why what is in force is older than the file; undefined when it is not. */
+  readonly problem: string | undefined
+}
+
+export class NetworkDatabases {
+  readonly all: readonly Database[]
+
+  private constructor(all: readonly Database[]) {
+    this.all = all
+  }
+
+  /**
+   * Throws ConfigError where a file cannot be had. With `before`, the databases in force: a file that cannot be read any
+   * more then keeps what it had, and says so.
+   */
+  static async read(protect: DatabaseConfigs, before?: NetworkDatabases): Promise<NetworkDatabases> {
+    const problems: ConfigProblem[] = []
+    const all: Database[] = []
+    for (const [kind, config] of configured(protect)) {
+      const database = await fromFile(kind, config, before?.of(kind))
+      if (typeof database === 'string') problems.push(problemOf(config, database))
+      else all.push(database)
+    }
+    if (problems.length > 0) throw new ConfigError(problems)
+    return new NetworkDatabases(all)
+  }
+
+  of(kind: DatabaseKind): Database | undefined {
+    return this.all.find((database) => database.kind === kind)
+  }
+
+  get memories(): DatabaseMemories {
+    return { countries: this.of('country')?.memory, asns: this.of('asn')?.memory }
+  }
+
+  /** The number of its country or AS, UNKNOWN where the database has none; undefined without a database. */
+  lookUp(kind: DatabaseKind, address: Uint8Array): number | undefined {
+    const database = this.of(kind)
+    return database && new NetworkDatabase(database.memory).valueOf(address, 0, address.length === 4 ? 4 : 6)
+  }
+
+  /** In words: databases that are too old to go by. */
+  warnings(nowMs: number): string[] {
+    return this.all.filter((database) => isOld(database, nowMs)).map((database) => oldText(database, nowMs))
+  }
+}
+
+export function isOld({ builtAtMs }: Database, nowMs: number): boolean {
+  return nowMs - builtAtMs > DATABASE_AGE_MS_MAX
+}
+
+export function oldText({ file, builtAtMs }: Database, nowMs: number): string {
+  const days = Math.floor((nowMs - builtAtMs) / (24 * 60 * 60 * 1000))
+  return `${file} was built ${days} days ago (${new Date(builtAtMs).toISOString().slice(0, 10)}); its vendor has a newer one`
+}
+
+function configured(protect: DatabaseConfigs): [DatabaseKind, DatabaseConfig][] {
+  const { countryDatabase, asnDatabase } = protect
+  return [
+    ...(countryDatabase === undefined ? [] : [['country', countryDatabase] as [DatabaseKind, DatabaseConfig]]),
+    ...(asnDatabase === undefined ? [] : [['asn', asnDatabase] as [DatabaseKind, DatabaseConfig]]),
+  ]
+}
+
+/** The reason where there is nothing to go by. */
+async function fromFile(
+  kind: DatabaseKind,
+  { file }: DatabaseConfig,
+  before: Database | undefined,
+): Promise<Database | string> {
+  const noted = await noteConfigFile(file)
+  const known = before?.file === file ? before : undefined
+  if (known?.noted.fingerprint === noted.fingerprint) return known
+  try {
+    return { kind, file, noted, ...(await readDatabase(file, kind)), problem: undefined }
+  } catch (error) {
+    if (!(error instanceof DatabaseError)) throw error
+    return known === undefined ? error.message : { ...known, noted, problem: error.message }
+  }
+}
+
+function problemOf({ file, at }: DatabaseConfig, message: string): ConfigProblem {
+  return { ...at, code: 'E_CONFIG_DATABASE', value: JSON.stringify(file), message }
+}

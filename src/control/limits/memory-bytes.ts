@@ -1,0 +1,7 @@
+import { totalmem } from 'node:os'
+
+/** What this process may use: its container's limit where there is one. */
+export function memoryBytes(): number {
+  const constrained = process.constrainedMemory()
+  return constrained > 0 ? Math.min(constrained, totalmem()) : totalmem()
+}
