@@ -21,12 +21,12 @@ export interface Options {
   readonly writeReadme: boolean
 }
 
-export const USAGE = `npm run bench -- [options]
+export const USAGE = `npm run bench -- [measure…] [options]
 
   --rounds N       counted rounds of each measure (default 5)
   --seconds S      of each proxy in each round, whole seconds (default 3)
   --tries N        runs a round so often at most while other processes disturb it (default 3)
-  --only LIST      measures: ${ALL_MEASURES.map((measure) => measure.name).join(',')}
+  --only LIST      measures, as they may also be named without it: ${ALL_MEASURES.map((measure) => measure.name).join(',')}
                    (default: all but ${ONLY_WHEN_NAMED.join(',')})
   --reloads N      of each proxy in changes (default 100)
   --upgrades N     spread over them (default 10)
@@ -41,12 +41,14 @@ export const USAGE = `npm run bench -- [options]
 Examples:
   npm run bench -- --only kept,new --peers haproxy,tidegate --rounds 9
   npm run bench -- --own-network --write-readme
+  npm run bench -- attack --rounds 3
 `
 
 /** `undefined` when only help was asked for. */
 export function readOptions(argv: readonly string[]): Options | undefined {
-  const { values } = parseArgs({
+  const { values, positionals } = parseArgs({
     args: [...argv],
+    allowPositionals: true,
     options: {
       rounds: { type: 'string' },
       seconds: { type: 'string' },
@@ -64,12 +66,13 @@ export function readOptions(argv: readonly string[]): Options | undefined {
     },
   })
   if (values.help) return undefined
+  const only = [...(values.only === undefined ? [] : [values.only]), ...positionals].join(',')
   const defaultMeasures = ALL_MEASURES.filter((measure) => !ONLY_WHEN_NAMED.includes(measure.name))
   return {
     rounds: wholeNumber('--rounds', values.rounds ?? (values.quick ? '2' : '5')),
     seconds: wholeNumber('--seconds', values.seconds ?? (values.quick ? '1' : '3')),
     triesMax: wholeNumber('--tries', values.tries ?? (values.quick ? '1' : '3')),
-    measures: values.only === undefined ? defaultMeasures : pick('--only', values.only, ALL_MEASURES),
+    measures: only === '' ? defaultMeasures : pick('--only', only, ALL_MEASURES),
     peers: values.peers === undefined ? ALL_PEERS : pick('--peers', values.peers, ALL_PEERS),
     exercise: {
       reloads: wholeNumber('--reloads', values.reloads ?? (values.quick ? '10' : '100')),

@@ -2,6 +2,7 @@
  * Hours of mixed traffic through one daemon: `npm run soak -- --minutes 60 --engine linux --seed 1`.
  * Every stream is checked byte for byte; connections end in every way there is; upstreams die and come back.
  * Before it, reloads and upgrades under load (soak/changes.ts); `--part changes` runs these alone.
+ * `--part attack` runs the attacks of the bench (soak/attacks.ts), `--seconds` each, and nothing else.
  * Every ten seconds a line says how much memory, files and traffic there is; at the end all must be back to start.
  */
 import { parseArgs } from 'node:util'
@@ -13,6 +14,7 @@ import { Peer } from './harness/peer.ts'
 import { Random } from './harness/random.ts'
 import { checkStream, sendStream, type Pattern } from './harness/transfer.ts'
 import { Upstream } from './harness/upstream.ts'
+import { soakAttacks } from './soak/attacks.ts'
 import { soakChanges } from './soak/changes.ts'
 
 const { values } = parseArgs({
@@ -21,7 +23,7 @@ const { values } = parseArgs({
     engine: { type: 'string', default: 'linux' },
     seed: { type: 'string', default: String(Date.now() % 2 ** 31) },
     clients: { type: 'string', default: '40' },
-    /** `changes`: only soak/changes.ts; of the options above --engine alone is then used. */
+    /** `changes` or `attack`: only soak/changes.ts or soak/attacks.ts; of the options above --engine alone is then used. */
     part: { type: 'string', default: 'all' },
     reloads: { type: 'string', default: '100' },
     upgrades: { type: 'string', default: '10' },
@@ -43,6 +45,11 @@ class Refused extends Error {}
 
 const engine = values.engine as EngineName
 
+if (values.part === 'attack') {
+  await soakAttacks({ engine, seconds: Number(values.seconds) }, (line) => console.log(`soak: ${line}`))
+  console.log('soak: passed')
+  process.exit(0)
+}
 const changed = await soakChanges({
   engine,
   reloads: Number(values.reloads),

@@ -16,9 +16,11 @@ const native = {
   accept4: libc.func('int accept4(int, void *, void *, int)'),
   close: libc.func('int close(int)'),
   send: libc.func('long send(int, void *, size_t, int)'),
+  sendto: libc.func('long sendto(int, void *, size_t, int, void *, uint32_t)'),
   recv: libc.func('long recv(int, void *, size_t, int)'),
   setsockopt: libc.func('int setsockopt(int, int, int, void *, uint32_t)'),
   fcntl: libc.func('int fcntl(int, int, long)'),
+  getsockname: libc.func('int getsockname(int, void *, void *)'),
   shutdown: libc.func('int shutdown(int, int)'),
   prctl: libc.func('int prctl(int, unsigned long, unsigned long, unsigned long, unsigned long)'),
   epollCreate1: libc.func('int epoll_create1(int)'),
@@ -28,9 +30,16 @@ const native = {
 
 const AF_INET = 2
 const SOCK_STREAM = 1
+const SOCK_RAW = 3
+const IPPROTO_RAW = 255
 const SOL_SOCKET = 1
 const SO_REUSEADDR = 2
+const SO_RCVBUF = 8
+const SO_LINGER = 13
 const SO_RCVTIMEO = 20
+const IPPROTO_IP = 0
+/** The port is chosen by connect, so that each source has all ports for each target [ip(7)]. */
+const IP_BIND_ADDRESS_NO_PORT = 24
 const IPPROTO_TCP = 6
 const TCP_NODELAY = 1
 const F_SETFL = 4
@@ -38,10 +47,12 @@ const O_NONBLOCK = 0o4000
 const SHUT_WR = 1
 const MSG_NOSIGNAL = 0x4000
 const EAGAIN = 11
+const ENOBUFS = 105
 const EINPROGRESS = 115
 const EPOLL_CTL_ADD = 1
 const EPOLLIN = 1
 const EPOLLOUT = 4
+const EPOLLERR_OR_HUP = 8 | 16
 const EPOLLET = 0x8000_0000
 const PR_SET_TIMERSLACK = 29
 
@@ -84,11 +95,99 @@ export function beginConnecting(port: number): number {
   return fd
 }
 
+/** An IPv4 address and port as the kernel takes them. */
+export function socketAddress(host: string, port: number): Buffer {
+  const address = loopbackAddress(port)
+  address.set(host.split('.').map(Number), 4)
+  return address
+}
+
+/** Writes an address given as a number into one made by `socketAddress`. */
+export function setAddress(address: Buffer, ip: number): void {
+  address.writeUInt32BE(ip, 4)
+}
+
+export interface ConnectOptions {
+  /** The kernel doubles it; without it the buffer grows by itself. */
+  readonly receiveBytes?: number | undefined
+  readonly noDelay?: boolean
+}
+
+/** A non-blocking socket that is on its way from one address to another, or the errno that stopped it, below 0. */
+export function connectBetween(from: Buffer, to: Buffer, { receiveBytes, noDelay }: ConnectOptions = {}): number {
+  const fd = checked(native.socket(AF_INET, SOCK_STREAM | O_NONBLOCK, 0), 'socket')
+  checked(native.setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, ONE, 4), 'setsockopt')
+  checked(native.bind(fd, from, 16), 'bind')
+  if (noDelay) checked(native.setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, ONE, 4), 'setsockopt')
+  if (receiveBytes !== undefined) {
+    const size = Buffer.alloc(4)
+    size.writeInt32LE(receiveBytes, 0)
+    checked(native.setsockopt(fd, SOL_SOCKET, SO_RCVBUF, size, 4), 'setsockopt')
+  }
+  const result: number = native.connect(fd, to, 16)
+  if (result >= 0) return fd
+  const errno = koffi.errno()
+  if (errno === EINPROGRESS) return fd
+  close(fd)
+  return -errno
+}
+
+/** Bytes received, 0 at the end of the stream, or errno below 0: for those to whom a failure is an ordinary answer. */
+export function receiveOrErrno(fd: number, buffer: Uint8Array): number {
+  const received: number = native.recv(fd, buffer, buffer.length, 0)
+  return received < 0 ? -koffi.errno() : received
+}
+
+/** Bytes the kernel took, or errno below 0. */
+export function sendOrErrno(fd: number, buffer: Uint8Array, bytes: number): number {
+  const sent: number = native.send(fd, buffer, bytes, MSG_NOSIGNAL)
+  return sent < 0 ? -koffi.errno() : sent
+}
+
+const LINGER_NOT = Buffer.from([1, 0, 0, 0, 0, 0, 0, 0])
+
+/** Nothing of it stays, here or there. */
+export function closeWithReset(fd: number): void {
+  checked(native.setsockopt(fd, SOL_SOCKET, SO_LINGER, LINGER_NOT, 8), 'setsockopt')
+  close(fd)
+}
+
+/** The name of an errno below 0, as `connectBetween` and its like return it. */
+export function errnoName(errno: number): string {
+  return Object.entries(constants.errno).find(([, number]) => number === -errno)?.[0] ?? `errno ${-errno}`
+}
+
+/** For whole IPv4 packets, header and all [raw(7)]; needs CAP_NET_RAW. */
+export function rawSocket(): number {
+  return checked(native.socket(AF_INET, SOCK_RAW, IPPROTO_RAW), 'socket')
+}
+
+/** False when the kernel has no room for the packet. */
+export function sendRaw(fd: number, packet: Uint8Array, to: Buffer): boolean {
+  const sent: number = native.sendto(fd, packet, packet.length, 0, to, 16)
+  if (sent < 0 && (koffi.errno() === ENOBUFS || koffi.errno() === EAGAIN)) return false
+  checked(sent, 'sendto')
+  return true
+}
+
+/** -1 when nobody waits to be accepted; non-blocking sockets. */
+export function tryAccept(listener: number): number {
+  const fd: number = native.accept4(listener, null, null, O_NONBLOCK)
+  return fd < 0 && koffi.errno() === EAGAIN ? -1 : checked(fd, 'accept4')
+}
+
+export function localPort(fd: number): number {
+  const address = Buffer.alloc(16)
+  const length = Buffer.from([16, 0, 0, 0])
+  checked(native.getsockname(fd, address, length), 'getsockname')
+  return address.readUInt16BE(2)
+}
+
 /** A blocking listener. */
-export function listenOn(port: number): number {
+export function listenOn(port: number, host = '127.0.0.1'): number {
   const fd = checked(native.socket(AF_INET, SOCK_STREAM, 0), 'socket')
   checked(native.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, ONE, 4), 'setsockopt')
-  checked(native.bind(fd, loopbackAddress(port), 16), 'bind')
+  checked(native.bind(fd, socketAddress(host, port), 16), 'bind')
   checked(native.listen(fd, 4096), 'listen')
   return fd
 }
@@ -175,5 +274,10 @@ export class ReadySet {
 
   ready(i: number): number {
     return this.#events.readInt32LE(i * EVENT_BYTES + EVENT_FD_AT)
+  }
+
+  /** The connection is over, though nobody tried to read. */
+  hasFailed(i: number): boolean {
+    return (this.#events.readUInt32LE(i * EVENT_BYTES) & EPOLLERR_OR_HUP) !== 0
   }
 }

@@ -1,3 +1,4 @@
+import { attack } from './attack.ts'
 import { bulk } from './bulk.ts'
 import { changes } from './changes.ts'
 import { kept } from './kept.ts'
@@ -24,7 +25,8 @@ export const ALL_MEASURES: readonly Measure[] = [
   methods,
   changes,
   syscalls,
+  attack,
 ]
 
 /** Not run unless `--only` names them. */
-export const ONLY_WHEN_NAMED: readonly string[] = ['shield', 'syscalls']
+export const ONLY_WHEN_NAMED: readonly string[] = ['shield', 'syscalls', 'attack']

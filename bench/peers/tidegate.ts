@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { LOOPBACK } from '../run/ports.ts'
 import type { Header, Launch, Peer, PeerName, Route } from './peer.ts'
 
-const PROGRAM = fileURLToPath(new URL('../../bin/tidegate', import.meta.url))
+export const PROGRAM = fileURLToPath(new URL('../../bin/tidegate', import.meta.url))
 
 const MODES: Record<Header, string> = {
   none: 'mode: raw',

@@ -1,0 +1,138 @@
+/**
+ * A daemon under attack, with what an attack test asserts: every client served, reasons counted, memory within its
+ * bound, all sockets and places back. Attackers, clients and the upstream are processes of their own
+ * (bench/load), on sockets of libc: `node:net` would be slower than what it attacks.
+ *
+ *   127.200.*.*   clients, each in a /24 of its own        127.64.*.* and up   attackers
+ */
+import assert from 'node:assert/strict'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { AttackName } from '../../bench/load/attackers/all-attacks.ts'
+import type { RaidPlan } from '../../bench/load/attackers/raid.ts'
+import type { SteadyClientsLoad } from '../../bench/load/steady-clients.ts'
+import { Attack, startAnswering, SteadyClients } from '../../bench/run/attacks.ts'
+import { killAllOnExit, type Running } from '../../bench/run/processes.ts'
+import { temporaryFolder, type TestService } from '../harness/config.ts'
+import { Daemon, type DaemonOptions } from '../harness/daemon.ts'
+import { DEADLINE_MS } from '../harness/deadline.ts'
+
+/** Loopback is on the allow list where nobody says otherwise, and everybody here comes from it. */
+const ALLOW_NOBODY = { allow: [] }
+/** Few, so that they are no flood themselves. */
+const CLIENTS_PER_SECOND = 50
+const RESIDENT_EVERY_MS = 50
+const ATTACK_SECONDS_MAX = 90
+const MARK_EVERY_MS = 100
+
+export interface SiegeOptions extends Omit<DaemonOptions, 'services'> {
+  /** Each gets the upstream that answers. */
+  readonly services: readonly Omit<TestService, 'upstreams'>[]
+}
+
+/** A minute and a half at most where it does not say. */
+export type AttackPlan = Omit<RaidPlan, 'host' | 'port' | 'seconds'> & Partial<Pick<RaidPlan, 'seconds'>>
+
+killAllOnExit()
+
+export class Siege {
+  readonly daemon: Daemon
+  readonly #dir: string
+  readonly #upstream: Running
+  readonly #socketsBefore: number
+  readonly #residentBefore: number
+  readonly #sampling: NodeJS.Timeout
+  #residentMost = 0
+
+  private constructor(daemon: Daemon, dir: string, upstream: Running) {
+    this.daemon = daemon
+    this.#dir = dir
+    this.#upstream = upstream
+    this.#socketsBefore = daemon.socketCount()
+    this.#residentBefore = daemon.residentBytes()
+    this.#sampling = setInterval(() => {
+      this.#residentMost = Math.max(this.#residentMost, daemon.residentBytes())
+    }, RESIDENT_EVERY_MS)
+  }
+
+  static async start({ services, protect, log, ...options }: SiegeOptions): Promise<Siege> {
+    const dir = temporaryFolder()
+    const { port, running } = await startAnswering({ dir })
+    const whole = {
+      ...options,
+      // Ends of thousands of connections are counted by the metrics.
+      log: { connections: 'none', ...log },
+      protect: { ...ALLOW_NOBODY, ...protect },
+      services: services.map((service) => ({ ...service, upstreams: [`127.0.0.1:${port}`] })),
+    }
+    try {
+      return new Siege(await Daemon.start(whole), dir, running)
+    } catch (error) {
+      await running.stop()
+      throw error
+    }
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#sampling)
+    await this.#upstream.stop()
+    await this.daemon.stop()
+  }
+
+  /** Who may not notice. A deadline is no statement about speed: patience is long. */
+  clients(service: string, load: Partial<SteadyClientsLoad> = {}): SteadyClients {
+    const { host, port } = this.daemon.addressOf(service)
+    const sources = { first: '127.200.0.1', count: 50, step: 256 }
+    const whole = { host, port, perSecond: CLIENTS_PER_SECOND, sources, patienceMs: DEADLINE_MS, ...load }
+    return new SteadyClients(whole, { dir: this.#dir })
+  }
+
+  attack(name: AttackName, service: string, plan: AttackPlan): Attack {
+    const { host, port } = this.daemon.addressOf(service)
+    return new Attack(name, { seconds: ATTACK_SECONDS_MAX, ...plan, host, port }, { dir: this.#dir })
+  }
+
+  async refused(service: string, reason: string): Promise<number> {
+    return (await this.daemon.metrics()).sum('tidegate_refused_total', { service, reason })
+  }
+
+  async waitForRefused(service: string, reason: string, count: number): Promise<void> {
+    await this.daemon.waitForMetric('tidegate_refused_total', { service, reason }, count)
+  }
+
+  async waitForClosed(service: string, reason: string, count: number): Promise<void> {
+    await this.daemon.waitForMetric('tidegate_connections_closed_total', { service, reason }, count)
+  }
+
+  /** Nothing is left of an attack: no connection, no place of a source, no socket. */
+  async assertAllBack(): Promise<void> {
+    await this.daemon.waitForMetric('tidegate_connections_open', {}, 0)
+    await this.daemon.waitForMetric('tidegate_sources_tracked', {}, 0)
+    await this.daemon.waitForSocketCount(this.#socketsBefore)
+  }
+
+  /** At any moment since the start. */
+  assertMemoryWithin(bytes: number): void {
+    const grown = this.#residentMost - this.#residentBefore
+    assert.ok(grown <= bytes, `the daemon grew by ${grown} bytes`)
+  }
+}
+
+/** Everybody who came since the last mark was served; somebody came. */
+export async function assertAllServed(clients: SteadyClients): Promise<void> {
+  const { visits, served, faults } = await clients.mark()
+  assert.deepEqual({ served, faults }, { served: visits, faults: {} })
+  assert.ok(visits > 0, 'no client came')
+}
+
+/** So many have come since the last mark, and all of them were served; says how many. */
+export async function assertServedFor(clients: SteadyClients, visitsMin: number): Promise<number> {
+  let visits = 0
+  while (visits < visitsMin) {
+    const report = await clients.mark()
+    assert.deepEqual({ served: report.served, faults: report.faults }, { served: report.visits, faults: {} })
+    visits += report.visits
+    // Asking all the time would take the processor from those who are asked about.
+    await sleep(MARK_EVERY_MS)
+  }
+  return visits
+}
