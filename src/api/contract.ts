@@ -108,6 +108,8 @@ export const NodeStatus = z.object({
   workers: z.array(z.object({ busyRatio: z.number() })),
   connectionsOpen: Count,
   connectionsMax: Count,
+  /** `level` is 0 to 4; `causes` are those that ask for one, with the level they ask for. */
+  overload: z.object({ level: Count, causes: z.record(z.string(), Count), knownClients: Count }),
   logDropped: Count,
   tablesVersion: z.number(),
   services: z.array(ServiceStatus),

@@ -19,10 +19,17 @@ export function nodeStatus(node: NodeView): NodeStatus {
     workers: node.busy.ratios().map((busyRatio) => ({ busyRatio })),
     connectionsOpen: node.memory.nodeWide.openConnections,
     connectionsMax: node.limits.connectionsMax,
+    overload: overloadStatus(node),
     logDropped: node.logLinesDropped() + node.memory.workerSum(WORKER.logRecordsDropped),
     tablesVersion: tables.version,
     services: tables.services.map((service) => serviceStatus(node, service)),
   }
+}
+
+function overloadStatus(node: NodeView): NodeStatus['overload'] {
+  const { level, wanted, knownClients } = node.overload.view()
+  const causes = Object.fromEntries(Object.entries(wanted).filter(([, wantedLevel]) => wantedLevel > 0))
+  return { level, causes, knownClients }
 }
 
 function serviceStatus(node: NodeView, service: Service): ServiceStatus {

@@ -27,7 +27,14 @@ function headLines(status: NodeStatus, paint: Painter): string[] {
   const head = `${paint('bold', `tidegate ${shown(status.version)}`)}  ${state}  engine ${shown(status.engine)}  up ${duration(status.uptimeMs)}`
   const load = `connections ${count(status.connectionsOpen)} of ${count(status.connectionsMax)} (${share.toFixed(1)}%)  workers busy ${busy}`
   const dropped = status.logDropped === 0 ? [] : [paint('yellow', `log lines dropped: ${count(status.logDropped)}`)]
-  return [head, load, ...dropped]
+  return [head, load, ...overloadLine(status, paint), ...dropped]
+}
+
+function overloadLine({ overload }: NodeStatus, paint: Painter): string[] {
+  if (overload.level === 0) return []
+  const causes = Object.entries(overload.causes).map(([cause, level]) => `${shown(cause)} (level ${count(level)})`)
+  const why = causes.length === 0 ? 'easing' : `because of ${causes.join(', ')}`
+  return [paint('yellow', `overload level ${count(overload.level)} of 4, ${why}; known clients ${count(overload.knownClients)}`)]
 }
 
 function serviceLines(

@@ -141,6 +141,12 @@ export const LOG_EVENTS = {
     meaning: 'A list file cannot be read; the `entries` from before stay in force. `list`, `file`, `reason`.',
   },
   'list-overlap': { level: 'warn', meaning: 'The same network is on an allow and on a deny list; allow wins.' },
+  overload: {
+    level: 'warn',
+    meaning:
+      'The node is nearer to its limits than before; `level` (docs/overload.md), `from`, `rule`, and `why`: the causes and their values.',
+  },
+  'overload-eased': { level: 'info', meaning: 'A level less, 0 is none; the same fields.' },
   'accept-paused': {
     level: 'warn',
     meaning: 'A worker was out of files or memory and let new clients wait; `worker`, `code`, `ms`, `repeated`.',

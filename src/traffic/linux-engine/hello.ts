@@ -88,6 +88,8 @@ function judgeHeaderAddress(loop: Loop, connection: Connection): number {
   source.family = connection.clientFamily
   const code = admission.judgeAddress(service, source, nowMs)
   if (code !== ADMITTED) return code
+  const placed = loop.gate.judgeNamed(service, source, admission.isAllowed, nowMs)
+  if (placed !== ADMITTED) return placed
   const counted = admission.takeSourcePlaces(service, source, nowMs)
   noteSourcePlaces(loop, connection)
   return counted

@@ -21,9 +21,12 @@ export function admitClient(worker: TrafficWorker, pause: AcceptPause, client: S
   const nowMs = monotonicMs()
   const listed = worker.admission.judgeAddress(service, sourceOf(clientEnd), nowMs)
   if (listed !== ADMITTED) return refuse(worker, client, place, listed)
-  if (!worker.nodeWide.takePlace(worker.start.limits.connectionsMax)) {
-    return refuse(worker, client, place, CLOSE_REASON_CODES['refused-ceiling'])
-  }
+  // A proxy in front speaks for many: the limits are for the address in its header.
+  const saysHeader = isHeaderRequired(service, clientEnd)
+  const { admission } = worker
+  const isSpared = admission.isAllowed || saysHeader
+  const placed = worker.gate.takePlace(service, sourceOf(clientEnd), isSpared, nowMs)
+  if (placed !== ADMITTED) return refuse(worker, client, place, placed)
   // One that has to say something first takes its place when it does (first-byte.ts).
   const isEarly = service.protect.dialOn === 'first-byte'
   const hasServicePlace = !isEarly && takeServicePlace(worker, service)
@@ -32,9 +35,6 @@ export function admitClient(worker: TrafficWorker, pause: AcceptPause, client: S
     const reason: CloseReason = service.queue.max > 0 ? 'refused-queue-full' : 'refused-service-ceiling'
     return refuse(worker, client, place, CLOSE_REASON_CODES[reason])
   }
-  // A proxy in front speaks for many: the limits are for the address in its header.
-  const saysHeader = isHeaderRequired(service, clientEnd)
-  const { admission } = worker
   // One that is gone already has no address to count by.
   const isCounted = !saysHeader && clientEnd !== UNKNOWN_ENDPOINT
   if (!isCounted) admission.takeNoPlaces()

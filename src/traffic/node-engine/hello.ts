@@ -71,6 +71,8 @@ export class Hello extends Station {
     const nowMs = monotonicMs()
     const code = admission.judgeAddress(service, sourceOf(end), nowMs)
     if (code !== ADMITTED) return code
+    const placed = connection.worker.gate.judgeNamed(service, sourceOf(end), admission.isAllowed, nowMs)
+    if (placed !== ADMITTED) return placed
     const counted = admission.takeSourcePlaces(service, sourceOf(end), nowMs)
     connection.addressHandle = admission.addressHandle
     connection.prefixHandle = admission.prefixHandle
