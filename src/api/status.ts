@@ -6,6 +6,7 @@ import { formatSocketAddress } from '../lib/ip.ts'
 import { CONNECT_MS_BUCKETS, SERVICE, UPSTREAM, WORKER } from '../traffic/counters.ts'
 import type { Service, Upstream } from '../traffic/tables.ts'
 import { FOUND_NAMES, WANTED_NAMES } from '../traffic/upstream-states.ts'
+import { overloadStatus } from './overload.ts'
 import type { NodeStatus, ServiceStatus, UpstreamStatus } from './contract.ts'
 
 export function nodeStatus(node: NodeView): NodeStatus {
@@ -24,12 +25,6 @@ export function nodeStatus(node: NodeView): NodeStatus {
     tablesVersion: tables.version,
     services: tables.services.map((service) => serviceStatus(node, service)),
   }
-}
-
-function overloadStatus(node: NodeView): NodeStatus['overload'] {
-  const { level, wanted, knownClients } = node.overload.view()
-  const causes = Object.fromEntries(Object.entries(wanted).filter(([, wantedLevel]) => wantedLevel > 0))
-  return { level, causes, knownClients }
 }
 
 function serviceStatus(node: NodeView, service: Service): ServiceStatus {

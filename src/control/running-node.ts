@@ -116,12 +116,8 @@ export class RunningNode implements NodeView {
     const { engine, workers, limits } = this.#findPower(tables)
     this.engine = engine
     this.limits = limits
-    const { services, upstreams, addresses } = this.#capacity
-    const { memoryBytes: sourceBytes, bans, knownClientsMax, overload: rules } = config.protect
-    const sizes = { sourceBytes, bansMax: bans.max, knownClientsMax }
-    this.memory = new SharedMemory(workers, { services, upstreams }, addresses, sizes)
-    const onShorterDeadlines = () => this.#workers.lookAtDeadlines()
-    this.overload = new Overload({ rules, memory: this.memory, limits, log, onShorterDeadlines })
+    this.memory = this.#makeMemory(workers)
+    this.overload = this.#makeOverload(options)
     this.#operatorStates = options.operatorStates
     this.#operatorStates?.applyTo(tables, this.memory.states)
     this.busy = new BusyRatios(this.memory.workers)
@@ -173,6 +169,19 @@ export class RunningNode implements NodeView {
       serviceName: (index) => this.tables().services.find((service) => service.index === index)?.name,
       closeBanned: () => this.#workers.closeBanned(),
     })
+  }
+
+  #makeMemory(workers: number): SharedMemory {
+    const { services, upstreams, addresses } = this.#capacity
+    const { memoryBytes: sourceBytes, bans, knownClients } = this.#config.protect
+    const sizes = { sourceBytes, bansMax: bans.max, knownClientsMax: knownClients.max }
+    return new SharedMemory(workers, { services, upstreams }, addresses, sizes)
+  }
+
+  #makeOverload({ config, log }: RunningNodeOptions): Overload {
+    const { memory, limits } = this
+    const onShorterDeadlines = () => this.#workers.lookAtDeadlines()
+    return new Overload({ rules: config.protect.overload, memory, limits, log, onShorterDeadlines })
   }
 
   #makeTables(config: Config, addresses: ResolvedAddresses, slots: StableSlots, version: number): Tables {

@@ -41,7 +41,11 @@ forBothEnginesAtOnce((engine) => {
         traffic: { maxConnections },
         protect: { allow: [ALLOWED], overload, firewall: { mode: 'off' } },
         services: [
-          { ...service, upstreams: [upstream.address.text], protect: { perAddress: OFF, perPrefix: OFF, ...(service['protect'] as object) } },
+          {
+            ...service,
+            upstreams: [upstream.address.text],
+            protect: { perAddress: OFF, perPrefix: OFF, ...(service['protect'] as object) },
+          },
         ],
       })
       open.push(daemon)

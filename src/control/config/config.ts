@@ -36,7 +36,7 @@ export interface NodeProtectConfig {
   readonly firewall: FirewallConfig
   readonly overload: OverloadRules
   /** Clients remembered at most. */
-  readonly knownClientsMax: number
+  readonly knownClients: { readonly max: number }
 }
 
 export interface ListedNetwork extends Network {

@@ -18,7 +18,7 @@ export function makeNodeProtect(protect: ParsedNodeProtect, source: ConfigSource
     bans: makeBanRules(protect.bans),
     firewall: makeFirewall(protect.firewall),
     overload: makeOverloadRules(protect.overload),
-    knownClientsMax: protect.knownClients.max,
+    knownClients: protect.knownClients,
     lists: protect.lists.map((list, i) => ({
       name: list.name ?? nameOf(list.file),
       file: resolve(dirname(source.file), list.file),
@@ -31,7 +31,7 @@ export function makeNodeProtect(protect: ParsedNodeProtect, source: ConfigSource
 
 function makeOverloadRules(overload: ParsedNodeProtect['overload']): OverloadRules {
   const { rule, reserve, idleAtLeast, firstByteAtLeast } = overload
-  return { rule, reservePercent: reserve, idleMsMin: idleAtLeast, firstByteMsMin: firstByteAtLeast }
+  return { rule, reservePercent: reserve, idleAtLeastMs: idleAtLeast, firstByteAtLeastMs: firstByteAtLeast }
 }
 
 function makeFirewall({ maxEntries, synRate, ...rest }: ParsedNodeProtect['firewall']): FirewallConfig {

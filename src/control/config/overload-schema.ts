@@ -32,7 +32,9 @@ export const overloadSchema = z.strictObject({
 })
 
 export const knownClientsSchema = z.strictObject({
-  max: count(1, KNOWN_CLIENTS_MAX, 'Clients that are remembered for having been useful; the oldest goes first.').prefault(
-    '100000',
-  ),
+  max: count(
+    1,
+    KNOWN_CLIENTS_MAX,
+    'Clients that are remembered for having been useful; the oldest goes first.',
+  ).prefault('100000'),
 })

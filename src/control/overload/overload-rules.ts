@@ -8,8 +8,8 @@ export interface OverloadRules {
   /** Of the node's connections, for who is known. */
   readonly reservePercent: number
   /** Deadlines are not shortened below these. */
-  readonly idleMsMin: number
-  readonly firstByteMsMin: number
+  readonly idleAtLeastMs: number
+  readonly firstByteAtLeastMs: number
 }
 
 /** From level 3 on deadlines are an eighth: what is shorter hurts those who are there more than it helps others. */
@@ -17,7 +17,7 @@ const HALVINGS_MAX = 3
 
 /** `reserved` places are rounded up: a small node has one, too. */
 export function ordersFor(rules: OverloadRules, level: number, connectionsMax: number): OverloadOrders {
-  const { rule, reservePercent, idleMsMin, firstByteMsMin } = rules
+  const { rule, reservePercent, idleAtLeastMs, firstByteAtLeastMs } = rules
   const reserved = Math.ceil((connectionsMax * reservePercent) / 100)
   // One place is always left for strangers: where there is but one in all, there is no reserve.
   const strangersMax = Math.max(1, connectionsMax - reserved)
@@ -26,7 +26,7 @@ export function ordersFor(rules: OverloadRules, level: number, connectionsMax: n
     level,
     halvings: Math.min(level, HALVINGS_MAX),
     strangersMax: level === LEVEL_MAX ? 0 : strangersMax,
-    idleMsMin,
-    firstByteMsMin,
+    idleMsMin: idleAtLeastMs,
+    firstByteMsMin: firstByteAtLeastMs,
   }
 }

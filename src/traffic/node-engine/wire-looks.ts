@@ -51,7 +51,9 @@ export class WireLooks {
     const { firstByteTimeoutMs } = this.#connection.service.protect
     const { nowMs, activeMs, isHalfClosed, fromClient, fromUpstream } = sight
     const hasToSpeak = firstByteTimeoutMs > 0 && !isHalfClosed && fromClient + fromUpstream === 0
-    const firstByteDueMs = hasToSpeak ? activeMs + this.#connection.worker.gate.state.firstByteMs(firstByteTimeoutMs) : Infinity
+    const firstByteDueMs = hasToSpeak
+      ? activeMs + this.#connection.worker.gate.state.firstByteMs(firstByteTimeoutMs)
+      : Infinity
     if (nowMs >= firstByteDueMs) return nowMs >= activeMs + firstByteTimeoutMs ? 'first-byte-timeout' : 'overload-idle'
     const reason = this.#lookAtReading(sight) ?? this.#lookAtSending(sight) ?? this.#lookAtSegments(sight)
     this.dueMs = Math.min(firstByteDueMs, this.#nextLookMs(nowMs))
