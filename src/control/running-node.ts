@@ -27,6 +27,7 @@ import type { Lists } from './lists/lists.ts'
 import type { Log } from './log/log.ts'
 import type { RefusedCount } from './log/refused-sums.ts'
 import { type CountByReason, type NodeState, type NodeView, refusedByReason } from './node-view.ts'
+import { Overload } from './overload/overload.ts'
 import { Firewall } from './shield/firewall.ts'
 import type { Inheritance, ListeningSockets } from './upgrade/handover.ts'
 import { UpstreamWatch } from './upstream-watch.ts'
@@ -81,6 +82,7 @@ export class RunningNode implements NodeView {
   readonly checks: ActiveChecks
   readonly firewall: Firewall
   readonly bans: Bans
+  readonly overload: Overload
   #config: Config
   readonly #log: Log
   readonly #capacity: Capacity
@@ -121,9 +123,8 @@ export class RunningNode implements NodeView {
     const { engine, workers, limits } = this.#findPower(tables)
     this.engine = engine
     this.limits = limits
-    const { services, upstreams, addresses } = this.#capacity
-    const { memoryBytes: sourceBytes, bans } = config.protect
-    this.memory = new SharedMemory(workers, { services, upstreams }, addresses, { sourceBytes, bansMax: bans.max })
+    this.memory = this.#makeMemory(workers)
+    this.overload = this.#makeOverload(options)
     this.#operatorStates = options.operatorStates
     this.#operatorStates?.applyTo(tables, this.memory.states)
     this.busy = new BusyRatios(this.memory.workers)
@@ -179,6 +180,19 @@ export class RunningNode implements NodeView {
       serviceName: (index) => this.tables().services.find((service) => service.index === index)?.name,
       closeBanned: () => this.#workers.closeBanned(),
     })
+  }
+
+  #makeMemory(workers: number): SharedMemory {
+    const { services, upstreams, addresses } = this.#capacity
+    const { memoryBytes: sourceBytes, bans, knownClients } = this.#config.protect
+    const sizes = { sourceBytes, bansMax: bans.max, knownClientsMax: knownClients.max }
+    return new SharedMemory(workers, { services, upstreams }, addresses, sizes)
+  }
+
+  #makeOverload({ config, log }: RunningNodeOptions): Overload {
+    const { memory, limits } = this
+    const onShorterDeadlines = () => this.#workers.lookAtDeadlines()
+    return new Overload({ rules: config.protect.overload, memory, limits, log, onShorterDeadlines })
   }
 
   #makeTables(config: Config, addresses: ResolvedAddresses, slots: StableSlots, version: number): Tables {
@@ -246,6 +260,7 @@ export class RunningNode implements NodeView {
     await this.firewall.start()
     this.#state = 'ready'
     this.checks.start(this.#config)
+    this.overload.start()
     this.#sayListening(undefined, this.tables())
   }
 
@@ -332,6 +347,7 @@ export class RunningNode implements NodeView {
     this.#operatorStates?.applyTo(tables, this.memory.states)
     this.bans.useRules(config.protect.bans)
     this.bans.useTables(tables)
+    this.overload.useRules(config.protect.overload)
     this.checks.update(config)
     this.firewall.useTables(tables)
     if (this.#lists !== undefined) void this.firewall.useLists(this.#lists)
@@ -386,6 +402,7 @@ export class RunningNode implements NodeView {
     this.#upstreamWatch.close()
     this.#queues.close()
     this.busy.close()
+    this.overload.close()
     return { connectionsReset, isStuck: workers === 'stuck' }
   }
 }

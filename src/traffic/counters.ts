@@ -62,8 +62,12 @@ export const WORKER = {
   sourcesForgotten: 9,
   /** Refused clients whose sockets are kept open for a while. */
   tarpitted: 10,
+  /** The longest turn of the loop in the last second or so: how long a client may have to wait for its turn. */
+  lagMs: 11,
+  /** How full the fullest of its accept queues was then, 0 to 1; the node engine can't tell. */
+  acceptQueue: 12,
 } as const
-export const WORKER_STRIDE = 11
+export const WORKER_STRIDE = 13
 
 export interface CounterShape {
   readonly services: number

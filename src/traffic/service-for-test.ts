@@ -1,6 +1,8 @@
 /** A service and the memory of a worker as tests need them: ordinary, but for what a test changes. */
 import type { SocketAddress } from '../lib/ip.ts'
 import { BanTable } from './admit/ban-table.ts'
+import { makeKnownClientsMemory } from './admit/known-clients.ts'
+import { makeOverloadMemory } from './admit/overload-state.ts'
 import { makeSourceMemory, SOURCE_MEMORY_BYTES_MIN } from './admit/source-table.ts'
 import { strikeRingBytes } from './admit/strikes.ts'
 import { Counters } from './counters.ts'
@@ -88,6 +90,8 @@ type WorkerMemory = Pick<
   | 'counterMemory'
   | 'nodeWideMemory'
   | 'sourceMemory'
+  | 'overloadMemory'
+  | 'knownClientsMemory'
   | 'upstreamStatesMemory'
   | 'workerWakesMemory'
   | 'bansMemory'
@@ -101,6 +105,8 @@ export function workerMemoryForTest(counterShape: CounterShape, upstreamAddresse
     counterMemory: new SharedArrayBuffer(Counters.bytes(counterShape)),
     nodeWideMemory: new SharedArrayBuffer(NodeWide.bytes(upstreamAddresses)),
     sourceMemory: makeSourceMemory(SOURCE_MEMORY_BYTES_MIN, counterShape.services),
+    overloadMemory: makeOverloadMemory(),
+    knownClientsMemory: makeKnownClientsMemory(12),
     upstreamStatesMemory: new SharedArrayBuffer(UpstreamStates.bytes(counterShape)),
     workerWakesMemory: new SharedArrayBuffer(WorkerWakes.bytes(1)),
     bansMemory: new BanTable(16).memory,

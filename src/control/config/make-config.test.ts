@@ -63,6 +63,8 @@ test('a minimal file gets every default', () => {
         ),
         prefix: { rule: 'watch', after: 5, withinMs: 60_000 },
       },
+      knownClients: { max: 100_000 },
+      overload: { rule: 'on', reservePercent: 5, idleAtLeastMs: 10_000, firstByteAtLeastMs: 5000 },
     },
     services: [
       {

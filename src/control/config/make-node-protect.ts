@@ -2,6 +2,7 @@
 import { basename, dirname, resolve } from 'node:path'
 import type { DatabaseConfig, ListFileConfig, NodeProtectConfig } from './config.ts'
 import type { FirewallConfig } from '../shield/firewall-config.ts'
+import type { OverloadRules } from '../overload/overload-rules.ts'
 import { makeBanRules } from './make-bans.ts'
 import type { ConfigSource } from './config-tree.ts'
 import type { ParsedNodeProtect } from './protect-node-schema.ts'
@@ -22,6 +23,8 @@ export function makeNodeProtect(protect: ParsedNodeProtect, source: ConfigSource
     deny: networks('deny'),
     bans: makeBanRules(protect.bans),
     firewall: makeFirewall(protect.firewall),
+    overload: makeOverloadRules(protect.overload),
+    knownClients: protect.knownClients,
     lists: protect.lists.map((list, i) => ({
       name: list.name ?? nameOf(list.file),
       file: resolve(dirname(source.file), list.file),
@@ -32,6 +35,11 @@ export function makeNodeProtect(protect: ParsedNodeProtect, source: ConfigSource
     asnDatabase: database('asnDatabase'),
     memoryBytes: protect.memory,
   }
+}
+
+function makeOverloadRules(overload: ParsedNodeProtect['overload']): OverloadRules {
+  const { rule, reserve, idleAtLeast, firstByteAtLeast } = overload
+  return { rule, reservePercent: reserve, idleAtLeastMs: idleAtLeast, firstByteAtLeastMs: firstByteAtLeast }
 }
 
 function makeFirewall({ maxEntries, synRate, ...rest }: ParsedNodeProtect['firewall']): FirewallConfig {

@@ -21,6 +21,10 @@ const LIVE_KEYS: ReadonlySet<string> = new Set([
   'protect.countryDatabase.file',
   'protect.deny',
   'protect.lists',
+  'protect.overload.rule',
+  'protect.overload.reserve',
+  'protect.overload.idleAtLeast',
+  'protect.overload.firstByteAtLeast',
   'traffic.drainTimeout',
   'traffic.upgradeDrainTimeout',
 ])

@@ -65,9 +65,10 @@ function admit(loop: Loop, open: OpenListener, fd: Fd): void {
   if (listed !== ADMITTED) return refuse(loop, open, fd, listed)
   // A proxy in front stands anywhere and speaks for many: these rules are for the address in its header.
   const saysHeader = service.acceptProxyFrom.length > 0 && mustSayProxyHeader(service, source)
-  const placed = saysHeader ? ADMITTED : admission.judgeNetwork(service, source)
+  const located = saysHeader ? ADMITTED : admission.judgeNetwork(service, source)
+  if (located !== ADMITTED) return refuse(loop, open, fd, located)
+  const placed = loop.gate.takePlace(service, source, admission.isAllowed || saysHeader, loop.nowMs)
   if (placed !== ADMITTED) return refuse(loop, open, fd, placed)
-  if (!loop.nodeWide.takePlace(loop.start.limits.connectionsMax)) return refuse(loop, open, fd, REFUSED.ceiling)
   // One that has to say something first takes its place when it does (first-byte.ts).
   const isEarly = service.protect.dialOn === 'first-byte'
   const hasServicePlace = !isEarly && takeServicePlace(loop, service)

@@ -89,6 +89,8 @@ function judgeHeaderAddress(loop: Loop, connection: Connection): number {
   const listed = admission.judgeAddress(service, source, nowMs)
   const code = listed === ADMITTED ? admission.judgeNetwork(service, source) : listed
   if (code !== ADMITTED) return code
+  const placed = loop.gate.judgeNamed(service, source, admission.isAllowed, nowMs)
+  if (placed !== ADMITTED) return placed
   const counted = admission.takeSourcePlaces(service, source, nowMs)
   noteSourcePlaces(loop, connection)
   return counted

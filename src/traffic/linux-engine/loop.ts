@@ -12,6 +12,7 @@ import { SocketAddressSlot } from '../../kernel/socket-address.ts'
 import { TcpInfo } from '../../kernel/tcp-info.ts'
 import { Admission } from '../admit/admission.ts'
 import type { Source } from '../admit/admission.ts'
+import { OverloadGate } from '../admit/overload-gate.ts'
 import { StrikesWriter } from '../admit/strikes.ts'
 import { tarpitPlaces } from '../admit/tarpit-places.ts'
 import { Affinity } from '../affinity.ts'
@@ -56,6 +57,8 @@ export class Loop {
   readonly chooser: Chooser
   readonly affinity = new Affinity()
   readonly admission: Admission
+  /** The node's places, and what an overload leaves of deadlines. */
+  readonly gate: OverloadGate
   readonly wakes: WorkerWakes
   readonly room: WaitingRoom
   readonly logRing: LogRingWriter
@@ -82,6 +85,8 @@ export class Loop {
   readonly upstreamClosings: UpstreamClosing[] = []
   /** The slot that closeBanned looks at next; -1 when it has nothing to do. */
   nextBanLook = -1
+  /** The slot that lookAtDeadlines looks at next; -1 when it has nothing to do. */
+  nextDeadlineLook = -1
   readonly listeners = new Listeners()
   logConnections: LogConnections
   /** Read once per turn. */
@@ -92,6 +97,8 @@ export class Loop {
   /** Accepting is paused until then; 0 when it is not. */
   pausedUntilMs = 0
   housekeepingDueMs = 0
+  /** Of the longest turn since the last housekeeping. */
+  longestTurnMs = 0
   /** Turns in a row whose wait had as many events as it can tell. */
   fullTurns = 0
   draining = false
@@ -119,6 +126,7 @@ export class Loop {
     })
     this.admission.useDatabases(start.tables.databases)
     this.nodeWide = new NodeWide(start.nodeWideMemory)
+    this.gate = new OverloadGate(start, this.counters, this.nodeWide)
     this.states = new UpstreamStates(start.upstreamStatesMemory, start.counterShape)
     this.chooser = new Chooser(this.nodeWide, this.states)
     this.wakes = new WorkerWakes(start.workerWakesMemory)

@@ -25,11 +25,12 @@ export function admitClient(worker: TrafficWorker, pause: AcceptPause, client: S
   // gone already has no address to go by.
   const saysHeader = isHeaderRequired(service, clientEnd)
   const isCounted = !saysHeader && clientEnd !== UNKNOWN_ENDPOINT
-  const placed = isCounted ? worker.admission.judgeNetwork(service, sourceOf(clientEnd)) : ADMITTED
+  const { admission } = worker
+  const located = isCounted ? admission.judgeNetwork(service, sourceOf(clientEnd)) : ADMITTED
+  if (located !== ADMITTED) return refuse(worker, client, place, located)
+  const isSpared = admission.isAllowed || saysHeader
+  const placed = worker.gate.takePlace(service, sourceOf(clientEnd), isSpared, nowMs)
   if (placed !== ADMITTED) return refuse(worker, client, place, placed)
-  if (!worker.nodeWide.takePlace(worker.start.limits.connectionsMax)) {
-    return refuse(worker, client, place, CLOSE_REASON_CODES['refused-ceiling'])
-  }
   // One that has to say something first takes its place when it does (first-byte.ts).
   const isEarly = service.protect.dialOn === 'first-byte'
   const hasServicePlace = !isEarly && takeServicePlace(worker, service)
@@ -38,7 +39,6 @@ export function admitClient(worker: TrafficWorker, pause: AcceptPause, client: S
     const reason: CloseReason = service.queue.max > 0 ? 'refused-queue-full' : 'refused-service-ceiling'
     return refuse(worker, client, place, CLOSE_REASON_CODES[reason])
   }
-  const { admission } = worker
   if (!isCounted) admission.takeNoPlaces()
   const counted = isCounted ? admission.takeSourcePlaces(service, sourceOf(clientEnd), nowMs) : ADMITTED
   if (counted !== ADMITTED) {

@@ -72,6 +72,8 @@ export class Hello extends Station {
     const listed = admission.judgeAddress(service, sourceOf(end), nowMs)
     const code = listed === ADMITTED ? admission.judgeNetwork(service, sourceOf(end)) : listed
     if (code !== ADMITTED) return code
+    const placed = connection.worker.gate.judgeNamed(service, sourceOf(end), admission.isAllowed, nowMs)
+    if (placed !== ADMITTED) return placed
     const counted = admission.takeSourcePlaces(service, sourceOf(end), nowMs)
     connection.addressHandle = admission.addressHandle
     connection.prefixHandle = admission.prefixHandle
