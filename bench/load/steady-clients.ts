@@ -57,7 +57,8 @@ interface Visit {
   receivedBytes: number
 }
 
-const ANSWER_BYTES = 170
+/** Small, and more than a server says to somebody who only knocks. */
+const ANSWER_BYTES = 2000
 const TURN_US = 1_000
 const UNDER_WAY_MAX = 8_000
 
