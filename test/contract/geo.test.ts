@@ -190,9 +190,10 @@ forEachEngine((engine) => {
       const daemon = await start({}, {})
       const reload = async (protect: object, own: object): Promise<string> => {
         daemon.editConfig((text) => {
-          const config = JSON.parse(text) as { services: object[] }
+          const config = JSON.parse(text) as { protect: { firewall?: object }; services: object[] }
           const services = [{ ...config.services[0], protect: own }]
-          return JSON.stringify({ ...config, protect: { allow: [], ...protect }, services })
+          const base = { allow: [], firewall: config.protect.firewall }
+          return JSON.stringify({ ...config, protect: { ...base, ...protect }, services })
         })
         return (await daemon.post('/api/v1/reload')).body
       }

@@ -55,7 +55,10 @@ forEachEngine((engine) => {
     }
 
     async function reload(daemon: Daemon, protect: Record<string, unknown>): Promise<string> {
-      daemon.editConfig((text) => JSON.stringify({ ...(JSON.parse(text) as object), protect }))
+      daemon.editConfig((text) => {
+        const config = JSON.parse(text) as { protect: { firewall: object } }
+        return JSON.stringify({ ...config, protect: { firewall: config.protect.firewall, ...protect } })
+      })
       return (await daemon.post('/api/v1/reload')).body
     }
 
