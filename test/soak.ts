@@ -25,6 +25,8 @@ const { values } = parseArgs({
     clients: { type: 'string', default: '40' },
     /** `changes` or `attack`: only soak/changes.ts or soak/attacks.ts; of the options above --engine alone is then used. */
     part: { type: 'string', default: 'all' },
+    /** Of `attack`: the beginning of a name in bench/load/attackers/plans.ts. */
+    only: { type: 'string', default: '' },
     reloads: { type: 'string', default: '100' },
     upgrades: { type: 'string', default: '10' },
     seconds: { type: 'string', default: '45' },
@@ -46,7 +48,9 @@ class Refused extends Error {}
 const engine = values.engine as EngineName
 
 if (values.part === 'attack') {
-  await soakAttacks({ engine, seconds: Number(values.seconds) }, (line) => console.log(`soak: ${line}`))
+  await soakAttacks({ engine, seconds: Number(values.seconds), only: values.only }, (line) =>
+    console.log(`soak: ${line}`),
+  )
   console.log('soak: passed')
   process.exit(0)
 }

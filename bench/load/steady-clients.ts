@@ -1,10 +1,11 @@
 /**
  * `node steady-clients.ts '{"host":…,"port":…,"perSecond":…,"sources":…}'`, with a message channel: the clients that an
  * attack must not keep out. They come at a steady rate from addresses of their own, whether or not those before were
- * served (open loop); each asks once for some bytes and leaves. On `mark` it says what became of all since the last one.
+ * served (open loop); each asks once for some bytes and, when it has them, leaves by a clean end. On `mark` it says what became of all since the last one.
  */
 import { setImmediate as messages } from 'node:timers/promises'
 import {
+  close,
   closeWithReset,
   connectBetween,
   errnoName,
@@ -56,7 +57,8 @@ interface Visit {
   receivedBytes: number
 }
 
-const ANSWER_BYTES = 170
+/** Small, and more than a server says to somebody who only knocks. */
+const ANSWER_BYTES = 2000
 const TURN_US = 1_000
 const UNDER_WAY_MAX = 8_000
 
@@ -145,10 +147,14 @@ function goOn(visit: Visit, nowMs: number): void {
 
 function end({ fd, window }: Visit, fault: string | undefined): void {
   visits.delete(fd)
-  closeWithReset(fd)
   window.underWay--
-  if (fault === undefined) window.served++
-  else count(window, fault)
+  if (fault === undefined) {
+    window.served++
+    close(fd)
+  } else {
+    closeWithReset(fd)
+    count(window, fault)
+  }
 }
 
 function report({ sinceMs, visits, served, timesMs, faults }: Window): SteadyClientsReport {

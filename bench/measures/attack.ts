@@ -39,7 +39,7 @@ async function prepare(lab: Lab): Promise<Preparation> {
   return {
     rows,
     notes: [
-      `${CLIENTS_PER_SECOND} clients a second from ${CLIENTS.count} addresses, each a connection, a request, an answer of 170 bytes; who is not served within ${PATIENCE_MS / 1000} s has failed. Each proxy takes ${CONNECTIONS_MAX} connections, attackers want ${OPEN_MAX}. "Under attack" begins ${BEGINNING_SECONDS} s after the attack; "as it begins" is what is before.`,
+      `${CLIENTS_PER_SECOND} clients a second from ${CLIENTS.count} addresses, each a connection, a request, an answer of 2,000 bytes; who is not served within ${PATIENCE_MS / 1000} s has failed. Each proxy takes ${CONNECTIONS_MAX} connections, attackers want ${OPEN_MAX}. "Under attack" begins ${BEGINNING_SECONDS} s after the attack; "as it begins" is what is before.`,
     ],
     close: () => running.stop(),
   }

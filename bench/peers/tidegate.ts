@@ -3,7 +3,8 @@ import { fileURLToPath } from 'node:url'
 import { LOOPBACK } from '../run/ports.ts'
 import type { Header, Launch, Peer, PeerName, Route } from './peer.ts'
 
-export const PROGRAM = fileURLToPath(new URL('../../bin/tidegate', import.meta.url))
+/** TIDEGATE_BIN puts another build into the tables. */
+export const PROGRAM = process.env['TIDEGATE_BIN'] ?? fileURLToPath(new URL('../../bin/tidegate', import.meta.url))
 
 const MODES: Record<Header, string> = {
   none: 'mode: raw',
