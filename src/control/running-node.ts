@@ -3,7 +3,6 @@
  * `start` opens the listeners, `drain` and `end` close them; main.ts says when.
  */
 import { randomBytes } from 'node:crypto'
-import { raiseFileLimit } from '../kernel/limits.ts'
 import type { EngineName } from '../traffic/events.ts'
 import type { Service, Tables, Upstream } from '../traffic/tables.ts'
 import type { BanFile } from './bans/ban-file.ts'
@@ -16,8 +15,7 @@ import { StableSlots } from './config/stable-slots.ts'
 import type { ResolvedAddresses } from './config/upstream-ips.ts'
 import { memoriesOf } from './memories-of.ts'
 import { requireRoom } from './workers/require-room.ts'
-import { memoryBytes } from './limits/memory-bytes.ts'
-import { type NodeLimits, nodeLimits } from './limits/node-limits.ts'
+import type { NodeLimits } from './limits/node-limits.ts'
 import { listenerText } from './listener-text.ts'
 import { ConnectionLog } from './log/connection-log.ts'
 import { sayHedgingInVain, sayListening } from './log/daemon-lines.ts'
@@ -33,16 +31,13 @@ import type { Inheritance, ListeningSockets } from './upgrade/handover.ts'
 import { UpstreamWatch } from './upstream-watch.ts'
 import { Queues } from './queues.ts'
 import { BusyRatios } from './workers/busy-ratios.ts'
-import { chooseEngine, chooseWorkerCount } from './workers/choose-engine.ts'
+import { findPower } from './workers/find-power.ts'
 import { checkPortsAreFree } from './workers/free-ports.ts'
 import { SharedMemory } from './workers/shared-memory.ts'
-import { StartError } from './workers/start-error.ts'
 import type { OperatorStates } from './operator/operator-states.ts'
 import { WorkerReportLog } from './workers/worker-report-log.ts'
 import { Workers } from './workers/workers.ts'
 
-/** What is assumed where the system does not say: the smallest limit in common use. */
-const FILE_LIMIT_UNKNOWN = 1024
 /** What makes connection ids differ from start to start: the 12 hex digits of WorkerStart.bootId. */
 const BOOT_ID_BYTES = 6
 
@@ -120,7 +115,7 @@ export class RunningNode implements NodeView {
     const tables = this.#makeTables(config, options.addresses, this.#slots, 1)
     this.#names.learn(tables)
     sayHedgingInVain(log, config)
-    const { engine, workers, limits } = this.#findPower(tables)
+    const { engine, workers, limits } = findPower(config.traffic, tables, log)
     this.engine = engine
     this.limits = limits
     this.memory = this.#makeMemory(workers)
@@ -200,29 +195,6 @@ export class RunningNode implements NodeView {
       this.#log.say('addresses-left-out', {}, message)
     })
     return { ...this.#queues.bringInto(withoutQueues), ...memoriesOf(this.#lists, this.#databases) }
-  }
-
-  #findPower(tables: Tables): { engine: EngineName; workers: number; limits: NodeLimits } {
-    const { traffic } = this.#config
-    const { engine, warning: engineWarning } = chooseEngine(traffic.engine)
-    const { workers, warning: workersWarning } = chooseWorkerCount(traffic.workers, engine)
-    const fileLimit = raiseFileLimit()?.soft ?? FILE_LIMIT_UNKNOWN
-    const limits = nodeLimits({
-      engine,
-      workers,
-      listeners: tables.services.reduce((sum, service) => sum + service.listeners.length, 0),
-      fileLimit,
-      memoryBytes: memoryBytes(),
-      configuredMax: traffic.maxConnections,
-    })
-    for (const warning of [engineWarning, workersWarning, ...limits.warnings]) {
-      if (warning !== undefined) this.#log.say('start-warning', {}, warning)
-    }
-    if (limits.connectionsMax < 1) {
-      const message = `The file limit of ${fileLimit} leaves no room for connections beside ${workers} workers. Raise LimitNOFILE= in the systemd unit or ulimit -n in the shell, or lower traffic.workers.`
-      throw new StartError('E_FILE_LIMIT', message)
-    }
-    return { engine, workers, limits }
   }
 
   #refusedCounts(): RefusedCount[] {
