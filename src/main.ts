@@ -20,6 +20,7 @@ import { Lists } from './control/lists/lists.ts'
 import { type Log, openLog } from './control/log/log.ts'
 import { openStdout } from './control/log/stdout-stream.ts'
 import { BanFile } from './control/bans/ban-file.ts'
+import { AttackFiles } from './control/detect/attack-files.ts'
 import { OperatorStates } from './control/operator/operator-states.ts'
 import { type ConfigFile, ConfigWatch } from './control/reload/config-watch.ts'
 import { Hangup } from './control/reload/hangup.ts'
@@ -67,11 +68,13 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   await inheritance?.keepFromChildren()
   const operatorStates = await OperatorStates.read(config.admin.stateDir, log)
   const banFile = new BanFile(config.admin.stateDir)
+  const attackFiles = new AttackFiles(config.admin.stateDir)
   const hangup = new Hangup()
   const node = new RunningNode({
     ...options,
     operatorStates,
     bans: { file: banFile, stored: await banFile.read(log) },
+    attacks: { files: attackFiles, stored: await attackFiles.read(log) },
     lists,
     addresses: upstreams.current,
     log,
@@ -146,6 +149,7 @@ async function linger(
 ): Promise<StopRequest> {
   stop.startOver()
   node.bans.leave()
+  node.attacks.leave()
   admin?.closeGently()
   await node.firewall.handOver()
   const { upgradeDrainTimeoutMs } = node.config.traffic

@@ -10,6 +10,8 @@ import type { Service, Tables, Upstream } from '../traffic/tables.ts'
 import type { BanFile } from './bans/ban-file.ts'
 import { Bans } from './bans/bans.ts'
 import type { Ban } from './bans/ban.ts'
+import type { AttackFiles, StoredAttacks } from './detect/attack-files.ts'
+import { Attacks } from './detect/attacks.ts'
 import { ActiveChecks } from './check/active-checks.ts'
 import type { Config } from './config/config.ts'
 import { type Capacity, capacityFor, makeTables } from './config/make-tables.ts'
@@ -53,6 +55,8 @@ export interface RunningNodeOptions {
   readonly operatorStates?: OperatorStates
   /** Bans of before, and where those of now are kept. */
   readonly bans?: { readonly file: BanFile; readonly stored: readonly Ban[] }
+  /** Attacks of before and what was calm, and where those of now are kept. */
+  readonly attacks?: { readonly files: AttackFiles; readonly stored: StoredAttacks }
   /** Without them nobody is on any. */
   readonly lists?: Lists
   /** Another worker than our own, for tests. */
@@ -76,6 +80,7 @@ export class RunningNode implements NodeView {
   readonly checks: ActiveChecks
   readonly firewall: Firewall
   readonly bans: Bans
+  readonly attacks: Attacks
   #config: Config
   readonly #log: Log
   readonly #capacity: Capacity
@@ -147,6 +152,7 @@ export class RunningNode implements NodeView {
       },
     })
     this.bans = this.#makeBans(options)
+    this.attacks = new Attacks({ memory: this.memory, log, bansMade: () => this.#bansMade(), ...options.attacks })
     this.#upstreamWatch = new UpstreamWatch(this, log)
     this.#connectionLog = new ConnectionLog({
       log,
@@ -168,6 +174,10 @@ export class RunningNode implements NodeView {
       serviceName: (index) => this.tables().services.find((service) => service.index === index)?.name,
       closeBanned: () => this.#workers.closeBanned(),
     })
+  }
+
+  #bansMade(): number {
+    return Object.values(this.bans.view().made).reduce((sum, bans) => sum + bans, 0)
   }
 
   #makeTables(config: Config, addresses: ResolvedAddresses, slots: StableSlots, version: number): Tables {
@@ -226,6 +236,7 @@ export class RunningNode implements NodeView {
   async start(): Promise<void> {
     await checkPortsAreFree(this.tables(), this.#inheritance)
     this.bans.start(this.tables())
+    this.attacks.start(this.#config, this.tables())
     await this.#workers.start()
     this.#names.learn(this.tables())
     this.firewall.useTables(this.tables())
@@ -253,6 +264,7 @@ export class RunningNode implements NodeView {
     const tables = this.#makeTables(this.#config, addresses, this.#slots, this.tables().version + 1)
     this.#operatorStates?.applyTo(tables, this.memory.states)
     this.bans.useTables(tables)
+    this.attacks.use(this.#config, tables)
     this.#workers.swapTables(tables)
     // With the ports that listeners got.
     this.#names.learn(this.tables())
@@ -302,6 +314,7 @@ export class RunningNode implements NodeView {
     this.#operatorStates?.applyTo(tables, this.memory.states)
     this.bans.useRules(config.protect.bans)
     this.bans.useTables(tables)
+    this.attacks.use(config, tables)
     this.checks.update(config)
     this.firewall.useTables(tables)
     if (this.#lists !== undefined) void this.firewall.useLists(this.#lists)
@@ -324,6 +337,7 @@ export class RunningNode implements NodeView {
 
   async beforeUpgrade(): Promise<void> {
     await this.bans.store()
+    await this.attacks.store()
   }
 
   listeningSockets(): ListeningSockets[] {
@@ -352,6 +366,7 @@ export class RunningNode implements NodeView {
     await this.firewall.close()
     this.#connectionLog.close()
     await this.bans.close()
+    await this.attacks.close()
     this.checks.stop()
     this.#upstreamWatch.close()
     this.#queues.close()

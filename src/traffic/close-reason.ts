@@ -40,6 +40,8 @@ export const CLOSE_REASONS = {
   'refused-prefix-connections': "The client's /24, of IPv6 the /48, had protect.perPrefix.connections open already.",
   'refused-prefix-rate': "The client's /24, of IPv6 the /48, opened connections faster than protect.perPrefix.rate.",
   'refused-service-rate': 'The service got new connections faster than protect.newConnections.rate.',
+  'refused-attack':
+    'The service was under attack, and the client, which is not known from before, went beyond a budget of protect.attack.',
   banned: 'The client address was banned while the connection was open; both sides got a reset.',
   'out-of-memory': 'The kernel or the buffer pool had no memory for the connection.',
   drained: 'Tidegate stopped, and the connection was still open after drainTimeout.',

@@ -100,6 +100,14 @@ export interface SourceRules {
   readonly perAddress: SourceRule
   readonly perPrefix: SourceRule
   readonly newConnections: RateRule
+  readonly attack: AttackBudgets
+}
+
+/** What holds instead for clients that are not known, while the service is under attack; never looser. A rule that is off leaves the ordinary one. */
+export interface AttackBudgets {
+  readonly perAddress: SourceRule
+  readonly perPrefix: SourceRule
+  readonly newConnections: RateRule
 }
 
 /** Who is let in, and what becomes of the others (admit/admission.ts). */

@@ -12,6 +12,7 @@ import type {
   SourceRules,
   SocketOptions,
 } from '../../traffic/tables.ts'
+import type { AttackThresholds } from '../detect/detector.ts'
 import type { BanRules } from '../bans/ban-rules.ts'
 import type { FirewallConfig } from '../shield/firewall-config.ts'
 import type { ActiveCheckConfig, CheckUrl } from './active-check.ts'
@@ -116,6 +117,14 @@ export interface ProtectConfig extends Omit<ServiceProtect, keyof SourceRules>, 
 
 export interface SourceRulesConfig {
   readonly tarpitForMs: number
+  readonly perAddress: SourceLimitsConfig
+  readonly perPrefix: SourceLimitsConfig
+  readonly newConnections: RateConfig
+  readonly attack: AttackConfig
+}
+
+export interface AttackConfig extends AttackThresholds {
+  readonly mode: 'auto' | 'on' | 'off'
   readonly perAddress: SourceLimitsConfig
   readonly perPrefix: SourceLimitsConfig
   readonly newConnections: RateConfig

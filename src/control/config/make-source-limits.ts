@@ -4,7 +4,9 @@ import type { Rate } from '../../lib/rate.ts'
 import { rateLimit } from '../../traffic/admit/rate-limit.ts'
 import type { RateLimit } from '../../traffic/admit/rate-limit.ts'
 import type { SourceRules } from '../../traffic/tables.ts'
-import type { RateConfig, SourceLimitsConfig, SourceRulesConfig } from './config.ts'
+import type { AttackThresholds } from '../detect/detector.ts'
+import { makeAttackConfig } from './make-attack.ts'
+import type { AttackConfig, RateConfig, SourceLimitsConfig, SourceRulesConfig } from './config.ts'
 import type { ParsedService } from './schema.ts'
 
 /** Enough for a page with its parts, or for all clients behind one address that come back after an outage of seconds. */
@@ -13,14 +15,14 @@ const BURST_AT_LEAST = 5
 
 type Parsed = ParsedService['protect']
 
-export function makeSourceRulesConfig({ tarpitFor, perAddress, perPrefix, newConnections }: Parsed): SourceRulesConfig {
-  const { rule, rate = null, burst } = newConnections
-  return {
-    tarpitForMs: tarpitFor,
-    perAddress: sourceLimits(perAddress),
-    perPrefix: sourceLimits(perPrefix),
+export function makeSourceRulesConfig(parsed: Parsed): SourceRulesConfig {
+  const { rule, rate = null, burst } = parsed.newConnections
+  const ordinary = {
+    perAddress: sourceLimits(parsed.perAddress),
+    perPrefix: sourceLimits(parsed.perPrefix),
     newConnections: { rule, rate, burst: burst ?? burstFor(rate) },
   }
+  return { tarpitForMs: parsed.tarpitFor, ...ordinary, attack: makeAttackConfig(parsed.attack, ordinary) }
 }
 
 function sourceLimits({ rule, connections, rate, burst }: Parsed['perAddress']): SourceLimitsConfig {
@@ -31,14 +33,12 @@ function burstFor(rate: Rate | null): number {
   return rate === null ? BURST_AT_LEAST : Math.max(BURST_AT_LEAST, Math.ceil(perSecond(rate) * BURST_SECONDS))
 }
 
-export function makeSourceRules({
-  tarpitForMs,
-  perAddress,
-  perPrefix,
-  newConnections,
-}: SourceRulesConfig): SourceRules {
+export function makeSourceRules({ tarpitForMs, attack, ...ordinary }: SourceRulesConfig): SourceRules {
+  return { tarpitForMs, ...makeRules(ordinary), attack: makeRules(attack) }
+}
+
+function makeRules({ perAddress, perPrefix, newConnections }: Omit<AttackConfig, 'mode' | keyof AttackThresholds>) {
   return {
-    tarpitForMs,
     perAddress: { rule: perAddress.rule, connectionsMax: perAddress.connections, rate: limitOf(perAddress) },
     perPrefix: { rule: perPrefix.rule, connectionsMax: perPrefix.connections, rate: limitOf(perPrefix) },
     newConnections: { rule: newConnections.rule, rate: limitOf(newConnections) },

@@ -1,5 +1,6 @@
 /** `services[].protect`: who is let in, and what becomes of the others. */
 import { z } from 'zod'
+import { attackSchema } from './attack-schema.ts'
 import { choice, duration } from './leaf.ts'
 import { wireSchema } from './protect-wire-schema.ts'
 import { newConnectionsSchema, perAddressSchema, perPrefixSchema } from './source-limits-schema.ts'
@@ -23,5 +24,8 @@ export const protectSchema = z.strictObject({
   newConnections: newConnectionsSchema
     .prefault({})
     .meta({ description: 'How many new connections the service takes.' }),
+  attack: attackSchema.prefault({}).meta({
+    description: 'When the service is called under attack, and what holds then for clients that are not known.',
+  }),
   ...wireSchema,
 })

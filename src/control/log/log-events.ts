@@ -141,6 +141,24 @@ export const LOG_EVENTS = {
     meaning: 'A list file cannot be read; the `entries` from before stay in force. `list`, `file`, `reason`.',
   },
   'list-overlap': { level: 'warn', meaning: 'The same network is on an allow and on a deny list; allow wins.' },
+  'attack-started': {
+    level: 'warn',
+    meaning:
+      'A service is under attack; `attack` (its number), `service`, `kind` (docs/attacks.md), `newPerSecond`, `sources`, `calm`, `limits`.',
+  },
+  'attack-ended': {
+    level: 'info',
+    meaning:
+      'It is over; `attack`, `service`, `kinds`, `ended` (why), `seconds`, `newPerSecondMax`, `newcomers`, `admitted`, `refused`, `served`, `topSources`.',
+  },
+  'attacks-not-read': {
+    level: 'warn',
+    meaning: 'Records of attacks, or what was calm, are lost, as the file is damaged; `file`, `reason`, `movedTo`.',
+  },
+  'attacks-not-stored': {
+    level: 'warn',
+    meaning: 'Records of attacks, or what is calm, could not be written; `file`, `reason`.',
+  },
   'accept-paused': {
     level: 'warn',
     meaning: 'A worker was out of files or memory and let new clients wait; `worker`, `code`, `ms`, `repeated`.',

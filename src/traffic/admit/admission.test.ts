@@ -8,10 +8,13 @@ import type { ServiceProtect } from '../tables.ts'
 import { Admission, ADMITTED, type Source } from './admission.ts'
 import { BanTable } from './ban-table.ts'
 import { rateLimit } from './rate-limit.ts'
+import { newcomerRingBytes, NewcomersWriter } from './newcomers.ts'
 import { makeSourceMemory, NO_HANDLE } from './source-table.ts'
 
 const NO_BANS = new BanTable(1).memory
 const SHAPE = { services: 2, upstreams: 1 }
+
+const newcomers = (): NewcomersWriter => new NewcomersWriter(new SharedArrayBuffer(newcomerRingBytes(4)))
 
 function sourceOf(text: string): Source {
   const addressBytes = parseIp(text)!
@@ -22,7 +25,13 @@ function sourceOf(text: string): Source {
 function admissionFor(protect: Partial<ServiceProtect>, index = 0) {
   const service = serviceForTest([], { index, protect: { ...PLAIN_PROTECT, ...protect } })
   const counters = new Counters(new SharedArrayBuffer(Counters.bytes(SHAPE)), SHAPE)
-  const admission = new Admission(counters, undefined, NO_BANS, makeSourceMemory(1024 * 1024, SHAPE.services))
+  const admission = new Admission(
+    counters,
+    undefined,
+    NO_BANS,
+    makeSourceMemory(1024 * 1024, SHAPE.services),
+    newcomers(),
+  )
   return {
     admission,
     counters,
@@ -107,7 +116,7 @@ describe('admission by rates and counts', () => {
     const perAddress = { rule: 'on', connectionsMax: 1, rate: null } as const
     const memory = makeSourceMemory(1024 * 1024, SHAPE.services)
     const counters = new Counters(new SharedArrayBuffer(Counters.bytes(SHAPE)), SHAPE)
-    const admission = new Admission(counters, undefined, NO_BANS, memory)
+    const admission = new Admission(counters, undefined, NO_BANS, memory, newcomers())
     const found = [0, 1, 0].map((index) => {
       const service = serviceForTest([], {
         index,

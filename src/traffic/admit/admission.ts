@@ -7,6 +7,7 @@
  *   (by the caller)     the ceilings of node and service                   take a place each
  *   takeSourcePlaces    its address, its prefix, then the service's rate   take a place each, for the connection's life
  *
+ * While the service is under attack, clients that are not known are held to the stricter budgets of `protect.attack`.
  * The service's rate comes last: a flood from few sources then spends their budgets and not the one of all.
  */
 import { AddressLists } from './address-lists.ts'
@@ -16,6 +17,7 @@ import type { CloseReason } from '../close-reason.ts'
 import { SERVICE, SERVICE_STRIDE } from '../counters.ts'
 import type { Counters } from '../counters.ts'
 import type { MonotonicMs } from '../node-wide.ts'
+import type { NewcomersWriter } from './newcomers.ts'
 import { NO_HANDLE, OVER_CONNECTIONS, OVER_RATE, SOURCE, SourceTable, TAKEN } from './source-table.ts'
 import type { SourceKind } from './source-table.ts'
 import type { ListMemories, Rule, Service, SourceRule } from '../tables.ts'
@@ -36,6 +38,7 @@ const REASONS: Readonly<Record<SourceKind, Readonly<Record<number, CloseReason>>
   [SOURCE.prefix]: { [OVER_CONNECTIONS]: 'refused-prefix-connections', [OVER_RATE]: 'refused-prefix-rate' },
 }
 const REFUSED_BAN = CLOSE_REASON_CODES['refused-ban']
+const REFUSED_ATTACK = CLOSE_REASON_CODES['refused-attack']
 const REFUSED_DENY_LIST = CLOSE_REASON_CODES['refused-deny-list']
 
 export class Admission {
@@ -47,13 +50,18 @@ export class Admission {
   addressHandle = NO_HANDLE
   prefixHandle = NO_HANDLE
   readonly #sources: SourceTable
+  readonly #newcomers: NewcomersWriter
+  /** Of the last `takeSourcePlaces`: the budgets for an attack hold. */
+  #isStrict = false
 
   constructor(
     counters: Counters,
     lists: ListMemories | undefined,
     bansMemory: SharedArrayBuffer,
     sourceMemory: SharedArrayBuffer,
+    newcomers: NewcomersWriter,
   ) {
+    this.#newcomers = newcomers
     this.#services = counters.services
     this.#sources = new SourceTable(sourceMemory, counters.worker)
     this.#lists = new AddressLists(lists, bansMemory)
@@ -87,7 +95,9 @@ export class Admission {
     this.takeNoPlaces()
     if (this.isAllowed) return ADMITTED
     const sources = this.#sources
-    const { perAddress, perPrefix } = service.protect
+    this.#isStrict = sources.isUnderAttack(service.index)
+    const perAddress = this.#limitsFor(service.protect.perAddress, service.protect.attack.perAddress)
+    const perPrefix = this.#limitsFor(service.protect.perPrefix, service.protect.attack.perPrefix)
     const byAddress = this.#takePlace(service, SOURCE.address, perAddress, source, nowMs)
     if (byAddress !== ADMITTED) return byAddress
     this.addressHandle = sources.handle
@@ -114,6 +124,12 @@ export class Admission {
     this.#sources.give(addressHandle)
   }
 
+  /** A budget on watch is looked at beside the ordinary limits, which go on refusing; where those are off, it is all there is. */
+  #limitsFor(ordinary: SourceRule, attack: SourceRule): SourceRule {
+    if (!this.#isStrict || attack.rule === 'off') return ordinary
+    return attack.rule === 'on' || ordinary.rule === 'off' ? attack : ordinary
+  }
+
   #takePlace(service: Service, kind: SourceKind, limits: SourceRule, source: Source, nowMs: MonotonicMs): number {
     if (limits.rule === 'off') {
       this.#sources.takeNothing()
@@ -122,14 +138,43 @@ export class Admission {
     const { addressBytes, addressAt, family } = source
     const takesAnyway = limits.rule === 'watch'
     const found = this.#sources.take(service.index, kind, addressBytes, addressAt, family, limits, takesAnyway, nowMs)
-    return found === TAKEN ? ADMITTED : this.broken(service, limits.rule, REASONS[kind][found])
+    if (found !== TAKEN) return this.broken(service, limits.rule, this.#reasonFor(service, kind, limits, found))
+    if (this.#isStrict) this.#watchBudget(service, kind, limits, nowMs)
+    return ADMITTED
+  }
+
+  #reasonFor({ protect: { attack } }: Service, kind: SourceKind, limits: SourceRule, found: number): CloseReason {
+    const isBudget = limits === attack.perAddress || limits === attack.perPrefix
+    return isBudget ? 'refused-attack' : REASONS[kind][found]
+  }
+
+  /** Of who was let in by the ordinary limits. */
+  #watchBudget(service: Service, kind: SourceKind, taken: SourceRule, nowMs: MonotonicMs): void {
+    const { attack } = service.protect
+    const budget = kind === SOURCE.address ? attack.perAddress : attack.perPrefix
+    if (budget.rule !== 'watch' || budget === taken) return
+    const { handle, hasSpent } = this.#sources
+    if (this.#sources.isBeyond(handle, hasSpent, taken, budget, nowMs)) this.broken(service, 'watch', 'refused-attack')
   }
 
   #takeServiceRate(service: Service, nowMs: MonotonicMs): number {
+    if (this.#isStrict) {
+      const { rule, rate } = service.protect.attack.newConnections
+      const isBroken =
+        rule !== 'off' && rate !== null && !this.#sources.takeServiceRate(service.index, rate, true, nowMs)
+      if (isBroken && this.broken(service, rule, 'refused-attack') !== ADMITTED) return REFUSED_ATTACK
+    }
     const { rule, rate } = service.protect.newConnections
     if (rule === 'off' || rate === null) return ADMITTED
-    if (this.#sources.takeServiceRate(service.index, rate, nowMs)) return ADMITTED
+    if (this.#sources.takeServiceRate(service.index, rate, false, nowMs)) return ADMITTED
     return this.broken(service, rule, 'refused-service-rate')
+  }
+
+  /** Once for each client that comes, when it is known whether it is let in. What allow lists name is nobody's attack. */
+  noteNewcomer(service: Service, { addressBytes, addressAt, family }: Source, isRefused: boolean): void {
+    if (this.isAllowed) return
+    this.#services[service.index * SERVICE_STRIDE + SERVICE.newcomers] += 1
+    this.#newcomers.write(service.index, addressBytes, addressAt, family, isRefused)
   }
 
   /** What a rule that is broken comes to: a refusal, or a count of what would have been one. */

@@ -86,11 +86,11 @@ function judgeHeaderAddress(loop: Loop, connection: Connection): number {
   source.addressBytes = loop.pool.clientAddresses
   source.addressAt = addressAt(connection)
   source.family = connection.clientFamily
-  const code = admission.judgeAddress(service, source, nowMs)
-  if (code !== ADMITTED) return code
-  const counted = admission.takeSourcePlaces(service, source, nowMs)
-  noteSourcePlaces(loop, connection)
-  return counted
+  const listed = admission.judgeAddress(service, source, nowMs)
+  const code = listed === ADMITTED ? admission.takeSourcePlaces(service, source, nowMs) : listed
+  if (listed === ADMITTED) noteSourcePlaces(loop, connection)
+  admission.noteNewcomer(service, source, code !== ADMITTED)
+  return code
 }
 
 function accept(loop: Loop, connection: Connection, header: ProxyHeader): void {

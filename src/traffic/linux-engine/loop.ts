@@ -12,6 +12,7 @@ import { SocketAddressSlot } from '../../kernel/socket-address.ts'
 import { TcpInfo } from '../../kernel/tcp-info.ts'
 import { Admission } from '../admit/admission.ts'
 import type { Source } from '../admit/admission.ts'
+import { NewcomersWriter } from '../admit/newcomers.ts'
 import { StrikesWriter } from '../admit/strikes.ts'
 import { tarpitPlaces } from '../admit/tarpit-places.ts'
 import { Affinity } from '../affinity.ts'
@@ -109,7 +110,9 @@ export class Loop {
     this.pipes = new PipePool(start.limits.pipesMax)
     this.spills = new SpillPool(start.limits.spillBytesMax)
     this.counters = new Counters(start.counterMemory, start.counterShape)
-    this.admission = new Admission(this.counters, start.tables.lists, start.bansMemory, start.sourceMemory)
+    const newcomers = new NewcomersWriter(start.newcomersMemory)
+    const { tables, bansMemory, sourceMemory } = start
+    this.admission = new Admission(this.counters, tables.lists, bansMemory, sourceMemory, newcomers)
     this.nodeWide = new NodeWide(start.nodeWideMemory)
     this.states = new UpstreamStates(start.upstreamStatesMemory, start.counterShape)
     this.chooser = new Chooser(this.nodeWide, this.states)

@@ -19,10 +19,15 @@ export function admitClient(worker: TrafficWorker, pause: AcceptPause, client: S
   if (pause.isOn) return refuse(worker, client, place, CLOSE_REASON_CODES['out-of-memory'])
   const clientEnd = endpointOf(client.remoteAddress, client.remotePort)
   const nowMs = monotonicMs()
-  const listed = worker.admission.judgeAddress(service, sourceOf(clientEnd), nowMs)
-  if (listed !== ADMITTED) return refuse(worker, client, place, listed)
+  const source = sourceOf(clientEnd)
+  const listed = worker.admission.judgeAddress(service, source, nowMs)
+  const refuseNewcomer = (code: number): void => {
+    if (clientEnd !== UNKNOWN_ENDPOINT) worker.admission.noteNewcomer(service, source, true)
+    refuse(worker, client, place, code)
+  }
+  if (listed !== ADMITTED) return refuseNewcomer(listed)
   if (!worker.nodeWide.takePlace(worker.start.limits.connectionsMax)) {
-    return refuse(worker, client, place, CLOSE_REASON_CODES['refused-ceiling'])
+    return refuseNewcomer(CLOSE_REASON_CODES['refused-ceiling'])
   }
   // One that has to say something first takes its place when it does (first-byte.ts).
   const isEarly = service.protect.dialOn === 'first-byte'
@@ -30,7 +35,7 @@ export function admitClient(worker: TrafficWorker, pause: AcceptPause, client: S
   if (!hasServicePlace && !isEarly && worker.room.isFull(service)) {
     worker.nodeWide.givePlaceBack()
     const reason: CloseReason = service.queue.max > 0 ? 'refused-queue-full' : 'refused-service-ceiling'
-    return refuse(worker, client, place, CLOSE_REASON_CODES[reason])
+    return refuseNewcomer(CLOSE_REASON_CODES[reason])
   }
   // A proxy in front speaks for many: the limits are for the address in its header.
   const saysHeader = isHeaderRequired(service, clientEnd)
@@ -38,12 +43,13 @@ export function admitClient(worker: TrafficWorker, pause: AcceptPause, client: S
   // One that is gone already has no address to count by.
   const isCounted = !saysHeader && clientEnd !== UNKNOWN_ENDPOINT
   if (!isCounted) admission.takeNoPlaces()
-  const counted = isCounted ? admission.takeSourcePlaces(service, sourceOf(clientEnd), nowMs) : ADMITTED
+  const counted = isCounted ? admission.takeSourcePlaces(service, source, nowMs) : ADMITTED
   if (counted !== ADMITTED) {
     worker.nodeWide.givePlaceBack()
     if (hasServicePlace) giveServicePlaceBack(worker, service)
-    return refuse(worker, client, place, counted)
+    return refuseNewcomer(counted)
   }
+  if (isCounted) admission.noteNewcomer(service, source, false)
   const { listenerIndex } = place
   const { addressHandle, prefixHandle } = admission
   const places = { hasServicePlace, addressHandle, prefixHandle }

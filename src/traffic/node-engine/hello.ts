@@ -69,12 +69,15 @@ export class Hello extends Station {
     const { service } = connection
     const { admission } = connection.worker
     const nowMs = monotonicMs()
-    const code = admission.judgeAddress(service, sourceOf(end), nowMs)
-    if (code !== ADMITTED) return code
-    const counted = admission.takeSourcePlaces(service, sourceOf(end), nowMs)
-    connection.addressHandle = admission.addressHandle
-    connection.prefixHandle = admission.prefixHandle
-    return counted
+    const source = sourceOf(end)
+    const listed = admission.judgeAddress(service, source, nowMs)
+    const code = listed === ADMITTED ? admission.takeSourcePlaces(service, source, nowMs) : listed
+    if (listed === ADMITTED) {
+      connection.addressHandle = admission.addressHandle
+      connection.prefixHandle = admission.prefixHandle
+    }
+    admission.noteNewcomer(service, source, code !== ADMITTED)
+    return code
   }
 
   override takeEnd(): void {

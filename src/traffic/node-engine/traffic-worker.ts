@@ -2,6 +2,7 @@
 import { monotonicMs } from '../../lib/clock.ts'
 import { TICK_MS, TimingWheel } from '../../lib/timing-wheel.ts'
 import { Admission } from '../admit/admission.ts'
+import { NewcomersWriter } from '../admit/newcomers.ts'
 import { StrikesWriter } from '../admit/strikes.ts'
 import { Affinity } from '../affinity.ts'
 import { Chooser } from '../balance/choose.ts'
@@ -54,7 +55,9 @@ export class TrafficWorker {
   constructor(start: WorkerStart) {
     this.start = start
     this.counters = new Counters(start.counterMemory, start.counterShape)
-    this.admission = new Admission(this.counters, start.tables.lists, start.bansMemory, start.sourceMemory)
+    const newcomers = new NewcomersWriter(start.newcomersMemory)
+    const { tables, bansMemory, sourceMemory } = start
+    this.admission = new Admission(this.counters, tables.lists, bansMemory, sourceMemory, newcomers)
     this.nodeWide = new NodeWide(start.nodeWideMemory)
     this.tarPit = new TarPit(this)
     this.states = new UpstreamStates(start.upstreamStatesMemory, start.counterShape)
