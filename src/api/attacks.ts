@@ -43,7 +43,7 @@ function viewOf({ service, config, attack, isLearning, detector, sample }: Watch
   }
 }
 
-export function top({ attacks, tables }: Pick<NodeView, 'attacks' | 'tables'>, query: URLSearchParams): Answer {
+export function top(node: Pick<NodeView, 'attacks' | 'tables'>, query: URLSearchParams): Answer {
   const by = query.get(TOP_PARAMETERS.by) ?? 'address'
   if (!isSpan(by)) return problem(400, 'Bad request', `by is ${by}; expected ${TOP_SPANS.join(' or ')}.`)
   const limitText = query.get(TOP_PARAMETERS.limit) ?? String(TOP_LISTED_DEFAULT)
@@ -52,11 +52,11 @@ export function top({ attacks, tables }: Pick<NodeView, 'attacks' | 'tables'>, q
     return problem(400, 'Bad request', `limit is ${limitText}; expected 1 to ${TOP_LISTED_MAX}.`)
   }
   const service = query.get(TOP_PARAMETERS.service) ?? undefined
-  const names = tables().services.map(({ name }) => name)
+  const names = node.tables().services.map(({ name }) => name)
   if (service !== undefined && !names.includes(service)) {
     return problem(404, 'Not found', `There is no service ${service}; there is ${names.join(', ')}.`)
   }
-  return json(200, { by, seconds: TOP_SECONDS, sources: attacks.top(by, limit, service) } satisfies TopAnswer)
+  return json(200, { by, seconds: TOP_SECONDS, sources: node.attacks.top(by, limit, service) } satisfies TopAnswer)
 }
 
 function isSpan(text: string): text is TopSpan {

@@ -1,6 +1,6 @@
 /** The text of `tidegate attacks`. Pure. */
 import type { AttacksAnswer, AttackView, WatchedServiceView } from '../api/contract.ts'
-import { formatSize } from '../lib/size.ts'
+import { size } from './status-table.ts'
 import type { Painter } from './painter.ts'
 import { count, shown, tableLines, type TableRow } from './table.ts'
 
@@ -71,7 +71,7 @@ export function attackText(attack: AttackView, paint: Painter): string {
     ['open', `${peakOf('open')} connections at most`],
     [
       'clients',
-      `${count(attack.newcomers)} came, ${count(attack.admitted)} were let in, ${count(attack.served)} served (${formatSize(attack.bytes)})`,
+      `${count(attack.newcomers)} came, ${count(attack.admitted)} were let in, ${count(attack.served)} served (${size(attack.bytes)})`,
     ],
     ['refused', refusedText(refused)],
     ['bans', `${count(attack.bansMade)} made meanwhile`],
