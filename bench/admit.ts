@@ -7,6 +7,7 @@ import { PrefixTableWriter } from '../src/lib/prefix-table-writer.ts'
 import { Admission, ADMITTED } from '../src/traffic/admit/admission.ts'
 import { BanTable } from '../src/traffic/admit/ban-table.ts'
 import { rateLimit } from '../src/traffic/admit/rate-limit.ts'
+import { KnownClients, makeKnownClientsMemory } from '../src/traffic/admit/known-clients.ts'
 import { newcomerRingBytes, NewcomersReader, NewcomersWriter } from '../src/traffic/admit/newcomers.ts'
 import { makeSourceMemory } from '../src/traffic/admit/source-table.ts'
 import { mix32 } from '../src/traffic/balance/client-hash.ts'
@@ -85,6 +86,7 @@ function nsPerClient(service: Service, addresses: number, hasLists: boolean): nu
     BANS.memory,
     makeSourceMemory(MEMORY_BYTES, 1),
     new NewcomersWriter(ring),
+    new KnownClients(makeKnownClientsMemory(1)),
   )
   const reader = new NewcomersReader(ring)
   const addressBytes = new Uint8Array(4)

@@ -99,6 +99,16 @@ export const ServiceStatus = z.object({
   upstreams: z.array(UpstreamStatus),
 })
 
+/** How near the node is to its limits, docs/overload.md: `causes` are those that ask for a level, with the level. */
+export const OverloadStatus = z.object({
+  /** 0 to 4. */
+  level: Count,
+  causes: z.record(z.string(), Count),
+  /** Clients that were useful before. */
+  knownClients: Count,
+})
+export type OverloadStatus = z.infer<typeof OverloadStatus>
+
 export const NodeStatus = z.object({
   version: z.string(),
   state: z.enum(['starting', 'ready', 'draining']),
@@ -108,6 +118,7 @@ export const NodeStatus = z.object({
   workers: z.array(z.object({ busyRatio: z.number() })),
   connectionsOpen: Count,
   connectionsMax: Count,
+  overload: OverloadStatus,
   logDropped: Count,
   tablesVersion: z.number(),
   services: z.array(ServiceStatus),
@@ -142,7 +153,7 @@ export const FirewallStatus = z.object({
 })
 export type FirewallStatus = z.infer<typeof FirewallStatus>
 
-export const ShieldStatus = z.object({ firewall: FirewallStatus })
+export const ShieldStatus = z.object({ firewall: FirewallStatus, overload: OverloadStatus })
 export type ShieldStatus = z.infer<typeof ShieldStatus>
 
 export const UpstreamStateRequest = z.strictObject({ state: WantedState })

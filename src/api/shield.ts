@@ -1,9 +1,10 @@
-/** GET /api/v1/shield: what the kernel refuses for us, for `tidegate shield show`. */
+/** GET /api/v1/shield: what the kernel refuses for us, and how near we are to our limits, for `tidegate shield show`. */
 import type { NodeView } from '../control/node-view.ts'
+import { overloadStatus } from './overload.ts'
 import type { ShieldStatus } from './contract.ts'
 
-export function shieldStatus({ firewall }: NodeView): ShieldStatus {
-  const { state, table, rules, sets, restored, withouts } = firewall.view()
+export function shieldStatus(node: NodeView): ShieldStatus {
+  const { state, table, rules, sets, restored, withouts } = node.firewall.view()
   return {
     firewall: {
       state: state.kind,
@@ -15,5 +16,6 @@ export function shieldStatus({ firewall }: NodeView): ShieldStatus {
       restored,
       without: [...withouts],
     },
+    overload: overloadStatus(node),
   }
 }

@@ -6,6 +6,7 @@ import { formatSocketAddress } from '../lib/ip.ts'
 import { CONNECT_MS_BUCKETS, SERVICE, UPSTREAM, WORKER } from '../traffic/counters.ts'
 import type { Service, Upstream } from '../traffic/tables.ts'
 import { FOUND_NAMES, WANTED_NAMES } from '../traffic/upstream-states.ts'
+import { overloadStatus } from './overload.ts'
 import type { NodeStatus, ServiceStatus, UpstreamStatus } from './contract.ts'
 
 export function nodeStatus(node: NodeView): NodeStatus {
@@ -19,6 +20,7 @@ export function nodeStatus(node: NodeView): NodeStatus {
     workers: node.busy.ratios().map((busyRatio) => ({ busyRatio })),
     connectionsOpen: node.memory.nodeWide.openConnections,
     connectionsMax: node.limits.connectionsMax,
+    overload: overloadStatus(node),
     logDropped: node.logLinesDropped() + node.memory.workerSum(WORKER.logRecordsDropped),
     tablesVersion: tables.version,
     services: tables.services.map((service) => serviceStatus(node, service)),

@@ -1,5 +1,6 @@
 /** What `tidegate shield show` writes for people. */
 import type { FirewallStatus, ShieldStatus } from '../api/contract.ts'
+import { overloadText } from './overload-text.ts'
 import type { Painter } from './painter.ts'
 import { size } from './status-table.ts'
 import { count, shown, tableLines } from './table.ts'
@@ -12,7 +13,7 @@ const STATES: Readonly<Record<FirewallStatus['state'], string>> = {
   left: 'left to the next version',
 }
 
-export function shieldText({ firewall }: ShieldStatus, paint: Painter): string {
+export function shieldText({ firewall, overload }: ShieldStatus, paint: Painter): string {
   const { state, why, since, table, rules, sets, restored, without } = firewall
   const head = `kernel  ${STATES[state]}${why === undefined ? '' : `: ${shown(why)}`}`
   const lines = [
@@ -29,5 +30,6 @@ export function shieldText({ firewall }: ShieldStatus, paint: Painter): string {
   }))
   lines.push('', ...tableLines(['rule', 'state', 'packets dropped', 'bytes dropped'], ruleRows, paint))
   lines.push('', ...tableLines(['set', 'entries', 'at most', 'left out'], setRows, paint))
+  lines.push('', overloadText(overload, paint))
   return `${lines.join('\n')}\n`
 }

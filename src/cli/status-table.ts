@@ -1,5 +1,6 @@
 /** The text of `tidegate status`. Pure: two looks at the node give rates, one gives totals only. */
 import type { NodeStatus, ServiceStatus, UpstreamStatus } from '../api/contract.ts'
+import { overloadText } from './overload-text.ts'
 import type { Painter } from './painter.ts'
 import { count, shown, tableLines } from './table.ts'
 import { addressesText, styleOf, upstreamState } from './upstreams-table.ts'
@@ -21,13 +22,14 @@ export function statusText(now: StatusLook, before: StatusLook | undefined, pain
 }
 
 function headLines(status: NodeStatus, paint: Painter): string[] {
+  const { overload } = status
   const state = status.state === 'ready' ? paint('green', status.state) : paint('yellow', status.state)
   const share = status.connectionsMax === 0 ? 0 : (100 * status.connectionsOpen) / status.connectionsMax
   const busy = status.workers.map(({ busyRatio }) => `${Math.round(busyRatio * 100)}%`).join(' ')
   const head = `${paint('bold', `tidegate ${shown(status.version)}`)}  ${state}  engine ${shown(status.engine)}  up ${duration(status.uptimeMs)}`
   const load = `connections ${count(status.connectionsOpen)} of ${count(status.connectionsMax)} (${share.toFixed(1)}%)  workers busy ${busy}`
   const dropped = status.logDropped === 0 ? [] : [paint('yellow', `log lines dropped: ${count(status.logDropped)}`)]
-  return [head, load, ...dropped]
+  return [head, load, ...(overload.level === 0 ? [] : [overloadText(overload, paint)]), ...dropped]
 }
 
 function serviceLines(

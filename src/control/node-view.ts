@@ -13,6 +13,7 @@ import type { Attacks } from './detect/attacks.ts'
 import type { ActiveChecks } from './check/active-checks.ts'
 import type { Firewall } from './shield/firewall.ts'
 import type { NodeLimits } from './limits/node-limits.ts'
+import type { Overload } from './overload/overload.ts'
 import type { Lists } from './lists/lists.ts'
 import type { BusyRatios } from './workers/busy-ratios.ts'
 import type { SharedMemory } from './workers/shared-memory.ts'
@@ -31,6 +32,7 @@ export interface NodeView {
   readonly checks: Pick<ActiveChecks, 'viewOf' | 'isAllDown'>
   readonly bans: Pick<Bans, 'view' | 'covering'>
   readonly attacks: Pick<Attacks, 'list' | 'find' | 'watched' | 'top' | 'calledBy' | 'isUnderAttack'>
+  readonly overload: Pick<Overload, 'view'>
   readonly state: () => NodeState
   readonly tables: () => Tables
   /** Allow and deny lists; undefined for a node that was given none. */

@@ -3,7 +3,6 @@
  * `start` opens the listeners, `drain` and `end` close them; main.ts says when.
  */
 import { randomBytes } from 'node:crypto'
-import { totalmem } from 'node:os'
 import { raiseFileLimit } from '../kernel/limits.ts'
 import type { EngineName } from '../traffic/events.ts'
 import type { Service, Tables, Upstream } from '../traffic/tables.ts'
@@ -17,6 +16,7 @@ import type { Config } from './config/config.ts'
 import { type Capacity, capacityFor, makeTables } from './config/make-tables.ts'
 import { StableSlots } from './config/stable-slots.ts'
 import type { ResolvedAddresses } from './config/upstream-ips.ts'
+import { memoryBytes } from './limits/memory-bytes.ts'
 import { type NodeLimits, nodeLimits } from './limits/node-limits.ts'
 import { listenerText } from './listener-text.ts'
 import { ConnectionLog } from './log/connection-log.ts'
@@ -26,6 +26,7 @@ import type { Lists } from './lists/lists.ts'
 import type { Log } from './log/log.ts'
 import type { RefusedCount } from './log/refused-sums.ts'
 import { type CountByReason, type NodeState, type NodeView, refusedByReason } from './node-view.ts'
+import { Overload } from './overload/overload.ts'
 import { Firewall } from './shield/firewall.ts'
 import type { Inheritance, ListeningSockets } from './upgrade/handover.ts'
 import { UpstreamWatch } from './upstream-watch.ts'
@@ -81,6 +82,7 @@ export class RunningNode implements NodeView {
   readonly firewall: Firewall
   readonly bans: Bans
   readonly attacks: Attacks
+  readonly overload: Overload
   #config: Config
   readonly #log: Log
   readonly #capacity: Capacity
@@ -119,9 +121,8 @@ export class RunningNode implements NodeView {
     const { engine, workers, limits } = this.#findPower(tables)
     this.engine = engine
     this.limits = limits
-    const { services, upstreams, addresses } = this.#capacity
-    const { memoryBytes: sourceBytes, bans } = config.protect
-    this.memory = new SharedMemory(workers, { services, upstreams }, addresses, { sourceBytes, bansMax: bans.max })
+    this.memory = this.#makeMemory(workers)
+    this.overload = this.#makeOverload(options)
     this.#operatorStates = options.operatorStates
     this.#operatorStates?.applyTo(tables, this.memory.states)
     this.busy = new BusyRatios(this.memory.workers)
@@ -178,6 +179,19 @@ export class RunningNode implements NodeView {
 
   #bansMade(): number {
     return Object.values(this.bans.view().made).reduce((sum, bans) => sum + bans, 0)
+  }
+
+  #makeMemory(workers: number): SharedMemory {
+    const { services, upstreams, addresses } = this.#capacity
+    const { memoryBytes: sourceBytes, bans, knownClients } = this.#config.protect
+    const sizes = { sourceBytes, bansMax: bans.max, knownClientsMax: knownClients.max }
+    return new SharedMemory(workers, { services, upstreams }, addresses, sizes)
+  }
+
+  #makeOverload({ config, log }: RunningNodeOptions): Overload {
+    const { memory, limits } = this
+    const onShorterDeadlines = () => this.#workers.lookAtDeadlines()
+    return new Overload({ rules: config.protect.overload, memory, limits, log, onShorterDeadlines })
   }
 
   #makeTables(config: Config, addresses: ResolvedAddresses, slots: StableSlots, version: number): Tables {
@@ -246,6 +260,7 @@ export class RunningNode implements NodeView {
     await this.firewall.start()
     this.#state = 'ready'
     this.checks.start(this.#config)
+    this.overload.start()
     this.#sayListening(undefined, this.tables())
   }
 
@@ -315,6 +330,7 @@ export class RunningNode implements NodeView {
     this.bans.useRules(config.protect.bans)
     this.bans.useTables(tables)
     this.attacks.use(config, tables)
+    this.overload.useRules(config.protect.overload)
     this.checks.update(config)
     this.firewall.useTables(tables)
     if (this.#lists !== undefined) void this.firewall.useLists(this.#lists)
@@ -371,6 +387,7 @@ export class RunningNode implements NodeView {
     this.#upstreamWatch.close()
     this.#queues.close()
     this.busy.close()
+    this.overload.close()
     return { connectionsReset, isStuck: workers === 'stuck' }
   }
 }
@@ -387,10 +404,4 @@ function requireRoom(capacity: Capacity, slots: StableSlots): void {
     const message = `There is no room for ${wanted} ${kind}: ${capacity[kind]} places were made at the start, and those of removed ${kind} are not used again. Restart Tidegate.`
     throw new StartError('E_ROOM', message)
   }
-}
-
-/** What this process may use: its container's limit where there is one. */
-function memoryBytes(): number {
-  const constrained = process.constrainedMemory()
-  return constrained > 0 ? Math.min(constrained, totalmem()) : totalmem()
 }

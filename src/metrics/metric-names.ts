@@ -55,6 +55,21 @@ export const METRICS = {
     help: 'Refused clients that are kept waiting now, where protect.refuse is tarpit.',
     labels: [],
   },
+  tidegate_overload_level: {
+    type: 'gauge',
+    help: 'How near the node is to its limits, 0 to 4 (docs/overload.md).',
+    labels: [],
+  },
+  tidegate_overload_wanted_level: {
+    type: 'gauge',
+    help: 'The level that each cause asks for by itself.',
+    labels: ['cause'],
+  },
+  tidegate_known_clients: {
+    type: 'gauge',
+    help: 'Clients that were useful before and are let in before strangers.',
+    labels: [],
+  },
   tidegate_bans_active: {
     type: 'gauge',
     help: 'Bans that refuse clients now, by who made them (docs/bans.md).',
@@ -209,6 +224,11 @@ export const METRICS = {
   tidegate_worker_loop_busy_ratio: {
     type: 'gauge',
     help: 'The part of the last 10 s that the worker did not spend waiting; near 1 it is the bottleneck.',
+    labels: ['worker'],
+  },
+  tidegate_worker_lag_seconds: {
+    type: 'gauge',
+    help: "The longest turn of the worker's loop in the last second in which it had something to do.",
     labels: ['worker'],
   },
   tidegate_worker_pipes_open: {

@@ -38,6 +38,10 @@ export const SAMPLES: Readonly<Record<MetricName, (node: NodeView) => Sample[]>>
   tidegate_sources_untracked_total: (node) => one(node.memory.workerSum(WORKER.sourcesUntracked)),
   tidegate_sources_forgotten_total: (node) => one(node.memory.workerSum(WORKER.sourcesForgotten)),
   tidegate_tarpitted: (node) => one(node.memory.workerSum(WORKER.tarpitted)),
+  tidegate_overload_level: (node) => one(node.overload.view().level),
+  tidegate_overload_wanted_level: (node) =>
+    Object.entries(node.overload.view().wanted).map(([cause, value]) => ({ labels: { cause }, value })),
+  tidegate_known_clients: (node) => one(node.overload.view().knownClients),
   tidegate_bans_active: (node) => perOrigin(node.bans.view().active),
   tidegate_bans_total: (node) => perOrigin(node.bans.view().made),
   tidegate_bans_watched_total: (node) => perOrigin(node.bans.view().watched),
@@ -103,6 +107,8 @@ export const SAMPLES: Readonly<Record<MetricName, (node: NodeView) => Sample[]>>
   tidegate_list_stale: (node) => perList(node, ({ problem }) => (problem === undefined ? 0 : 1)),
   tidegate_worker_loop_busy_ratio: (node) =>
     node.busy.ratios().map((value, i) => ({ labels: { worker: String(i) }, value })),
+  tidegate_worker_lag_seconds: (node) =>
+    perWorker(node, WORKER.lagMs).map(({ labels, value }) => ({ labels, value: value / 1000 })),
   tidegate_worker_pipes_open: (node) => perWorker(node, WORKER.pipesOpen),
   tidegate_worker_spill_bytes: (node) => perWorker(node, WORKER.spillBytes),
   tidegate_strikes_total: strikes,

@@ -26,9 +26,12 @@ export const CLOSE_REASONS = {
   'slow-read': 'The client had bytes to take, and acknowledged fewer than slowRead.bytes within slowRead.within.',
   'tiny-segments': 'The client sent more, and smaller, segments than tinySegments allows.',
   'idle-timeout': 'No byte moved for idleTimeout.',
+  'overload-idle': 'The node was overloaded, and no byte moved for what that left of idleTimeout or firstByteTimeout.',
   'half-closed-timeout': 'One side had finished, and no byte moved the other way for halfClosedTimeout.',
   lifetime: 'The connection was open for maxLifetime.',
   'refused-ceiling': 'maxConnections was reached; the client was refused before anything was allocated.',
+  'refused-overload':
+    'Only the reserve of the node was left, or it was at its last level of overload, and the client was not known.',
   'refused-service-ceiling':
     "The service's maxConnections was reached; the client was refused before anything was allocated.",
   'refused-queue-full': 'The queue of the service was full; the client was refused before anything was allocated.',

@@ -64,8 +64,10 @@ export const WORKER = {
   sourcesForgotten: 9,
   /** Refused clients whose sockets are kept open for a while. */
   tarpitted: 10,
+  /** The longest turn of the loop in the last second or so: how long a client may have to wait for its turn. */
+  lagMs: 11,
 } as const
-export const WORKER_STRIDE = 11
+export const WORKER_STRIDE = 12
 
 export interface CounterShape {
   readonly services: number

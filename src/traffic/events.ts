@@ -28,6 +28,8 @@ export interface WorkerStart {
   readonly counterMemory: SharedArrayBuffer
   readonly nodeWideMemory: SharedArrayBuffer
   readonly sourceMemory: SharedArrayBuffer
+  readonly overloadMemory: SharedArrayBuffer
+  readonly knownClientsMemory: SharedArrayBuffer
   readonly upstreamStatesMemory: SharedArrayBuffer
   readonly workerWakesMemory: SharedArrayBuffer
   readonly bansMemory: SharedArrayBuffer
@@ -63,6 +65,8 @@ export type WorkerCommand =
   | { readonly kind: 'close-upstream'; readonly upstreamIndex: number }
   /** End every connection whose client is banned by now, with the reason `banned`. */
   | { readonly kind: 'close-banned' }
+  /** Deadlines have become shorter: look at every connection now. */
+  | { readonly kind: 'look-at-deadlines' }
   | { readonly kind: 'prepare'; readonly tables: Tables }
   | { readonly kind: 'commit' }
   | { readonly kind: 'cancel' }

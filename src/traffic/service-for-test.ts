@@ -2,6 +2,8 @@
 import type { SocketAddress } from '../lib/ip.ts'
 import { BanTable } from './admit/ban-table.ts'
 import { newcomerRingBytes } from './admit/newcomers.ts'
+import { makeKnownClientsMemory } from './admit/known-clients.ts'
+import { makeOverloadMemory } from './admit/overload-state.ts'
 import { makeSourceMemory, SOURCE_MEMORY_BYTES_MIN } from './admit/source-table.ts'
 import { strikeRingBytes } from './admit/strikes.ts'
 import { Counters } from './counters.ts'
@@ -89,6 +91,8 @@ type WorkerMemory = Pick<
   | 'counterMemory'
   | 'nodeWideMemory'
   | 'sourceMemory'
+  | 'overloadMemory'
+  | 'knownClientsMemory'
   | 'upstreamStatesMemory'
   | 'workerWakesMemory'
   | 'bansMemory'
@@ -103,6 +107,8 @@ export function workerMemoryForTest(counterShape: CounterShape, upstreamAddresse
     counterMemory: new SharedArrayBuffer(Counters.bytes(counterShape)),
     nodeWideMemory: new SharedArrayBuffer(NodeWide.bytes(upstreamAddresses)),
     sourceMemory: makeSourceMemory(SOURCE_MEMORY_BYTES_MIN, counterShape.services),
+    overloadMemory: makeOverloadMemory(),
+    knownClientsMemory: makeKnownClientsMemory(12),
     upstreamStatesMemory: new SharedArrayBuffer(UpstreamStates.bytes(counterShape)),
     workerWakesMemory: new SharedArrayBuffer(WorkerWakes.bytes(1)),
     bansMemory: new BanTable(16).memory,

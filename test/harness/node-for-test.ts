@@ -1,6 +1,7 @@
 /** For unit tests: a node that carries no traffic, with two workers, services `web` and `mail`, and real shared memory. */
 import type { NodeState, NodeView } from '../../src/control/node-view.ts'
 import type { FirewallView } from '../../src/control/shield/firewall-view.ts'
+import { eachCause } from '../../src/control/overload/pressure.ts'
 import { BusyRatios } from '../../src/control/workers/busy-ratios.ts'
 import { SharedMemory } from '../../src/control/workers/shared-memory.ts'
 import { PLAIN_SHARE } from '../../src/traffic/service-for-test.ts'
@@ -43,6 +44,7 @@ export function nodeForTest(): NodeForTest {
       calledBy: (service, kind) => (service === 'web' && kind === 'unused' ? 2 : 0),
       isUnderAttack: (index) => index === 1,
     },
+    overload: { view: () => ({ level: 0, wanted: eachCause(() => 0), knownClients: 0 }) },
     state: () => state,
     tables: () => TABLES,
     lists: () => undefined,

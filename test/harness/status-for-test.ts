@@ -11,6 +11,7 @@ export function statusForTest(): NodeStatus {
     workers: [{ busyRatio: 0.031 }, { busyRatio: 0 }],
     connectionsOpen: 2,
     connectionsMax: 1000,
+    overload: { level: 0, causes: {}, knownClients: 0 },
     logDropped: 0,
     tablesVersion: 1,
     services: [

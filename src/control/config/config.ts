@@ -14,6 +14,7 @@ import type {
 } from '../../traffic/tables.ts'
 import type { AttackThresholds } from '../detect/detector.ts'
 import type { BanRules } from '../bans/ban-rules.ts'
+import type { OverloadRules } from '../overload/overload-rules.ts'
 import type { FirewallConfig } from '../shield/firewall-config.ts'
 import type { ActiveCheckConfig, CheckUrl } from './active-check.ts'
 
@@ -34,6 +35,9 @@ export interface NodeProtectConfig {
   readonly memoryBytes: number
   readonly bans: BanRules
   readonly firewall: FirewallConfig
+  readonly overload: OverloadRules
+  /** Clients remembered at most. */
+  readonly knownClients: { readonly max: number }
 }
 
 export interface ListedNetwork extends Network {

@@ -2,6 +2,7 @@
 import { basename, dirname, resolve } from 'node:path'
 import type { ListFileConfig, NodeProtectConfig } from './config.ts'
 import type { FirewallConfig } from '../shield/firewall-config.ts'
+import type { OverloadRules } from '../overload/overload-rules.ts'
 import { makeBanRules } from './make-bans.ts'
 import type { ConfigSource } from './config-tree.ts'
 import type { ParsedNodeProtect } from './protect-node-schema.ts'
@@ -16,6 +17,8 @@ export function makeNodeProtect(protect: ParsedNodeProtect, source: ConfigSource
     deny: networks('deny'),
     bans: makeBanRules(protect.bans),
     firewall: makeFirewall(protect.firewall),
+    overload: makeOverloadRules(protect.overload),
+    knownClients: protect.knownClients,
     lists: protect.lists.map((list, i) => ({
       name: list.name ?? nameOf(list.file),
       file: resolve(dirname(source.file), list.file),
@@ -24,6 +27,11 @@ export function makeNodeProtect(protect: ParsedNodeProtect, source: ConfigSource
     })),
     memoryBytes: protect.memory,
   }
+}
+
+function makeOverloadRules(overload: ParsedNodeProtect['overload']): OverloadRules {
+  const { rule, reserve, idleAtLeast, firstByteAtLeast } = overload
+  return { rule, reservePercent: reserve, idleAtLeastMs: idleAtLeast, firstByteAtLeastMs: firstByteAtLeast }
 }
 
 function makeFirewall({ maxEntries, synRate, ...rest }: ParsedNodeProtect['firewall']): FirewallConfig {

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { SOURCE_MEMORY_BYTES_MIN } from '../../traffic/admit/source-table.ts'
 import { firewallSchema } from './firewall-schema.ts'
 import { choice, leaf, name, size } from './leaf.ts'
+import { knownClientsSchema, overloadSchema } from './overload-schema.ts'
 import { bansSchema } from './protect-bans-schema.ts'
 import { readNetwork } from './read-address.ts'
 import { readFile } from './read-folder.ts'
@@ -38,6 +39,8 @@ export const protectNodeSchema = z.strictObject({
   deny: networks().prefault([]).meta({ description: 'Who is never let in, unless an allow list names them too.' }),
   bans: bansSchema.prefault({}).meta({ description: 'Who misbehaves is banned for a time.' }),
   firewall: firewallSchema.prefault({}).meta({ description: 'What the kernel refuses for us, by nftables.' }),
+  overload: overloadSchema.prefault({}).meta({ description: 'What is done when the node runs out of room.' }),
+  knownClients: knownClientsSchema.prefault({}).meta({ description: 'Who is let in before strangers.' }),
   lists: z.array(listFile).max(LIST_FILES_MAX).prefault([]).meta({ description: 'Lists in files of their own.' }),
   memory: size(
     SOURCE_MEMORY_BYTES_MIN,

@@ -4,7 +4,7 @@
  */
 import { steadyMs } from '../../lib/clock.ts'
 import { NewcomersReader } from '../../traffic/admit/newcomers.ts'
-import { SOURCE, SourceTable } from '../../traffic/admit/source-table.ts'
+import { ALERT, SOURCE, SourceTable } from '../../traffic/admit/source-table.ts'
 import { WORKER_STRIDE } from '../../traffic/counters.ts'
 import type { Tables } from '../../traffic/tables.ts'
 import type { Config } from '../config/config.ts'
@@ -163,7 +163,8 @@ export class Attacks {
   #setBudgets(index: number): void {
     const watched = this.#watched.get(index)
     const mode = watched?.config.mode ?? 'off'
-    this.#sources.setUnderAttack(index, mode === 'on' || (mode === 'auto' && watched?.attack !== undefined))
+    const isAttack = mode !== 'off' && watched?.attack !== undefined
+    this.#sources.setAlert(index, isAttack ? ALERT.attack : mode === 'on' ? ALERT.forced : ALERT.none)
   }
 
   #recordOf(watched: WatchedService): AttackRecord | undefined {

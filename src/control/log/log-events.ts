@@ -159,6 +159,12 @@ export const LOG_EVENTS = {
     level: 'warn',
     meaning: 'Records of attacks, or what is calm, could not be written; `file`, `reason`.',
   },
+  overload: {
+    level: 'warn',
+    meaning:
+      'The node is nearer to its limits than before; `level` (docs/overload.md), `from`, `rule`, and `why`: the causes and their values.',
+  },
+  'overload-eased': { level: 'info', meaning: 'A level less, 0 is none; the same fields.' },
   'accept-paused': {
     level: 'warn',
     meaning: 'A worker was out of files or memory and let new clients wait; `worker`, `code`, `ms`, `repeated`.',

@@ -32,7 +32,7 @@ export function textsOf(values: object, leftOut: readonly string[] = [], at = ''
 
 function keyOf(field: string, value: unknown): string {
   const key = KEY_BY_FIELD[field] ?? field
-  return typeof value === 'number' ? key.replace(/(Ms|Bytes)$/, '') : key
+  return typeof value === 'number' ? key.replace(/(Ms|Bytes|Percent)$/, '') : key
 }
 
 function isMapping(value: unknown): value is object {
@@ -53,6 +53,7 @@ function withoutPlaces(key: string, value: unknown): unknown {
 function numberText(field: string, value: number): string {
   if (field.endsWith('Ms')) return value === 0 && !ZERO_IS_A_TIME.has(field) ? 'off' : formatDuration(value)
   if (field.endsWith('Bytes')) return formatSize(value)
+  if (field.endsWith('Percent')) return `${value}%`
   return OFF_AT_ZERO.has(field) && value === 0 ? 'off' : String(value)
 }
 

@@ -19,6 +19,10 @@ const LIVE_KEYS: ReadonlySet<string> = new Set([
   'protect.allow',
   'protect.deny',
   'protect.lists',
+  'protect.overload.rule',
+  'protect.overload.reserve',
+  'protect.overload.idleAtLeast',
+  'protect.overload.firstByteAtLeast',
   'traffic.drainTimeout',
   'traffic.upgradeDrainTimeout',
 ])

@@ -1,5 +1,7 @@
 /** The memory that control and the workers share, and what it says in sum over all workers. */
 import { makeSourceMemory, SOURCE_MEMORY_BYTES_MIN } from '../../traffic/admit/source-table.ts'
+import { makeKnownClientsMemory } from '../../traffic/admit/known-clients.ts'
+import { makeOverloadMemory, OverloadState } from '../../traffic/admit/overload-state.ts'
 import { BanTable } from '../../traffic/admit/ban-table.ts'
 import {
   type CounterShape,
@@ -33,6 +35,7 @@ export interface ProtectSizes {
   /** For counting sources. */
   readonly sourceBytes?: number
   readonly bansMax?: number
+  readonly knownClientsMax?: number
 }
 
 export interface WorkerMemory {
@@ -48,6 +51,9 @@ export class SharedMemory {
   readonly nodeWideMemory: SharedArrayBuffer
   readonly nodeWide: NodeWide
   readonly sourceMemory: SharedArrayBuffer
+  readonly overloadMemory = makeOverloadMemory()
+  readonly overload = new OverloadState(this.overloadMemory)
+  readonly knownClientsMemory: SharedArrayBuffer
   readonly upstreamStatesMemory: SharedArrayBuffer
   readonly states: UpstreamStates
   readonly workerWakesMemory: SharedArrayBuffer
@@ -58,12 +64,13 @@ export class SharedMemory {
     workers: number,
     counterShape: CounterShape,
     upstreamAddresses: number,
-    { sourceBytes = SOURCE_MEMORY_BYTES_MIN, bansMax = BANS_MAX_DEFAULT }: ProtectSizes = {},
+    { sourceBytes = SOURCE_MEMORY_BYTES_MIN, bansMax = BANS_MAX_DEFAULT, knownClientsMax = 1 }: ProtectSizes = {},
   ) {
     this.counterShape = counterShape
     this.nodeWideMemory = new SharedArrayBuffer(NodeWide.bytes(upstreamAddresses))
     this.nodeWide = new NodeWide(this.nodeWideMemory)
     this.sourceMemory = makeSourceMemory(sourceBytes, counterShape.services)
+    this.knownClientsMemory = makeKnownClientsMemory(knownClientsMax)
     this.upstreamStatesMemory = new SharedArrayBuffer(UpstreamStates.bytes(counterShape))
     this.states = new UpstreamStates(this.upstreamStatesMemory, counterShape)
     this.workerWakesMemory = new SharedArrayBuffer(WorkerWakes.bytes(workers))

@@ -106,6 +106,8 @@ export class Workers {
         counterMemory,
         nodeWideMemory: memory.nodeWideMemory,
         sourceMemory: memory.sourceMemory,
+        overloadMemory: memory.overloadMemory,
+        knownClientsMemory: memory.knownClientsMemory,
         upstreamStatesMemory: memory.upstreamStatesMemory,
         workerWakesMemory: memory.workerWakesMemory,
         bansMemory: memory.bans.memory,
@@ -223,6 +225,11 @@ export class Workers {
   /** Ends all connections of clients that are banned by now; returns before they have ended. */
   closeBanned(): void {
     this.#post({ kind: 'close-banned' })
+  }
+
+  /** Deadlines are shorter now: each connection is looked at; returns before that. */
+  lookAtDeadlines(): void {
+    this.#post({ kind: 'look-at-deadlines' })
   }
 
   #post(command: WorkerCommand): void {

@@ -8,6 +8,7 @@ import { serviceForTest } from '../service-for-test.ts'
 import { ADMITTED, Admission } from './admission.ts'
 import { AddressLists } from './address-lists.ts'
 import { BanTable } from './ban-table.ts'
+import { KnownClients, makeKnownClientsMemory } from './known-clients.ts'
 import { newcomerRingBytes, NewcomersWriter } from './newcomers.ts'
 import { makeSourceMemory, SOURCE_MEMORY_BYTES_MIN } from './source-table.ts'
 
@@ -74,8 +75,9 @@ test('admission asks in order: allow, bans, deny', () => {
   const lists = { allow: listOf('192.0.2.1'), deny: listOf('192.0.0.0/16') }
   const counters = new Counters(new SharedArrayBuffer(Counters.bytes(shape)), shape)
   const sources = makeSourceMemory(SOURCE_MEMORY_BYTES_MIN, shape.services)
+  const known = new KnownClients(makeKnownClientsMemory(1))
   const newcomers = new NewcomersWriter(new SharedArrayBuffer(newcomerRingBytes(4)))
-  const admission = new Admission(counters, lists, bans.memory, sources, newcomers)
+  const admission = new Admission(counters, lists, bans.memory, sources, newcomers, known)
   const verdict = (text: string) => {
     const addressBytes = parseIp(text)!
     const code = admission.judgeAddress(serviceForTest([]), { addressBytes, addressAt: 0, family: 4 }, NOW_MS)

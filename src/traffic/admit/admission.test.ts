@@ -8,6 +8,7 @@ import type { ServiceProtect } from '../tables.ts'
 import { Admission, ADMITTED, type Source } from './admission.ts'
 import { BanTable } from './ban-table.ts'
 import { rateLimit } from './rate-limit.ts'
+import { KnownClients, makeKnownClientsMemory } from './known-clients.ts'
 import { newcomerRingBytes, NewcomersWriter } from './newcomers.ts'
 import { makeSourceMemory, NO_HANDLE } from './source-table.ts'
 
@@ -31,6 +32,7 @@ function admissionFor(protect: Partial<ServiceProtect>, index = 0) {
     NO_BANS,
     makeSourceMemory(1024 * 1024, SHAPE.services),
     newcomers(),
+    new KnownClients(makeKnownClientsMemory(100)),
   )
   return {
     admission,
@@ -116,7 +118,7 @@ describe('admission by rates and counts', () => {
     const perAddress = { rule: 'on', connectionsMax: 1, rate: null } as const
     const memory = makeSourceMemory(1024 * 1024, SHAPE.services)
     const counters = new Counters(new SharedArrayBuffer(Counters.bytes(SHAPE)), SHAPE)
-    const admission = new Admission(counters, undefined, NO_BANS, memory, newcomers())
+    const admission = new Admission(counters, undefined, NO_BANS, memory, newcomers(), new KnownClients(makeKnownClientsMemory(100)))
     const found = [0, 1, 0].map((index) => {
       const service = serviceForTest([], {
         index,

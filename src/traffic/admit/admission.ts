@@ -17,6 +17,7 @@ import type { CloseReason } from '../close-reason.ts'
 import { SERVICE, SERVICE_STRIDE } from '../counters.ts'
 import type { Counters } from '../counters.ts'
 import type { MonotonicMs } from '../node-wide.ts'
+import type { KnownClients } from './known-clients.ts'
 import type { NewcomersWriter } from './newcomers.ts'
 import { NO_HANDLE, OVER_CONNECTIONS, OVER_RATE, SOURCE, SourceTable, TAKEN } from './source-table.ts'
 import type { SourceKind } from './source-table.ts'
@@ -51,6 +52,7 @@ export class Admission {
   prefixHandle = NO_HANDLE
   readonly #sources: SourceTable
   readonly #newcomers: NewcomersWriter
+  readonly #known: KnownClients
   /** Of the last `takeSourcePlaces`: the budgets for an attack hold. */
   #isStrict = false
 
@@ -60,7 +62,9 @@ export class Admission {
     bansMemory: SharedArrayBuffer,
     sourceMemory: SharedArrayBuffer,
     newcomers: NewcomersWriter,
+    known: KnownClients,
   ) {
+    this.#known = known
     this.#newcomers = newcomers
     this.#services = counters.services
     this.#sources = new SourceTable(sourceMemory, counters.worker)
@@ -95,7 +99,7 @@ export class Admission {
     this.takeNoPlaces()
     if (this.isAllowed) return ADMITTED
     const sources = this.#sources
-    this.#isStrict = sources.isUnderAttack(service.index)
+    this.#isStrict = sources.areBudgetsStrict(service.index) && !this.#isKnown(source, nowMs)
     const perAddress = this.#limitsFor(service.protect.perAddress, service.protect.attack.perAddress)
     const perPrefix = this.#limitsFor(service.protect.perPrefix, service.protect.attack.perPrefix)
     const byAddress = this.#takePlace(service, SOURCE.address, perAddress, source, nowMs)
@@ -122,6 +126,15 @@ export class Admission {
   giveSourcePlacesBack(addressHandle: number, prefixHandle: number): void {
     this.#sources.give(prefixHandle)
     this.#sources.give(addressHandle)
+  }
+
+  /** Who comes in an attack does not earn its way in by it. */
+  canBecomeKnown({ index }: Service): boolean {
+    return !this.#sources.isUnderAttack(index)
+  }
+
+  #isKnown({ addressBytes, addressAt, family }: Source, nowMs: MonotonicMs): boolean {
+    return this.#known.has(addressBytes, addressAt, family, nowMs)
   }
 
   /** A budget on watch is looked at beside the ordinary limits, which go on refusing; where those are off, it is all there is. */

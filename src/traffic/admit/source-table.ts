@@ -4,7 +4,7 @@
  * two sources are never taken for one.
  *
  *   head       16 int32    seeds of the hash, so that nobody outside can aim at a bucket; services
- *   services   16 int32 each: lock, under attack, full times of its own rate and of the one in attacks (float64), unused
+ *   services   16 int32 each: lock, alert, full times of its own rate and of the one in attacks (float64), unused
  *   buckets    64 int32 each, 256 bytes:
  *                lock, 3 unused | 10 × high | 10 × low | 10 × owner | 10 × open | 10 × full time (float64)
  *
@@ -47,10 +47,14 @@ export interface SourceLimits {
   readonly rate: RateLimit | null
 }
 
+/** `forced`: the stricter budgets hold as an operator wants it. */
+export const ALERT = { none: 0, attack: 1, forced: 2 } as const
+export type Alert = (typeof ALERT)[keyof typeof ALERT]
+
 const HEAD_INTS = 16
 const HEAD = { seedHigh: 0, seedLow: 1, services: 2 } as const
 const SERVICE_INTS = 16
-const SERVICE_UNDER_ATTACK = 1
+const SERVICE_ALERT = 1
 const SERVICE_FULL_AT = 2
 /** Of its own: who is held to the stricter rate may not use up the one of the others. */
 const SERVICE_ATTACK_FULL_AT = 4
@@ -169,13 +173,21 @@ export class SourceTable {
   }
 
   /** Whether the stricter budgets hold at the service now; control says so. */
-  isUnderAttack(serviceIndex: number): boolean {
-    return this.#ints[HEAD_INTS + serviceIndex * SERVICE_INTS + SERVICE_UNDER_ATTACK] === 1
+  areBudgetsStrict(serviceIndex: number): boolean {
+    return this.#alertOf(serviceIndex) !== ALERT.none
   }
 
-  setUnderAttack(serviceIndex: number, isUnderAttack: boolean): void {
-    const at = HEAD_INTS + serviceIndex * SERVICE_INTS + SERVICE_UNDER_ATTACK
-    Atomics.store(this.#ints, at, isUnderAttack ? 1 : 0)
+  /** Called under attack, not only treated so. */
+  isUnderAttack(serviceIndex: number): boolean {
+    return this.#alertOf(serviceIndex) === ALERT.attack
+  }
+
+  #alertOf(serviceIndex: number): number {
+    return this.#ints[HEAD_INTS + serviceIndex * SERVICE_INTS + SERVICE_ALERT]
+  }
+
+  setAlert(serviceIndex: number, alert: Alert): void {
+    Atomics.store(this.#ints, HEAD_INTS + serviceIndex * SERVICE_INTS + SERVICE_ALERT, alert)
   }
 
   /** Would the place that was just taken have been refused under these limits? */

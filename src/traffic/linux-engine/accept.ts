@@ -63,7 +63,10 @@ function admit(loop: Loop, open: OpenListener, fd: Fd): void {
   noteSource(loop)
   const listed = admission.judgeAddress(service, source, loop.nowMs)
   if (listed !== ADMITTED) return refuse(loop, open, fd, listed)
-  if (!loop.nodeWide.takePlace(loop.start.limits.connectionsMax)) return refuse(loop, open, fd, REFUSED.ceiling)
+  // A proxy in front speaks for many: the limits are for the address in its header.
+  const saysHeader = service.acceptProxyFrom.length > 0 && mustSayProxyHeader(service, source)
+  const placed = loop.gate.takePlace(service, source, admission.isAllowed || saysHeader, loop.nowMs)
+  if (placed !== ADMITTED) return refuse(loop, open, fd, placed)
   // One that has to say something first takes its place when it does (first-byte.ts).
   const isEarly = service.protect.dialOn === 'first-byte'
   const hasServicePlace = !isEarly && takeServicePlace(loop, service)
@@ -71,8 +74,6 @@ function admit(loop: Loop, open: OpenListener, fd: Fd): void {
     loop.nodeWide.givePlaceBack()
     return refuse(loop, open, fd, service.queue.max > 0 ? REFUSED.queueFull : REFUSED.serviceCeiling)
   }
-  // A proxy in front speaks for many: the limits are for the address in its header.
-  const saysHeader = service.acceptProxyFrom.length > 0 && mustSayProxyHeader(service, source)
   if (saysHeader) admission.takeNoPlaces()
   const counted = saysHeader ? ADMITTED : admission.takeSourcePlaces(service, source, loop.nowMs)
   const connection = counted === ADMITTED ? loop.pool.take(open.plan) : undefined

@@ -2,6 +2,7 @@
 import { E } from '../../kernel/libc.ts'
 import { takeSocketError } from '../../kernel/socket-option.ts'
 import { unacknowledgedBytes } from '../../kernel/tcp-info.ts'
+import type { CloseReason } from '../close-reason.ts'
 import { FLAG, NUMBER, NUMBERS, STAGE } from './connection.ts'
 import type { Connection } from './connection.ts'
 import { noteActivity } from './copy.ts'
@@ -53,11 +54,11 @@ function lookAtRelay(loop: Loop, connection: Connection): void {
   }
   const numbers = loop.pool.numbers
   const lifetimeDueMs = numbers[slot * NUMBERS + NUMBER.startedMs] + orNever(plan.service.maxLifetimeMs)
-  const idleDueMs = numbers[slot * NUMBERS + NUMBER.activeMs] + orNever(idleLimitMs(connection))
+  const idleDueMs = numbers[slot * NUMBERS + NUMBER.activeMs] + orNever(idleLimitMs(loop, connection))
   if (loop.nowMs >= lifetimeDueMs) return endWithReset(loop, connection, 'lifetime')
   if (loop.nowMs >= idleDueMs && (hasFailed(connection) || !isDelivering(loop, connection))) {
     if (hasFailed(connection)) return endFailed(loop, connection)
-    return endWithReset(loop, connection, isHalfClosed(connection) ? 'half-closed-timeout' : 'idle-timeout')
+    return endWithReset(loop, connection, idleReason(loop, connection))
   }
   const wireDueMs = plan.hasWireRules ? lookAtWire(loop, connection) : Infinity
   if (connection.stage !== STAGE.relay) return
@@ -94,8 +95,14 @@ function endFailed(loop: Loop, connection: Connection): void {
   endWithReset(loop, connection)
 }
 
-function idleLimitMs(connection: Connection): number {
+function idleReason(loop: Loop, connection: Connection): CloseReason {
+  if (isHalfClosed(connection)) return 'half-closed-timeout'
+  const activeMs = loop.pool.numbers[connection.slot * NUMBERS + NUMBER.activeMs]
+  return loop.nowMs >= activeMs + orNever(connection.plan.service.idleTimeoutMs) ? 'idle-timeout' : 'overload-idle'
+}
+
+function idleLimitMs({ gate }: Loop, connection: Connection): number {
   if (hasFailed(connection)) return RESET_DELIVERY_MS_MAX
   const { halfClosedTimeoutMs, idleTimeoutMs } = connection.plan.service
-  return isHalfClosed(connection) ? halfClosedTimeoutMs : idleTimeoutMs
+  return isHalfClosed(connection) ? halfClosedTimeoutMs : gate.state.idleMs(idleTimeoutMs)
 }

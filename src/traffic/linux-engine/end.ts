@@ -58,6 +58,7 @@ function end(loop: Loop, connection: Connection, closeSocket: (fd: number) => vo
   if (connection.stage === STAGE.waiting) loop.room.leave(connection.plan.service, connection.queueEntry)
   noteWaited(loop, connection)
   strike(loop, connection)
+  noteUseful(loop, connection)
   dropUndelivered(loop, connection.client)
   dropUndelivered(loop, connection.upstream)
   count(loop, connection)
@@ -81,6 +82,27 @@ function strike(loop: Loop, connection: Connection): void {
   const kind = strikeFor(reasonCode, couldBeUsed, carried)
   if (kind === NO_STRIKE) return
   loop.strikes.write(plan.service.index, kind, clientAddresses, addressAt(connection), connection.clientFamily)
+}
+
+/** Who was useful is let in before others when there is no room for all. */
+function noteUseful({ admission, gate, pool, nowMs }: Loop, connection: Connection): void {
+  if (!admission.canBecomeKnown(connection.plan.service)) return
+  const { numbers, clientAddresses } = pool
+  const { reasonCode, clientFamily } = connection
+  const at = connection.slot * NUMBERS
+  const toUpstream = numbers[at + NUMBER.bytesToUpstream]
+  const toClient = numbers[at + NUMBER.bytesToClient]
+  const durationMs = nowMs - numbers[at + NUMBER.startedMs]
+  gate.noteEnd(
+    reasonCode,
+    toUpstream,
+    toClient,
+    durationMs,
+    clientAddresses,
+    addressAt(connection),
+    clientFamily,
+    nowMs,
+  )
 }
 
 function givePlacesBack(loop: Loop, connection: Connection): void {

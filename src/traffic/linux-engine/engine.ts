@@ -22,6 +22,7 @@ import type { Step } from './guard.ts'
 import { hearHedges } from './hedge.ts'
 import { FIRST_HEDGE_KEY } from './hedge-pool.ts'
 import { adopt, cancelListeners, closeListeners, commitListeners, prepareListeners } from './listeners.ts'
+import { lookAtDeadlines } from './look-at-deadlines.ts'
 import { Loop } from './loop.ts'
 import { emptyTarPit } from './refuse.ts'
 import { onEvent } from './on-event.ts'
@@ -72,7 +73,9 @@ function openWakeFd(loop: Loop): number {
 
 function turn(loop: Loop, wakeFd: number, due: (connection: Connection) => void): void {
   const timeoutMs = waitMs(loop)
-  loop.counters.worker[WORKER.busyMs] += monotonicMs() - loop.nowMs
+  const turnMs = monotonicMs() - loop.nowMs
+  loop.counters.worker[WORKER.busyMs] += turnMs
+  if (turnMs > loop.longestTurnMs) loop.longestTurnMs = turnMs
   const wantedMs = loop.nowMs + timeoutMs
   const events = loop.epoll.wait(timeoutMs)
   loop.nowMs = monotonicMs()
@@ -88,6 +91,7 @@ function turn(loop: Loop, wakeFd: number, due: (connection: Connection) => void)
   if (loop.fullTurns % FULL_TURNS_MAX === 0) loop.wheel.advance(loop.nowMs, due)
   if (loop.upstreamClosings.length > 0) closeUpstreams(loop)
   if (loop.nextBanLook >= 0) closeBanned(loop)
+  if (loop.nextDeadlineLook >= 0) lookAtDeadlines(loop)
   resumeAccepting(loop)
   if (loop.tarPit.count > 0) emptyTarPit(loop, loop.nowMs)
   loop.pool.recycle()
@@ -106,7 +110,8 @@ function countTurn(loop: Loop): void {
 }
 
 function waitMs(loop: Loop): number {
-  if (loop.hasUnfinished || loop.upstreamClosings.length > 0 || loop.nextBanLook >= 0) return 0
+  if (loop.hasUnfinished || loop.upstreamClosings.length > 0) return 0
+  if (loop.nextBanLook >= 0 || loop.nextDeadlineLook >= 0) return 0
   const untilResumeMs = loop.pausedUntilMs === 0 ? -1 : Math.max(1, Math.ceil(loop.pausedUntilMs - loop.nowMs))
   return soonest(soonest(loop.wheel.untilNextMs(loop.nowMs), untilResumeMs), loop.tarPit.untilNextMs(loop.nowMs))
 }
@@ -197,6 +202,9 @@ function obey(loop: Loop, command: WorkerCommand): void {
     case 'close-banned':
       loop.nextBanLook = 0
       return
+    case 'look-at-deadlines':
+      loop.nextDeadlineLook = 0
+      return
     case 'drain':
       loop.draining = true
       emptyTarPit(loop, Infinity)
@@ -220,6 +228,10 @@ function end(loop: Loop): void {
 }
 
 function keepHouse(loop: Loop): void {
+  // After a rest the longest turn is of long ago.
+  const isFresh = loop.nowMs - loop.housekeepingDueMs < HOUSEKEEPING_MS
+  loop.counters.worker[WORKER.lagMs] = isFresh ? loop.longestTurnMs : 0
+  loop.longestTurnMs = 0
   loop.housekeepingDueMs = loop.nowMs + HOUSEKEEPING_MS
   loop.pipes.trim(IDLE_PIPES_KEPT)
 }

@@ -11,6 +11,7 @@ import { firstLookMs } from './first-look.ts'
 import type { Loop } from './loop.ts'
 import { takeServicePlace } from './wait.ts'
 import { register } from './watch.ts'
+import { firstByteReason } from './wire-look.ts'
 
 /** At once, or when the client says something; often it has. */
 export function dialWhenDue(loop: Loop, connection: Connection): void {
@@ -20,7 +21,7 @@ export function dialWhenDue(loop: Loop, connection: Connection): void {
   if (client.spill !== null) return dialNow(loop, connection)
   connection.stage = STAGE.firstByte
   loop.pool.numbers[slot * NUMBERS + NUMBER.activeMs] = loop.nowMs
-  loop.wheel.schedule(connection, loop.nowMs + plan.service.protect.firstByteTimeoutMs)
+  loop.wheel.schedule(connection, loop.nowMs + loop.gate.state.firstByteMs(plan.service.protect.firstByteTimeoutMs))
   lookForByte(loop, connection)
   if (connection.stage !== STAGE.firstByte || client.has(FLAG.inEpoll)) return
   if (register(loop, client, false) !== 0) endWithReset(loop, connection, 'out-of-memory')
@@ -50,7 +51,7 @@ export function onClientBeforeFirstByte(loop: Loop, connection: Connection, even
 
 export function lookAtFirstByte(loop: Loop, connection: Connection): void {
   const sinceMs = loop.pool.numbers[connection.slot * NUMBERS + NUMBER.activeMs]
-  const dueMs = sinceMs + connection.plan.service.protect.firstByteTimeoutMs
-  if (loop.nowMs >= dueMs) endWithReset(loop, connection, 'first-byte-timeout')
+  const dueMs = sinceMs + loop.gate.state.firstByteMs(connection.plan.service.protect.firstByteTimeoutMs)
+  if (loop.nowMs >= dueMs) endWithReset(loop, connection, firstByteReason(loop, connection))
   else loop.wheel.schedule(connection, dueMs)
 }

@@ -12,7 +12,9 @@ import { SocketAddressSlot } from '../../kernel/socket-address.ts'
 import { TcpInfo } from '../../kernel/tcp-info.ts'
 import { Admission } from '../admit/admission.ts'
 import type { Source } from '../admit/admission.ts'
+import { KnownClients } from '../admit/known-clients.ts'
 import { NewcomersWriter } from '../admit/newcomers.ts'
+import { OverloadGate } from '../admit/overload-gate.ts'
 import { StrikesWriter } from '../admit/strikes.ts'
 import { tarpitPlaces } from '../admit/tarpit-places.ts'
 import { Affinity } from '../affinity.ts'
@@ -57,6 +59,8 @@ export class Loop {
   readonly chooser: Chooser
   readonly affinity = new Affinity()
   readonly admission: Admission
+  /** The node's places, and what an overload leaves of deadlines. */
+  readonly gate: OverloadGate
   readonly wakes: WorkerWakes
   readonly room: WaitingRoom
   readonly logRing: LogRingWriter
@@ -83,6 +87,8 @@ export class Loop {
   readonly upstreamClosings: UpstreamClosing[] = []
   /** The slot that closeBanned looks at next; -1 when it has nothing to do. */
   nextBanLook = -1
+  /** The slot that lookAtDeadlines looks at next; -1 when it has nothing to do. */
+  nextDeadlineLook = -1
   readonly listeners = new Listeners()
   logConnections: LogConnections
   /** Read once per turn. */
@@ -93,6 +99,8 @@ export class Loop {
   /** Accepting is paused until then; 0 when it is not. */
   pausedUntilMs = 0
   housekeepingDueMs = 0
+  /** Of the longest turn since the last housekeeping. */
+  longestTurnMs = 0
   /** Turns in a row whose wait had as many events as it can tell. */
   fullTurns = 0
   draining = false
@@ -111,9 +119,11 @@ export class Loop {
     this.spills = new SpillPool(start.limits.spillBytesMax)
     this.counters = new Counters(start.counterMemory, start.counterShape)
     const newcomers = new NewcomersWriter(start.newcomersMemory)
+    const known = new KnownClients(start.knownClientsMemory)
     const { tables, bansMemory, sourceMemory } = start
-    this.admission = new Admission(this.counters, tables.lists, bansMemory, sourceMemory, newcomers)
+    this.admission = new Admission(this.counters, tables.lists, bansMemory, sourceMemory, newcomers, known)
     this.nodeWide = new NodeWide(start.nodeWideMemory)
+    this.gate = new OverloadGate(start, this.counters, this.nodeWide)
     this.states = new UpstreamStates(start.upstreamStatesMemory, start.counterShape)
     this.chooser = new Chooser(this.nodeWide, this.states)
     this.wakes = new WorkerWakes(start.workerWakesMemory)

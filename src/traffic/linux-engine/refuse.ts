@@ -34,8 +34,8 @@ function closeInOrder(loop: Loop, fd: Fd): void {
 }
 
 function letWait(loop: Loop, { tarpitForMs }: ServiceProtect, fd: Fd): void {
-  const { tarPit, nodeWide } = loop
-  if (loop.draining || tarPit.isFull || !nodeWide.takePlace(loop.start.limits.connectionsMax)) return closeWithReset(fd)
+  const { tarPit, nodeWide, gate } = loop
+  if (loop.draining || tarPit.isFull || !nodeWide.takePlace(gate.strangersMax)) return closeWithReset(fd)
   setInteger(fd, OPTION.receiveBuffer, RECEIVE_BUFFER_LEAST)
   tarPit.keep(fd, loop.nowMs + tarpitForMs)
   loop.counters.worker[WORKER.tarpitted] = tarPit.count

@@ -1,6 +1,7 @@
 /** How the client behaves on the wire, against the rules of its service (../wire/). A part of the relay's look at its deadlines. */
 import { unacknowledgedBytes } from '../../kernel/tcp-info.ts'
 import { CLOSE_REASON_CODES } from '../close-reason.ts'
+import type { CloseReason } from '../close-reason.ts'
 import { SERVICE } from '../counters.ts'
 import type { Rule } from '../tables.ts'
 import { nextReadLookMs, READ_NUMBERS, readsTooSlowly } from '../wire/slow-read.ts'
@@ -25,7 +26,7 @@ export function beginWireLooks(loop: Loop, { slot, plan }: Connection): void {
 export function lookAtWire(loop: Loop, connection: Connection): number {
   const { slowSend, slowRead, tinySegments } = connection.plan.service.protect
   let dueMs = firstByteDueMs(loop, connection)
-  if (loop.nowMs >= dueMs) endWithReset(loop, connection, 'first-byte-timeout')
+  if (loop.nowMs >= dueMs) endWithReset(loop, connection, firstByteReason(loop, connection))
   if (connection.stage === STAGE.relay && slowRead.rule !== 'off')
     dueMs = Math.min(dueMs, lookAtReading(loop, connection))
   if (connection.stage === STAGE.relay && slowSend.rule !== 'off')
@@ -43,7 +44,13 @@ function firstByteDueMs(loop: Loop, { plan, slot, client, upstream }: Connection
   const at = slot * NUMBERS
   if (firstByteTimeoutMs === 0 || client.has(FLAG.shut) || upstream.has(FLAG.shut)) return Infinity
   if (numbers[at + NUMBER.bytesToUpstream] + numbers[at + NUMBER.bytesToClient] > 0) return Infinity
-  return numbers[at + NUMBER.activeMs] + firstByteTimeoutMs
+  return numbers[at + NUMBER.activeMs] + loop.gate.state.firstByteMs(firstByteTimeoutMs)
+}
+
+/** An overload that leaves less of the time is not the client's doing. */
+export function firstByteReason(loop: Loop, { plan, slot }: Connection): CloseReason {
+  const activeMs = loop.pool.numbers[slot * NUMBERS + NUMBER.activeMs]
+  return loop.nowMs >= activeMs + plan.service.protect.firstByteTimeoutMs ? 'first-byte-timeout' : 'overload-idle'
 }
 
 function lookAtReading(loop: Loop, connection: Connection): number {

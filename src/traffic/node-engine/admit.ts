@@ -20,15 +20,18 @@ export function admitClient(worker: TrafficWorker, pause: AcceptPause, client: S
   const clientEnd = endpointOf(client.remoteAddress, client.remotePort)
   const nowMs = monotonicMs()
   const source = sourceOf(clientEnd)
-  const listed = worker.admission.judgeAddress(service, source, nowMs)
+  const { admission } = worker
+  const listed = admission.judgeAddress(service, source, nowMs)
   const refuseNewcomer = (code: number): void => {
-    if (clientEnd !== UNKNOWN_ENDPOINT) worker.admission.noteNewcomer(service, source, true)
+    if (clientEnd !== UNKNOWN_ENDPOINT) admission.noteNewcomer(service, source, true)
     refuse(worker, client, place, code)
   }
   if (listed !== ADMITTED) return refuseNewcomer(listed)
-  if (!worker.nodeWide.takePlace(worker.start.limits.connectionsMax)) {
-    return refuseNewcomer(CLOSE_REASON_CODES['refused-ceiling'])
-  }
+  // A proxy in front speaks for many: the limits are for the address in its header.
+  const saysHeader = isHeaderRequired(service, clientEnd)
+  const isSpared = admission.isAllowed || saysHeader
+  const placed = worker.gate.takePlace(service, source, isSpared, nowMs)
+  if (placed !== ADMITTED) return refuseNewcomer(placed)
   // One that has to say something first takes its place when it does (first-byte.ts).
   const isEarly = service.protect.dialOn === 'first-byte'
   const hasServicePlace = !isEarly && takeServicePlace(worker, service)
@@ -37,9 +40,6 @@ export function admitClient(worker: TrafficWorker, pause: AcceptPause, client: S
     const reason: CloseReason = service.queue.max > 0 ? 'refused-queue-full' : 'refused-service-ceiling'
     return refuseNewcomer(CLOSE_REASON_CODES[reason])
   }
-  // A proxy in front speaks for many: the limits are for the address in its header.
-  const saysHeader = isHeaderRequired(service, clientEnd)
-  const { admission } = worker
   // One that is gone already has no address to count by.
   const isCounted = !saysHeader && clientEnd !== UNKNOWN_ENDPOINT
   if (!isCounted) admission.takeNoPlaces()

@@ -24,7 +24,7 @@ import type { Candidate, Service } from '../tables.ts'
 import { UNKNOWN_ENDPOINT, type Endpoint } from './endpoint.ts'
 import { dialWhenDue } from './first-byte.ts'
 import { Hello } from './hello.ts'
-import { countBegin, recordEnd, strikeEnd } from './record.ts'
+import { countBegin, noteUseful, recordEnd, strikeEnd } from './record.ts'
 import { resetSocket } from './reset.ts'
 import { setKeepAlive } from './socket-options.ts'
 import { Nowhere, type Side, type Station } from './station.ts'
@@ -217,6 +217,7 @@ export class Connection implements WheelEntry<Connection> {
       }
       recordEnd(this, reason)
       strikeEnd(this, reason, station.kind === 'first-byte')
+      noteUseful(this, reason)
     } finally {
       this.worker.remove(this)
     }

@@ -10,6 +10,7 @@ import { admitClient } from './admit.ts'
 import { AcceptPause } from './accept-pause.ts'
 import { closeBanned } from './close-banned.ts'
 import { closeUpstream } from './close-upstream.ts'
+import { lookAtDeadlines } from './look-at-deadlines.ts'
 import { emptyQueues, Listeners } from './listeners.ts'
 import { dropComplaintsOf, warnOfDrops } from './refuse.ts'
 import { ignoredOptionsOf, warnOfIgnoredOptions } from './socket-options.ts'
@@ -79,6 +80,8 @@ class NodeEngine {
         return closeUpstream(this.#worker, command.upstreamIndex)
       case 'close-banned':
         return closeBanned(this.#worker)
+      case 'look-at-deadlines':
+        return lookAtDeadlines(this.#worker)
       case 'prepare':
         return this.#change(async () => {
           const addresses = await this.#prepare(command.tables)
@@ -158,6 +161,8 @@ class NodeEngine {
   #sample(): void {
     const counters = this.#worker.counters.worker
     counters[WORKER.busyMs] = performance.eventLoopUtilization().active
+    counters[WORKER.lagMs] = this.#worker.lagMs
+    this.#worker.lagMs = 0
     counters[WORKER.loopTurns] = performance.nodeTiming.uvMetricsInfo.loopCount
     this.#pause.lookForShortage()
   }

@@ -38,11 +38,14 @@ class FirstByte extends Station {
   }
 
   deadlineMs(): MonotonicMs {
-    return this.#sinceMs + this.#connection.service.protect.firstByteTimeoutMs
+    const { service, worker } = this.#connection
+    return this.#sinceMs + worker.gate.state.firstByteMs(service.protect.firstByteTimeoutMs)
   }
 
-  override expire(): void {
-    this.#connection.end('first-byte-timeout')
+  override expire(nowMs: MonotonicMs): void {
+    // An overload that leaves less of the time is not the client's doing.
+    const isWhole = nowMs >= this.#sinceMs + this.#connection.service.protect.firstByteTimeoutMs
+    this.#connection.end(isWhole ? 'first-byte-timeout' : 'overload-idle')
   }
 
   override take(_side: 'client', bytes: Buffer): void {

@@ -4,6 +4,7 @@ import { networkContains } from '../../lib/ip.ts'
 import { decodeProxyHeader } from '../../lib/proxy-protocol/decode.ts'
 import type { ProxyHeader } from '../../lib/proxy-protocol/decoded.ts'
 import { ADMITTED } from '../admit/admission.ts'
+import type { Source } from '../admit/admission.ts'
 import { CLOSE_REASON_NAMES } from '../close-reason.ts'
 import type { MonotonicMs } from '../node-wide.ts'
 import type { Service } from '../tables.ts'
@@ -70,14 +71,22 @@ export class Hello extends Station {
     const { admission } = connection.worker
     const nowMs = monotonicMs()
     const source = sourceOf(end)
-    const listed = admission.judgeAddress(service, source, nowMs)
-    const code = listed === ADMITTED ? admission.takeSourcePlaces(service, source, nowMs) : listed
-    if (listed === ADMITTED) {
+    const code = this.#judgeSource(source, nowMs)
+    if (code === ADMITTED) {
       connection.addressHandle = admission.addressHandle
       connection.prefixHandle = admission.prefixHandle
     }
     admission.noteNewcomer(service, source, code !== ADMITTED)
     return code
+  }
+
+  #judgeSource(source: Source, nowMs: number): number {
+    const { service, worker } = this.#connection
+    const { admission, gate } = worker
+    const listed = admission.judgeAddress(service, source, nowMs)
+    if (listed !== ADMITTED) return listed
+    const placed = gate.judgeNamed(service, source, admission.isAllowed, nowMs)
+    return placed === ADMITTED ? admission.takeSourcePlaces(service, source, nowMs) : placed
   }
 
   override takeEnd(): void {

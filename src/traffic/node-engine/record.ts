@@ -34,6 +34,23 @@ export function strikeEnd(connection: Connection, reason: CloseReason, waitedFor
   if (kind !== NO_STRIKE) worker.strikes.write(service.index, kind, clientEnd.address, 0, clientEnd.family)
 }
 
+/** Who was useful is let in before others when there is no room for all. */
+export function noteUseful(connection: Connection, reason: CloseReason): void {
+  const { worker, service, clientEnd, bytesToUpstream, bytesToClient, startedMs } = connection
+  if (!worker.admission.canBecomeKnown(service)) return
+  const nowMs = monotonicMs()
+  worker.gate.noteEnd(
+    CLOSE_REASON_CODES[reason],
+    bytesToUpstream,
+    bytesToClient,
+    nowMs - startedMs,
+    clientEnd.address,
+    0,
+    clientEnd.family,
+    nowMs,
+  )
+}
+
 function writeRecord(connection: Connection, reasonCode: number): void {
   const { worker, clientEnd, candidate } = connection
   const isWritten = worker.log.write({

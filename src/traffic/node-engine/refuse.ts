@@ -20,9 +20,9 @@ export class TarPit {
 
   /** False when there is no place; the socket is then the caller's. */
   keep(socket: Socket, forMs: number): boolean {
-    const { nodeWide, start } = this.#worker
+    const { nodeWide, gate } = this.#worker
     if (this.#isClosed || this.#timerBySocket.size >= this.#places) return false
-    if (!nodeWide.takePlace(start.limits.connectionsMax)) return false
+    if (!nodeWide.takePlace(gate.strangersMax)) return false
     this.#timerBySocket.set(
       socket,
       setTimeout(() => this.#release(socket), forMs),

@@ -93,16 +93,23 @@ export class Relay extends Station {
 
   #idleDueMs(): MonotonicMs {
     const { idleTimeoutMs, halfClosedTimeoutMs } = this.#connection.service
-    const timeoutMs = this.#firstEnded === undefined ? idleTimeoutMs : halfClosedTimeoutMs
+    const { state } = this.#connection.worker.gate
+    const timeoutMs = this.#firstEnded === undefined ? state.idleMs(idleTimeoutMs) : halfClosedTimeoutMs
     return timeoutMs === 0 ? Infinity : this.#activeMs + timeoutMs
   }
 
   override expire(nowMs: MonotonicMs): void {
     if (this.#idleDueMs() <= nowMs) {
-      return this.#connection.end(this.#firstEnded === undefined ? 'idle-timeout' : 'half-closed-timeout')
+      return this.#connection.end(this.#idleReason(nowMs))
     }
     const reason = this.#looks?.look(this.#sight(nowMs))
     if (reason !== undefined) this.#connection.end(reason)
+  }
+
+  #idleReason(nowMs: MonotonicMs): 'half-closed-timeout' | 'idle-timeout' | 'overload-idle' {
+    if (this.#firstEnded !== undefined) return 'half-closed-timeout'
+    const { idleTimeoutMs } = this.#connection.service
+    return idleTimeoutMs !== 0 && nowMs >= this.#activeMs + idleTimeoutMs ? 'idle-timeout' : 'overload-idle'
   }
 
   #sight(nowMs: MonotonicMs): WireSight {

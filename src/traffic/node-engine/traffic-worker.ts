@@ -2,14 +2,16 @@
 import { monotonicMs } from '../../lib/clock.ts'
 import { TICK_MS, TimingWheel } from '../../lib/timing-wheel.ts'
 import { Admission } from '../admit/admission.ts'
+import { KnownClients } from '../admit/known-clients.ts'
 import { NewcomersWriter } from '../admit/newcomers.ts'
+import { OverloadGate } from '../admit/overload-gate.ts'
 import { StrikesWriter } from '../admit/strikes.ts'
 import { Affinity } from '../affinity.ts'
 import { Chooser } from '../balance/choose.ts'
 import { Counters } from '../counters.ts'
 import type { WorkerEvent, WorkerStart } from '../events.ts'
 import { LogRingWriter } from '../log-ring.ts'
-import { NodeWide } from '../node-wide.ts'
+import { NodeWide, type MonotonicMs } from '../node-wide.ts'
 import type { Service, Tables } from '../tables.ts'
 import { NO_ENTRY } from '../queue/shared-queue.ts'
 import { WaitingRoom } from '../queue/waiting-room.ts'
@@ -32,6 +34,8 @@ export class TrafficWorker {
   readonly chooser: Chooser
   readonly affinity = new Affinity()
   readonly admission: Admission
+  /** The node's places, and what an overload leaves of deadlines. */
+  readonly gate: OverloadGate
   readonly tarPit: TarPit
   readonly wakes: WorkerWakes
   readonly room: WaitingRoom
@@ -51,14 +55,19 @@ export class TrafficWorker {
   readonly #serviceByIndex = new Map<number, Service>()
   readonly #wheel = new TimingWheel<Connection>(monotonicMs())
   #ticking: NodeJS.Timeout | undefined
+  #tickedMs: MonotonicMs = 0
+  /** How late the latest tick came, since somebody set it to 0. */
+  lagMs = 0
 
   constructor(start: WorkerStart) {
     this.start = start
     this.counters = new Counters(start.counterMemory, start.counterShape)
     const newcomers = new NewcomersWriter(start.newcomersMemory)
+    const known = new KnownClients(start.knownClientsMemory)
     const { tables, bansMemory, sourceMemory } = start
-    this.admission = new Admission(this.counters, tables.lists, bansMemory, sourceMemory, newcomers)
+    this.admission = new Admission(this.counters, tables.lists, bansMemory, sourceMemory, newcomers, known)
     this.nodeWide = new NodeWide(start.nodeWideMemory)
+    this.gate = new OverloadGate(start, this.counters, this.nodeWide)
     this.tarPit = new TarPit(this)
     this.states = new UpstreamStates(start.upstreamStatesMemory, start.counterShape)
     this.chooser = new Chooser(this.nodeWide, this.states)
@@ -106,6 +115,7 @@ export class TrafficWorker {
     if (this.connections.size > 0) return
     clearInterval(this.#ticking)
     this.#ticking = undefined
+    this.#tickedMs = 0
     this.onEmpty()
   }
 
@@ -126,6 +136,8 @@ export class TrafficWorker {
 
   #tick(): void {
     const nowMs = monotonicMs()
+    if (this.#tickedMs !== 0) this.lagMs = Math.max(this.lagMs, nowMs - this.#tickedMs - TICK_MS)
+    this.#tickedMs = nowMs
     this.#wheel.advance(nowMs, (connection) => {
       if (connection.deadlineMs() <= nowMs) connection.expire(nowMs)
       else this.schedule(connection)

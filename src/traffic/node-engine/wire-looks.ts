@@ -47,12 +47,14 @@ export class WireLooks {
   }
 
   /** The reason to end the connection, if there is one. */
-  look(sight: WireSight): 'first-byte-timeout' | WireReason | undefined {
+  look(sight: WireSight): 'first-byte-timeout' | 'overload-idle' | WireReason | undefined {
     const { firstByteTimeoutMs } = this.#connection.service.protect
     const { nowMs, activeMs, isHalfClosed, fromClient, fromUpstream } = sight
     const hasToSpeak = firstByteTimeoutMs > 0 && !isHalfClosed && fromClient + fromUpstream === 0
-    const firstByteDueMs = hasToSpeak ? activeMs + firstByteTimeoutMs : Infinity
-    if (nowMs >= firstByteDueMs) return 'first-byte-timeout'
+    const firstByteDueMs = hasToSpeak
+      ? activeMs + this.#connection.worker.gate.state.firstByteMs(firstByteTimeoutMs)
+      : Infinity
+    if (nowMs >= firstByteDueMs) return nowMs >= activeMs + firstByteTimeoutMs ? 'first-byte-timeout' : 'overload-idle'
     const reason = this.#lookAtReading(sight) ?? this.#lookAtSending(sight) ?? this.#lookAtSegments(sight)
     this.dueMs = Math.min(firstByteDueMs, this.#nextLookMs(nowMs))
     return reason
