@@ -186,8 +186,13 @@ export class Admission {
   /** Once for each client that comes, when it is known whether it is let in. What allow lists name is nobody's attack. */
   noteNewcomer(service: Service, { addressBytes, addressAt, family }: Source, isRefused: boolean): void {
     if (this.isAllowed) return
-    this.#services[service.index * SERVICE_STRIDE + SERVICE.newcomers] += 1
+    this.countNewcomer(service)
     this.#newcomers.write(service.index, addressBytes, addressAt, family, isRefused)
+  }
+
+  /** For one that has no address any more. */
+  countNewcomer({ index }: Service): void {
+    this.#services[index * SERVICE_STRIDE + SERVICE.newcomers] += 1
   }
 
   /** What a rule that is broken comes to: a refusal, or a count of what would have been one. */

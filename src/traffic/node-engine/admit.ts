@@ -23,7 +23,8 @@ export function admitClient(worker: TrafficWorker, pause: AcceptPause, client: S
   const { admission } = worker
   const listed = admission.judgeAddress(service, source, nowMs)
   const refuseNewcomer = (code: number): void => {
-    if (clientEnd !== UNKNOWN_ENDPOINT) admission.noteNewcomer(service, source, true)
+    if (clientEnd === UNKNOWN_ENDPOINT) admission.countNewcomer(service)
+    else admission.noteNewcomer(service, source, true)
     refuse(worker, client, place, code)
   }
   if (listed !== ADMITTED) return refuseNewcomer(listed)
@@ -49,7 +50,8 @@ export function admitClient(worker: TrafficWorker, pause: AcceptPause, client: S
     if (hasServicePlace) giveServicePlaceBack(worker, service)
     return refuseNewcomer(counted)
   }
-  if (isCounted) admission.noteNewcomer(service, source, false)
+  if (clientEnd === UNKNOWN_ENDPOINT) admission.countNewcomer(service)
+  else if (!saysHeader) admission.noteNewcomer(service, source, false)
   const { listenerIndex } = place
   const { addressHandle, prefixHandle } = admission
   const places = { hasServicePlace, addressHandle, prefixHandle }
