@@ -33,6 +33,7 @@ import { UpstreamWatch } from './upstream-watch.ts'
 import { Queues } from './queues.ts'
 import { BusyRatios } from './workers/busy-ratios.ts'
 import { chooseEngine, chooseWorkerCount } from './workers/choose-engine.ts'
+import { requireRoom } from './workers/require-room.ts'
 import { checkPortsAreFree } from './workers/free-ports.ts'
 import { SharedMemory } from './workers/shared-memory.ts'
 import { StartError } from './workers/start-error.ts'
@@ -153,16 +154,12 @@ export class RunningNode implements NodeView {
       },
     })
     this.bans = this.#makeBans(options)
-    this.attacks = new Attacks({ memory: this.memory, log, bansMade: () => this.#bansMade(), ...options.attacks })
+    this.attacks = new Attacks({ memory: this.memory, log, bans: this.bans, ...options.attacks })
     this.#upstreamWatch = new UpstreamWatch(this, log)
-    this.#connectionLog = new ConnectionLog({
-      log,
-      connections: config.log.connections,
-      bootId,
-      rings: this.memory.workers.map(({ logRingMemory }) => logRingMemory),
-      names: this.#names,
-      refusedCounts: () => this.#refusedCounts(),
-    })
+    const rings = this.memory.workers.map(({ logRingMemory }) => logRingMemory)
+    const { connections } = config.log
+    const refusedCounts = () => this.#refusedCounts()
+    this.#connectionLog = new ConnectionLog({ log, connections, bootId, rings, names: this.#names, refusedCounts })
   }
 
   #makeBans({ config, log, bans }: RunningNodeOptions): Bans {
@@ -175,10 +172,6 @@ export class RunningNode implements NodeView {
       serviceName: (index) => this.tables().services.find((service) => service.index === index)?.name,
       closeBanned: () => this.#workers.closeBanned(),
     })
-  }
-
-  #bansMade(): number {
-    return Object.values(this.bans.view().made).reduce((sum, bans) => sum + bans, 0)
   }
 
   #makeMemory(workers: number): SharedMemory {
@@ -394,14 +387,4 @@ export class RunningNode implements NodeView {
 
 function listsOf(lists: Lists | undefined): Pick<Tables, 'lists'> {
   return lists === undefined ? {} : { lists: lists.memories }
-}
-
-/** Throws StartError where shared memory has no place for what the tables name. */
-function requireRoom(capacity: Capacity, slots: StableSlots): void {
-  for (const kind of ['services', 'upstreams'] as const) {
-    const wanted = slots[kind].size
-    if (wanted <= capacity[kind]) continue
-    const message = `There is no room for ${wanted} ${kind}: ${capacity[kind]} places were made at the start, and those of removed ${kind} are not used again. Restart Tidegate.`
-    throw new StartError('E_ROOM', message)
-  }
 }

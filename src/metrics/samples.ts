@@ -54,9 +54,14 @@ export const SAMPLES: Readonly<Record<MetricName, (node: NodeView) => Sample[]>>
       value: node.attacks.isUnderAttack(index) ? 1 : 0,
     })),
   tidegate_attacks_total: (node) =>
-    node.tables().services.flatMap(({ name }) =>
-      ATTACK_KIND_NAMES.map((kind) => ({ labels: { service: name, kind }, value: node.attacks.calledBy(name, kind) })),
-    ),
+    node
+      .tables()
+      .services.flatMap(({ name }) =>
+        ATTACK_KIND_NAMES.map((kind) => ({
+          labels: { service: name, kind },
+          value: node.attacks.calledBy(name, kind),
+        })),
+      ),
   tidegate_bytes_total: (node) =>
     node
       .tables()

@@ -53,7 +53,11 @@ forEachEngine((engine) => {
     }
 
     /** Clients that come and go, five at once, until it is stopped. */
-    function flood(daemon: Daemon, addressOf: (client: number) => string, say?: Buffer): { stop(): Promise<void> } {
+    function flood(
+      daemon: Daemon,
+      addressOf: (client: number) => string,
+      say?: Buffer,
+    ): { readonly stop: () => Promise<void> } {
       let isStopped = false
       let client = 0
       const come = async (): Promise<void> => {

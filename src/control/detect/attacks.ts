@@ -7,6 +7,7 @@ import { NewcomersReader } from '../../traffic/admit/newcomers.ts'
 import { ALERT, SOURCE, SourceTable } from '../../traffic/admit/source-table.ts'
 import { WORKER_STRIDE } from '../../traffic/counters.ts'
 import type { Tables } from '../../traffic/tables.ts'
+import type { Bans } from '../bans/bans.ts'
 import type { Config } from '../config/config.ts'
 import type { Log } from '../log/log.ts'
 import type { SharedMemory } from '../workers/shared-memory.ts'
@@ -35,8 +36,7 @@ export interface AttacksOptions {
   /** Without them nothing survives a restart; for tests. */
   readonly files?: AttackFiles | undefined
   readonly stored?: StoredAttacks
-  /** Bans of the node since its start. */
-  readonly bansMade: () => number
+  readonly bans: Pick<Bans, 'view'>
 }
 
 /** A row of `tidegate top`. */
@@ -73,7 +73,7 @@ export class Attacks {
     this.#calm = new Map(stored?.calm)
     // Whoever ended us without a word has ended the watch too.
     this.#records = (stored?.records ?? []).map((record) => {
-      return record.end === null ? { ...record, end: record.updated, ended: 'restart' } : record
+      return record.end === null ? closed(record) : record
     })
     this.#nextId = Math.max(0, ...this.#records.map(({ id }) => id)) + 1
     this.#store = files && new AttackStore(files, log, { records: () => this.list(), calm: () => this.#calmNow() })
@@ -142,7 +142,7 @@ export class Attacks {
 
   #begin(index: number, kind: AttackKind): void {
     const watched = this.#watched.get(index)!
-    watched.begin(this.#nextId++, kind, this.#options.bansMade(), steadyMs())
+    watched.begin(this.#nextId++, kind, this.#bansMade(), steadyMs())
     this.#setBudgets(index)
     const key = `${watched.service.name} ${kind}`
     this.#totals.set(key, (this.#totals.get(key) ?? 0) + 1)
@@ -152,7 +152,7 @@ export class Attacks {
   }
 
   #end(index: number, ended: AttackEnd): void {
-    const record = this.#watched.get(index)?.end(ended, this.#options.bansMade(), steadyMs())
+    const record = this.#watched.get(index)?.end(ended, this.#bansMade(), steadyMs())
     this.#setBudgets(index)
     if (record === undefined) return
     this.#records = [...this.#records, record].slice(-ATTACKS_MAX)
@@ -167,8 +167,13 @@ export class Attacks {
     this.#sources.setAlert(index, isAttack ? ALERT.attack : mode === 'on' ? ALERT.forced : ALERT.none)
   }
 
+  /** Of the node since its start. */
+  #bansMade(): number {
+    return Object.values(this.#options.bans.view().made).reduce((sum, bans) => sum + bans, 0)
+  }
+
   #recordOf(watched: WatchedService): AttackRecord | undefined {
-    return watched.record(this.#options.bansMade(), steadyMs())
+    return watched.record(this.#bansMade(), steadyMs())
   }
 
   #storeIfDue(): void {
@@ -252,4 +257,8 @@ export class Attacks {
     await this.store()
     this.#store?.leave()
   }
+}
+
+function closed(record: AttackRecord): AttackRecord {
+  return { ...record, end: record.updated, ended: 'restart' }
 }
