@@ -6,6 +6,9 @@ import { OPTION } from './socket-option.ts'
 
 /** Up to tcpi_data_segs_in [Linux 4.6]; newer kernels know more and are not asked. */
 const TCP_INFO_BYTES = 156
+/** Of a listening socket: clients that wait to be accepted, and how many may. Of a connection they are something else. */
+const ACCEPT_QUEUE = 24 / 4
+const ACCEPT_QUEUE_MAX = 28 / 4
 const RTT_US = 68 / 4
 const TOTAL_RETRANSMITS = 100 / 4
 /** 64 bits, the low half first. */
@@ -22,6 +25,12 @@ export class TcpInfo {
   read(fd: Fd): boolean {
     this.#length[0] = TCP_INFO_BYTES
     return getsockopt(fd, OPTION.info[0], OPTION.info[1], this.#infoAt, this.#lengthAt) === 0
+  }
+
+  /** Of a listening socket: how full its accept queue is, 0 to 1. */
+  get acceptQueueShare(): number {
+    const max = this.#info[ACCEPT_QUEUE_MAX]
+    return max === 0 ? 0 : Math.min(1, this.#info[ACCEPT_QUEUE] / max)
   }
 
   /** Smoothed round-trip time in microseconds. */

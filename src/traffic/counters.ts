@@ -66,8 +66,10 @@ export const WORKER = {
   tarpitted: 10,
   /** The longest turn of the loop in the last second or so: how long a client may have to wait for its turn. */
   lagMs: 11,
+  /** How full the fullest of its accept queues was then, 0 to 1; the node engine can't tell. */
+  acceptQueue: 12,
 } as const
-export const WORKER_STRIDE = 12
+export const WORKER_STRIDE = 13
 
 export interface CounterShape {
   readonly services: number

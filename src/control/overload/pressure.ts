@@ -18,8 +18,8 @@ export const OVERLOAD_CAUSES = {
   lag: { steps: [250, 500, 1000, 2000] },
   /** Times in a second that a worker found no file or no memory for a client. */
   files: { steps: [1, 2, 4, 8] },
-  /** Clients in a second for whom an accept queue had no place. The kernel counts those of other programs with ours. */
-  acceptQueue: { steps: [1, 100] },
+  /** Clients that wait to be accepted, of those that may: the fullest queue of any worker. Only the linux engine can tell. */
+  acceptQueue: { steps: [0.25, 0.5, 0.75, 1] },
   /** Memory of slow receivers, of what the workers may hold for them. */
   buffers: { steps: [0.8, 0.95] },
 } as const satisfies Record<string, { readonly steps: readonly number[] }>

@@ -1,5 +1,5 @@
 /** Where the samples of an overload come from: the workers' shared memory, this process, and the kernel's own counts. */
-import { numbersSetting, parseNetstat, parseSockstat, type ReadText } from '../../kernel/proc-facts.ts'
+import { numbersSetting, parseSockstat, type ReadText } from '../../kernel/proc-facts.ts'
 import { WORKER } from '../../traffic/counters.ts'
 import type { NodeLimits } from '../limits/node-limits.ts'
 import type { SharedMemory } from '../workers/shared-memory.ts'
@@ -11,6 +11,7 @@ export interface SamplerOptions {
   /** What this process may use. */
   readonly memoryBytes: number
   readonly read: ReadText
+  /** May throw: it opens a file, and there may be none to be had. */
   readonly residentBytes: () => number
 }
 
@@ -18,13 +19,12 @@ export class Sampler {
   readonly #options: SamplerOptions
   readonly #turnsBefore: number[]
   #pausesBefore: number
-  #overflowsBefore: number
+  #residentBytes = 0
 
   constructor(options: SamplerOptions) {
     this.#options = options
     this.#turnsBefore = options.memory.workers.map(({ counters }) => counters.worker[WORKER.loopTurns])
     this.#pausesBefore = options.memory.workerSum(WORKER.acceptPauses)
-    this.#overflowsBefore = this.#overflows()
   }
 
   /** To be called once a second: some causes are what happened since the last time. */
@@ -33,15 +33,20 @@ export class Sampler {
     return {
       connections: memory.nodeWide.openConnections / limits.connectionsMax,
       memory: Math.max(this.#ownMemory(), this.#tcpMemory()),
-      lag: this.#lag(),
+      ...this.#loops(),
       files: this.#newPauses(),
-      acceptQueue: this.#newOverflows(),
       buffers: memory.workerSum(WORKER.spillBytes) / (limits.spillBytesMax * memory.workers.length),
     }
   }
 
+  /** Out of files, which is when this matters most, what was known last. */
   #ownMemory(): number {
-    return this.#options.residentBytes() / this.#options.memoryBytes
+    try {
+      this.#residentBytes = this.#options.residentBytes()
+    } catch {
+      // The next second asks again.
+    }
+    return this.#residentBytes / this.#options.memoryBytes
   }
 
   /** Pages of socket buffers, over all programs, of what the kernel gives to TCP at most [tcp(7), tcp_mem]. */
@@ -52,15 +57,21 @@ export class Sampler {
     return pages === undefined || pagesMax === undefined || pagesMax === 0 ? 0 : pages / pagesMax
   }
 
-  /** A worker that made no turn since waits for something to do, and what it wrote is of long ago. */
-  #lag(): number {
-    const lags = this.#options.memory.workers.map(({ counters: { worker } }, i) => {
+  /**
+   * The worst of the workers. One that made no turn since waits for something to do, and what it wrote is of long ago.
+   * `ListenOverflows` is not asked: the kernel counts those of all programs together.
+   */
+  #loops(): Pick<PressureSample, 'lag' | 'acceptQueue'> {
+    let [lag, acceptQueue] = [0, 0]
+    this.#options.memory.workers.forEach(({ counters: { worker } }, i) => {
       const turns = worker[WORKER.loopTurns]
-      const hasTurned = turns !== this.#turnsBefore[i]
+      if (turns !== this.#turnsBefore[i]) {
+        lag = Math.max(lag, worker[WORKER.lagMs])
+        acceptQueue = Math.max(acceptQueue, worker[WORKER.acceptQueue])
+      }
       this.#turnsBefore[i] = turns
-      return hasTurned ? worker[WORKER.lagMs] : 0
     })
-    return Math.max(...lags)
+    return { lag, acceptQueue }
   }
 
   #newPauses(): number {
@@ -68,17 +79,5 @@ export class Sampler {
     const more = pauses - this.#pausesBefore
     this.#pausesBefore = pauses
     return more
-  }
-
-  #newOverflows(): number {
-    const overflows = this.#overflows()
-    const more = Math.max(0, overflows - this.#overflowsBefore)
-    this.#overflowsBefore = overflows
-    return more
-  }
-
-  /** Each overflow is one of the drops, too, but drops have other causes; so the larger of the two is no sum. */
-  #overflows(): number {
-    return parseNetstat(this.#options.read('/proc/net/netstat') ?? '', 'TcpExt').get('ListenOverflows') ?? 0
   }
 }

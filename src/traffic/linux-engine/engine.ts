@@ -231,9 +231,16 @@ function keepHouse(loop: Loop): void {
   // After a rest the longest turn is of long ago.
   const isFresh = loop.nowMs - loop.housekeepingDueMs < HOUSEKEEPING_MS
   loop.counters.worker[WORKER.lagMs] = isFresh ? loop.longestTurnMs : 0
+  loop.counters.worker[WORKER.acceptQueue] = fullestAcceptQueue(loop)
   loop.longestTurnMs = 0
   loop.housekeepingDueMs = loop.nowMs + HOUSEKEEPING_MS
   loop.pipes.trim(IDLE_PIPES_KEPT)
+}
+
+function fullestAcceptQueue({ listeners, tcpInfo }: Loop): number {
+  let share = 0
+  for (const { fd } of listeners.open) if (tcpInfo.read(fd)) share = Math.max(share, tcpInfo.acceptQueueShare)
+  return share
 }
 
 function sayDrained(loop: Loop): void {
