@@ -45,7 +45,7 @@ test('one attack: peak, what was done, who was served, from where', () => {
   const text = attackText(ATTACK, plain)
   assert.match(text, /5,200\/s at most; calm 50, called above 200/)
   assert.match(text, /1,969,995 refused-attack, 5 refused-ban/)
-  assert.match(text, /2,000,000 came, 30,000 were let in, 29,000 served \(3MiB\)/)
+  assert.match(text, /2,000,000 came, 30,000 were let in, 29,000 served \(3\.0 MiB\)/)
   assert.match(text, /192\.0\.2\.1 +12,000 +11,000/)
   assert.match(attackText({ ...ATTACK, end: null, ended: null, refused: {} }, plain), /under way[\s\S]*nobody/)
 })

@@ -30,6 +30,8 @@ describe('budgets in an attack', () => {
   test('are never looser than the ordinary limits', () => {
     const { perAddress } = make({ perAddress: { connections: '5000', rate: '500/s' } })
     assert.deepEqual([perAddress.connections, perAddress.rate], [1000, perSecond(100)])
+    const short = { ...ORDINARY, perAddress: { ...ADDRESS, burst: 7 } }
+    assert.equal(make({ perAddress: { burst: '90' } }, short).perAddress.burst, 7)
     const without = make({ perAddress: { connections: 'off', rate: 'off' } }).perAddress
     assert.deepEqual([without.connections, without.rate], [1000, perSecond(100)])
   })

@@ -46,7 +46,7 @@ function budget(parsed: ParsedAttack['perAddress'], ordinary: SourceLimitsConfig
     rule: parsed.rule ?? ruleFrom(ordinary.rule),
     connections: ordinary.connections === 0 ? written : Math.min(written || Infinity, ordinary.connections),
     rate,
-    burst: parsed.burst ?? burstFor(rate),
+    burst: Math.min(parsed.burst ?? burstFor(rate), ordinary.rate === null ? Infinity : ordinary.burst),
   }
 }
 

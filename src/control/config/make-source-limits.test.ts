@@ -25,5 +25,10 @@ test('admission gets intervals, and what is off as nothing', () => {
     perAddress: { rule: 'on', connectionsMax: 1000, rate: { intervalMs: 100, aheadMsMax: 300 + EARLY_MS_MAX } },
     perPrefix: { rule: 'on', connectionsMax: 0, rate: null },
     newConnections: { rule: 'off', rate: null },
+    attack: {
+      perAddress: { rule: 'on', connectionsMax: 250, rate: { intervalMs: 400, aheadMsMax: 1200 + EARLY_MS_MAX } },
+      perPrefix: { rule: 'on', connectionsMax: 0, rate: null },
+      newConnections: { rule: 'off', rate: null },
+    },
   })
 })
