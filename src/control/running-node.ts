@@ -8,6 +8,8 @@ import type { Service, Tables, Upstream } from '../traffic/tables.ts'
 import type { BanFile } from './bans/ban-file.ts'
 import { Bans } from './bans/bans.ts'
 import type { Ban } from './bans/ban.ts'
+import type { AttackFiles, StoredAttacks } from './detect/attack-files.ts'
+import { Attacks } from './detect/attacks.ts'
 import { ActiveChecks } from './check/active-checks.ts'
 import type { Config } from './config/config.ts'
 import { type Capacity, capacityFor, makeTables } from './config/make-tables.ts'
@@ -52,6 +54,8 @@ export interface RunningNodeOptions {
   readonly operatorStates?: OperatorStates
   /** Bans of before, and where those of now are kept. */
   readonly bans?: { readonly file: BanFile; readonly stored: readonly Ban[] }
+  /** Attacks of before and what was calm, and where those of now are kept. */
+  readonly attacks?: { readonly files: AttackFiles; readonly stored: StoredAttacks }
   /** Without them nobody is on any. */
   readonly lists?: Lists
   /** Without them nobody's country or AS is known. */
@@ -77,6 +81,7 @@ export class RunningNode implements NodeView {
   readonly checks: ActiveChecks
   readonly firewall: Firewall
   readonly bans: Bans
+  readonly attacks: Attacks
   readonly overload: Overload
   #config: Config
   readonly #log: Log
@@ -150,6 +155,7 @@ export class RunningNode implements NodeView {
       },
     })
     this.bans = this.#makeBans(options)
+    this.attacks = new Attacks({ memory: this.memory, log, bans: this.bans, ...options.attacks })
     this.#upstreamWatch = new UpstreamWatch(this, log)
     this.#connectionLog = this.#makeConnectionLog(options, bootId)
   }
@@ -223,6 +229,7 @@ export class RunningNode implements NodeView {
   async start(): Promise<void> {
     await checkPortsAreFree(this.tables(), this.#inheritance)
     this.bans.start(this.tables())
+    this.attacks.start(this.#config, this.tables())
     await this.#workers.start()
     this.#names.learn(this.tables())
     this.firewall.useTables(this.tables())
@@ -251,6 +258,7 @@ export class RunningNode implements NodeView {
     const tables = this.#makeTables(this.#config, addresses, this.#slots, this.tables().version + 1)
     this.#operatorStates?.applyTo(tables, this.memory.states)
     this.bans.useTables(tables)
+    this.attacks.use(this.#config, tables)
     this.#workers.swapTables(tables)
     // With the ports that listeners got.
     this.#names.learn(this.tables())
@@ -319,6 +327,7 @@ export class RunningNode implements NodeView {
     this.#operatorStates?.applyTo(tables, this.memory.states)
     this.bans.useRules(config.protect.bans)
     this.bans.useTables(tables)
+    this.attacks.use(config, tables)
     this.overload.useRules(config.protect.overload)
     this.checks.update(config)
     this.firewall.useTables(tables)
@@ -342,6 +351,7 @@ export class RunningNode implements NodeView {
 
   async beforeUpgrade(): Promise<void> {
     await this.bans.store()
+    await this.attacks.store()
   }
 
   listeningSockets(): ListeningSockets[] {
@@ -370,6 +380,7 @@ export class RunningNode implements NodeView {
     await this.firewall.close()
     this.#connectionLog.close()
     await this.bans.close()
+    await this.attacks.close()
     this.checks.stop()
     this.#upstreamWatch.close()
     this.#queues.close()
