@@ -25,7 +25,7 @@ test('lists as a table, with what is wrong below it', () => {
   }
   const stale = { ...LIST, name: 'stale', problem: 'cannot be read: there is no such file' }
   assert.deepEqual(listsText([LIST, bad, stale], PLAIN).split('\n'), [
-    '  LIST   ACTION  ENTRIES  BAD LINES  READ                      FILE',
+    '  list   action  entries  bad lines  read                      file',
     '  drop   deny    1,234    0          2026-11-21T00:00:00.000Z  /etc/tidegate/drop.txt',
     '  bad    deny    1,234    3          2026-11-21T00:00:00.000Z  /etc/tidegate/drop.txt',
     '  stale  deny    1,234    0          2026-11-21T00:00:00.000Z  /etc/tidegate/drop.txt',

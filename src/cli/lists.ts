@@ -6,7 +6,7 @@ import { painterFor, type Painter } from './painter.ts'
 import { count, shown, tableLines } from './table.ts'
 
 const ANSWER_TIMEOUT_MS = 5_000
-const COLUMNS = ['LIST', 'ACTION', 'ENTRIES', 'BAD LINES', 'READ', 'FILE']
+const COLUMNS = ['list', 'action', 'entries', 'bad lines', 'read', 'file']
 
 interface ListsOptions {
   readonly admin?: string
