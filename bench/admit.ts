@@ -8,6 +8,8 @@ import { PrefixTableWriter } from '../src/lib/prefix-table-writer.ts'
 import { Admission, ADMITTED } from '../src/traffic/admit/admission.ts'
 import { BanTable } from '../src/traffic/admit/ban-table.ts'
 import { rateLimit } from '../src/traffic/admit/rate-limit.ts'
+import { KnownClients, makeKnownClientsMemory } from '../src/traffic/admit/known-clients.ts'
+import { newcomerRingBytes, NewcomersReader, NewcomersWriter } from '../src/traffic/admit/newcomers.ts'
 import { makeSourceMemory } from '../src/traffic/admit/source-table.ts'
 import { mix32 } from '../src/traffic/balance/client-hash.ts'
 import { strikeRingBytes, StrikesWriter } from '../src/traffic/admit/strikes.ts'
@@ -80,13 +82,17 @@ for (const { name, protect, addresses, hasLists } of CASES) {
 function nsPerClient(service: Service, addresses: number, hasLists: boolean): number[] {
   const shape = { services: 1, upstreams: 1 }
   const counters = new Counters(new SharedArrayBuffer(Counters.bytes(shape)), shape)
+  const ring = new SharedArrayBuffer(newcomerRingBytes(14))
   const admission = new Admission({
     counters,
     lists: hasLists ? LISTS : undefined,
     bansMemory: BANS.memory,
     sourceMemory: makeSourceMemory(MEMORY_BYTES, 1),
     strikes: new StrikesWriter(new SharedArrayBuffer(strikeRingBytes(13)), counters),
+    newcomers: new NewcomersWriter(ring),
+    known: new KnownClients(makeKnownClientsMemory(1)),
   })
+  const reader = new NewcomersReader(ring)
   const addressBytes = new Uint8Array(4)
   const source = { addressBytes, addressAt: 0, family: 4 as const }
   let nowMs = 1000
@@ -99,8 +105,11 @@ function nsPerClient(service: Service, addresses: number, hasLists: boolean): nu
       if (i % 64 === 0) nowMs += 0.1
       if (admission.judgeAddress(service, source, nowMs) !== ADMITTED) continue
       if (admission.takeSourcePlaces(service, source, nowMs) !== ADMITTED) continue
+      admission.noteNewcomer(service, source, false)
       admission.giveSourcePlacesBack(admission.addressHandle, admission.prefixHandle)
     }
-    return ((performance.now() - startedMs) * 1e6) / CLIENTS
+    const ns = ((performance.now() - startedMs) * 1e6) / CLIENTS
+    reader.read(CLIENTS, () => {})
+    return ns
   })
 }

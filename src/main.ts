@@ -23,6 +23,7 @@ import { Lists } from './control/lists/lists.ts'
 import { type Log, openLog } from './control/log/log.ts'
 import { openStdout } from './control/log/stdout-stream.ts'
 import { BanFile } from './control/bans/ban-file.ts'
+import { AttackFiles } from './control/detect/attack-files.ts'
 import { OperatorStates } from './control/operator/operator-states.ts'
 import { type ConfigFile, ConfigWatch } from './control/reload/config-watch.ts'
 import { Hangup } from './control/reload/hangup.ts'
@@ -70,13 +71,12 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   const upgrades = new Upgrades(log, () => stop.request({ by: 'upgrade' }))
   const { inheritance } = options
   await inheritance?.keepFromChildren()
-  const operatorStates = await OperatorStates.read(config.admin.stateDir, log)
-  const banFile = new BanFile(config.admin.stateDir)
+  const stored = await readStored(config.admin.stateDir, log)
+  const { operatorStates } = stored
   const hangup = new Hangup()
   const node = new RunningNode({
     ...options,
-    operatorStates,
-    bans: { file: banFile, stored: await banFile.read(log) },
+    ...stored,
     lists,
     databases,
     addresses: upstreams.current,
@@ -119,6 +119,18 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   return await stopServing({ node, admin, log, stop, request })
 }
 
+/** What outlives the daemon; a damaged file is told of and begun anew. */
+async function readStored(stateDir: string, log: Log) {
+  const operatorStates = await OperatorStates.read(stateDir, log)
+  const banFile = new BanFile(stateDir)
+  const attackFiles = new AttackFiles(stateDir)
+  return {
+    operatorStates,
+    bans: { file: banFile, stored: await banFile.read(log) },
+    attacks: { files: attackFiles, stored: await attackFiles.read(log) },
+  }
+}
+
 interface Serving {
   readonly node: RunningNode
   readonly admin: AdminServer | undefined
@@ -155,6 +167,7 @@ async function linger(
 ): Promise<StopRequest> {
   stop.startOver()
   node.bans.leave()
+  node.attacks.leave()
   admin?.closeGently()
   await node.firewall.handOver()
   const { upgradeDrainTimeoutMs } = node.config.traffic

@@ -1,6 +1,8 @@
 /** What the admin API, the command line and the dashboard share: paths and the shape of their answers. */
 import { z } from 'zod'
 
+export * from './attack-contract.ts'
+
 export const ADMIN_PATHS = {
   metrics: '/metrics',
   health: '/healthz',

@@ -12,8 +12,9 @@ import { socketAddress, type SocketAddress } from '../lib/ip.ts'
 import { makeMetricsPage, type MetricsPage } from '../metrics/metrics-page.ts'
 import { json, methodNotAllowed, problem, text, type Answer } from './answer.ts'
 import { answerBans, type BanActions } from './bans.ts'
+import { attacks, top } from './attacks.ts'
 import { checkIp } from './check-ip.ts'
-import { ADMIN_PATHS, BANS_PATH, RELOAD_PATH, UPGRADE_PATH } from './contract.ts'
+import { ADMIN_PATHS, ATTACKS_PATH, BANS_PATH, RELOAD_PATH, TOP_PATH, UPGRADE_PATH } from './contract.ts'
 import { refuseWebPage } from './guard.ts'
 import { lists } from './lists.ts'
 import { reload, type ReloadActions } from './reload.ts'
@@ -61,6 +62,7 @@ const ROUTES: Readonly<Record<string, Route>> = {
   [ADMIN_PATHS.shield]: (node) => json(200, shieldStatus(node)),
   [ADMIN_PATHS.lists]: (node) => lists(node),
   [ADMIN_PATHS.checkIp]: (node, _, query) => checkIp(node, query),
+  [TOP_PATH]: (node, _, query) => top(node, query),
 }
 
 export class AdminServer {
@@ -169,17 +171,22 @@ async function act(request: IncomingMessage, node: NodeView, actions: AdminActio
 
 async function look(request: IncomingMessage, node: NodeView, metrics: MetricsPage): Promise<Answer> {
   const path = pathOf(request)
+  const isLook = request.method === 'GET' || request.method === 'HEAD'
+  const attack = attacks(node, path)
+  if (attack !== undefined) return isLook ? attack : methodNotAllowed(path, ['GET', 'HEAD'])
   if (!Object.hasOwn(ROUTES, path)) {
     const paths = [
       ...Object.values(ADMIN_PATHS),
       RELOAD_PATH,
       UPGRADE_PATH,
       BANS_PATH,
+      ATTACKS_PATH,
+      TOP_PATH,
       '/api/v1/services/SERVICE/upstreams/UPSTREAM',
     ]
     return problem(404, 'Not found', `There is ${paths.join(', ')}.`)
   }
-  if (request.method !== 'GET' && request.method !== 'HEAD') return methodNotAllowed(path, ['GET', 'HEAD'])
+  if (!isLook) return methodNotAllowed(path, ['GET', 'HEAD'])
   return ROUTES[path](node, metrics, new URLSearchParams(request.url?.split('?', 2)[1]))
 }
 

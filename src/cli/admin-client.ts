@@ -104,6 +104,11 @@ export async function changeBans(
   return readAnswer(url, BanChangeAnswer, text)
 }
 
+/** Throws CommandError with what the daemon says is wrong. */
+export async function fetchAnswer<Answer>(url: URL, shape: ZodType<Answer>): Promise<Answer> {
+  return readAnswer(url, shape, await fetchText(url))
+}
+
 function readAnswer<Answer>(url: URL, shape: ZodType<Answer>, text: string): Answer {
   const parsed = shape.safeParse(parseJson(text))
   if (parsed.success) return parsed.data

@@ -3,6 +3,7 @@
  * action, so that `--help` and `status` start fast.
  */
 import { Command, CommanderError } from 'commander'
+import { addAttacksCommand } from './attacks.ts'
 import { addBansCommand } from './bans.ts'
 import { addCheckCommand } from './check.ts'
 import { addCheckIpCommand } from './check-ip.ts'
@@ -15,6 +16,7 @@ import { addReloadCommand } from './reload.ts'
 import { addRunCommand } from './run.ts'
 import { addShieldCommand } from './shield.ts'
 import { addStatusCommand } from './status.ts'
+import { addTopCommand } from './top.ts'
 import { addUpgradeCommand } from './upgrade.ts'
 import { addUpstreamsCommand } from './upstreams.ts'
 
@@ -31,6 +33,8 @@ const COMMANDS: readonly AddCommand[] = [
   addUpgradeCommand,
   addUpstreamsCommand,
   addReloadCommand,
+  addAttacksCommand,
+  addTopCommand,
   addBansCommand,
   addListsCommand,
   addCheckIpCommand,

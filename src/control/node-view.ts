@@ -9,6 +9,7 @@ import type { EngineName } from '../traffic/events.ts'
 import { SharedQueue } from '../traffic/queue/shared-queue.ts'
 import type { Service, Tables, Upstream } from '../traffic/tables.ts'
 import type { Bans } from './bans/bans.ts'
+import type { Attacks } from './detect/attacks.ts'
 import type { ActiveChecks } from './check/active-checks.ts'
 import type { Firewall } from './shield/firewall.ts'
 import type { NodeLimits } from './limits/node-limits.ts'
@@ -31,6 +32,7 @@ export interface NodeView {
   readonly firewall: Pick<Firewall, 'view' | 'dropsFrom'>
   readonly checks: Pick<ActiveChecks, 'viewOf' | 'isAllDown'>
   readonly bans: Pick<Bans, 'view' | 'covering'>
+  readonly attacks: Pick<Attacks, 'list' | 'find' | 'watched' | 'top' | 'calledBy' | 'isUnderAttack'>
   readonly overload: Pick<Overload, 'view'>
   readonly state: () => NodeState
   readonly tables: () => Tables

@@ -3,12 +3,13 @@
  * `start` opens the listeners, `drain` and `end` close them; main.ts says when.
  */
 import { randomBytes } from 'node:crypto'
-import { raiseFileLimit } from '../kernel/limits.ts'
 import type { EngineName } from '../traffic/events.ts'
 import type { Service, Tables, Upstream } from '../traffic/tables.ts'
 import type { BanFile } from './bans/ban-file.ts'
 import { Bans } from './bans/bans.ts'
 import type { Ban } from './bans/ban.ts'
+import type { AttackFiles, StoredAttacks } from './detect/attack-files.ts'
+import { Attacks } from './detect/attacks.ts'
 import { ActiveChecks } from './check/active-checks.ts'
 import type { Config } from './config/config.ts'
 import { type Capacity, capacityFor, makeTables } from './config/make-tables.ts'
@@ -16,8 +17,7 @@ import { StableSlots } from './config/stable-slots.ts'
 import type { ResolvedAddresses } from './config/upstream-ips.ts'
 import { memoriesOf } from './memories-of.ts'
 import { requireRoom } from './workers/require-room.ts'
-import { memoryBytes } from './limits/memory-bytes.ts'
-import { type NodeLimits, nodeLimits } from './limits/node-limits.ts'
+import type { NodeLimits } from './limits/node-limits.ts'
 import { listenerText } from './listener-text.ts'
 import { ConnectionLog } from './log/connection-log.ts'
 import { sayHedgingInVain, sayListening } from './log/daemon-lines.ts'
@@ -33,16 +33,13 @@ import type { Inheritance, ListeningSockets } from './upgrade/handover.ts'
 import { UpstreamWatch } from './upstream-watch.ts'
 import { Queues } from './queues.ts'
 import { BusyRatios } from './workers/busy-ratios.ts'
-import { chooseEngine, chooseWorkerCount } from './workers/choose-engine.ts'
+import { findPower } from './workers/find-power.ts'
 import { checkPortsAreFree } from './workers/free-ports.ts'
 import { SharedMemory } from './workers/shared-memory.ts'
-import { StartError } from './workers/start-error.ts'
 import type { OperatorStates } from './operator/operator-states.ts'
 import { WorkerReportLog } from './workers/worker-report-log.ts'
 import { Workers } from './workers/workers.ts'
 
-/** What is assumed where the system does not say: the smallest limit in common use. */
-const FILE_LIMIT_UNKNOWN = 1024
 /** What makes connection ids differ from start to start: the 12 hex digits of WorkerStart.bootId. */
 const BOOT_ID_BYTES = 6
 
@@ -57,6 +54,8 @@ export interface RunningNodeOptions {
   readonly operatorStates?: OperatorStates
   /** Bans of before, and where those of now are kept. */
   readonly bans?: { readonly file: BanFile; readonly stored: readonly Ban[] }
+  /** Attacks of before and what was calm, and where those of now are kept. */
+  readonly attacks?: { readonly files: AttackFiles; readonly stored: StoredAttacks }
   /** Without them nobody is on any. */
   readonly lists?: Lists
   /** Without them nobody's country or AS is known. */
@@ -82,6 +81,7 @@ export class RunningNode implements NodeView {
   readonly checks: ActiveChecks
   readonly firewall: Firewall
   readonly bans: Bans
+  readonly attacks: Attacks
   readonly overload: Overload
   #config: Config
   readonly #log: Log
@@ -120,7 +120,7 @@ export class RunningNode implements NodeView {
     const tables = this.#makeTables(config, options.addresses, this.#slots, 1)
     this.#names.learn(tables)
     sayHedgingInVain(log, config)
-    const { engine, workers, limits } = this.#findPower(tables)
+    const { engine, workers, limits } = findPower(config.traffic, tables, log)
     this.engine = engine
     this.limits = limits
     this.memory = this.#makeMemory(workers)
@@ -155,6 +155,7 @@ export class RunningNode implements NodeView {
       },
     })
     this.bans = this.#makeBans(options)
+    this.attacks = new Attacks({ memory: this.memory, log, bans: this.bans, ...options.attacks })
     this.#upstreamWatch = new UpstreamWatch(this, log)
     this.#connectionLog = this.#makeConnectionLog(options, bootId)
   }
@@ -202,29 +203,6 @@ export class RunningNode implements NodeView {
     return { ...this.#queues.bringInto(withoutQueues), ...memoriesOf(this.#lists, this.#databases) }
   }
 
-  #findPower(tables: Tables): { engine: EngineName; workers: number; limits: NodeLimits } {
-    const { traffic } = this.#config
-    const { engine, warning: engineWarning } = chooseEngine(traffic.engine)
-    const { workers, warning: workersWarning } = chooseWorkerCount(traffic.workers, engine)
-    const fileLimit = raiseFileLimit()?.soft ?? FILE_LIMIT_UNKNOWN
-    const limits = nodeLimits({
-      engine,
-      workers,
-      listeners: tables.services.reduce((sum, service) => sum + service.listeners.length, 0),
-      fileLimit,
-      memoryBytes: memoryBytes(),
-      configuredMax: traffic.maxConnections,
-    })
-    for (const warning of [engineWarning, workersWarning, ...limits.warnings]) {
-      if (warning !== undefined) this.#log.say('start-warning', {}, warning)
-    }
-    if (limits.connectionsMax < 1) {
-      const message = `The file limit of ${fileLimit} leaves no room for connections beside ${workers} workers. Raise LimitNOFILE= in the systemd unit or ulimit -n in the shell, or lower traffic.workers.`
-      throw new StartError('E_FILE_LIMIT', message)
-    }
-    return { engine, workers, limits }
-  }
-
   #refusedCounts(): RefusedCount[] {
     return this.tables().services.flatMap((service) =>
       Object.entries(refusedByReason(this.memory, service)).map(([reason, clients]) => ({
@@ -251,6 +229,7 @@ export class RunningNode implements NodeView {
   async start(): Promise<void> {
     await checkPortsAreFree(this.tables(), this.#inheritance)
     this.bans.start(this.tables())
+    this.attacks.start(this.#config, this.tables())
     await this.#workers.start()
     this.#names.learn(this.tables())
     this.firewall.useTables(this.tables())
@@ -279,6 +258,7 @@ export class RunningNode implements NodeView {
     const tables = this.#makeTables(this.#config, addresses, this.#slots, this.tables().version + 1)
     this.#operatorStates?.applyTo(tables, this.memory.states)
     this.bans.useTables(tables)
+    this.attacks.use(this.#config, tables)
     this.#workers.swapTables(tables)
     // With the ports that listeners got.
     this.#names.learn(this.tables())
@@ -347,6 +327,7 @@ export class RunningNode implements NodeView {
     this.#operatorStates?.applyTo(tables, this.memory.states)
     this.bans.useRules(config.protect.bans)
     this.bans.useTables(tables)
+    this.attacks.use(config, tables)
     this.overload.useRules(config.protect.overload)
     this.checks.update(config)
     this.firewall.useTables(tables)
@@ -370,6 +351,7 @@ export class RunningNode implements NodeView {
 
   async beforeUpgrade(): Promise<void> {
     await this.bans.store()
+    await this.attacks.store()
   }
 
   listeningSockets(): ListeningSockets[] {
@@ -398,6 +380,7 @@ export class RunningNode implements NodeView {
     await this.firewall.close()
     this.#connectionLog.close()
     await this.bans.close()
+    await this.attacks.close()
     this.checks.stop()
     this.#upstreamWatch.close()
     this.#queues.close()

@@ -96,6 +96,16 @@ export const METRICS = {
     help: 'Sources whose strikes were forgotten before their time, as too many others were struck.',
     labels: [],
   },
+  tidegate_attack_active: {
+    type: 'gauge',
+    help: '1 while the service is called under attack (docs/attacks.md).',
+    labels: ['service'],
+  },
+  tidegate_attacks_total: {
+    type: 'counter',
+    help: 'Attacks that were called, by the kind that called them.',
+    labels: ['service', 'kind'],
+  },
   tidegate_bytes_total: {
     type: 'counter',
     help: 'Bytes relayed, without PROXY headers; direction is to_upstream or to_client.',

@@ -7,6 +7,7 @@ import type { Service, Upstream } from '../traffic/tables.ts'
 import { WANTED, WANTED_NAMES } from '../traffic/upstream-states.ts'
 import { BAN_ORIGIN_NAMES } from '../control/bans/ban.ts'
 import type { CountByOrigin } from '../control/bans/bans.ts'
+import { ATTACK_KIND_NAMES } from '../control/detect/attack-kinds.ts'
 import type { CheckView } from '../control/check/active-checks.ts'
 import type { Database } from '../control/databases/network-databases.ts'
 import type { List } from '../control/lists/lists.ts'
@@ -48,6 +49,18 @@ export const SAMPLES: Readonly<Record<MetricName, (node: NodeView) => Sample[]>>
   tidegate_bans_displaced_total: (node) => one(node.bans.view().displaced),
   tidegate_bans_spared_total: (node) => one(node.bans.view().spared),
   tidegate_strike_sources_forgotten_total: (node) => one(node.bans.view().sourcesForgotten),
+  tidegate_attack_active: (node) =>
+    node.tables().services.map(({ name, index }) => ({
+      labels: { service: name },
+      value: node.attacks.isUnderAttack(index) ? 1 : 0,
+    })),
+  tidegate_attacks_total: (node) =>
+    node.tables().services.flatMap(({ name }) =>
+      ATTACK_KIND_NAMES.map((kind) => ({
+        labels: { service: name, kind },
+        value: node.attacks.calledBy(name, kind),
+      })),
+    ),
   tidegate_bytes_total: (node) =>
     node
       .tables()

@@ -51,6 +51,8 @@ export const CLOSE_REASONS = {
     "The service does not take clients from the address's country; it was refused before anything was allocated.",
   'refused-asn':
     "The service does not take clients from the address's AS; it was refused before anything was allocated.",
+  'refused-attack':
+    'The service was under attack, and the client, which is not known from before, went beyond a budget of protect.attack.',
   banned: 'The client address was banned while the connection was open; both sides got a reset.',
   'out-of-memory': 'The kernel or the buffer pool had no memory for the connection.',
   drained: 'Tidegate stopped, and the connection was still open after drainTimeout.',

@@ -34,7 +34,7 @@ describe('counters', () => {
     )
   })
 
-  test('the places of one service fill its block: open to hedges, each reason closed, refused and watched, each strike', () => {
+  test('the places of one service fill its block: open to newcomers, each reason closed, refused and watched, each strike', () => {
     const codes = CLOSE_REASON_NAMES.map((name) => CLOSE_REASON_CODES[name])
     const places = [
       SERVICE.open,
@@ -45,6 +45,7 @@ describe('counters', () => {
       SERVICE.queueMsSum,
       SERVICE.hedges,
       SERVICE.hedgesWon,
+      SERVICE.newcomers,
       ...codes.map((code) => SERVICE.closed + code),
       ...codes.map((code) => SERVICE.refused + code),
       ...codes.map((code) => SERVICE.watched + code),

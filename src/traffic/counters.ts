@@ -20,16 +20,18 @@ export const SERVICE = {
   /** Dials begun beside one that had not answered for hedgeAfter, and those of them that served the client. */
   hedges: 6,
   hedgesWon: 7,
+  /** Clients that came, let in or not, without those on the allow list. */
+  newcomers: 8,
   /** `closed + reason code`: admitted connections that ended so. */
-  closed: 8,
+  closed: 9,
   /** `refused + reason code`: clients that were never admitted. */
-  refused: 8 + CLOSE_REASON_NAMES.length,
+  refused: 9 + CLOSE_REASON_NAMES.length,
   /** `watched + reason code`: clients that a rule on `watch` would have refused. */
-  watched: 8 + 2 * CLOSE_REASON_NAMES.length,
+  watched: 9 + 2 * CLOSE_REASON_NAMES.length,
   /** `strikes + strike code`: strikes against clients, those included that control never heard of. */
-  strikes: 8 + 3 * CLOSE_REASON_NAMES.length,
+  strikes: 9 + 3 * CLOSE_REASON_NAMES.length,
 } as const
-export const SERVICE_STRIDE = 8 + 3 * CLOSE_REASON_NAMES.length + STRIKE_NAMES.length
+export const SERVICE_STRIDE = 9 + 3 * CLOSE_REASON_NAMES.length + STRIKE_NAMES.length
 
 /** Places in an upstream's block. */
 export const UPSTREAM = {

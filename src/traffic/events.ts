@@ -35,6 +35,7 @@ export interface WorkerStart {
   readonly bansMemory: SharedArrayBuffer
   readonly logRingMemory: SharedArrayBuffer
   readonly strikesMemory: SharedArrayBuffer
+  readonly newcomersMemory: SharedArrayBuffer
 }
 
 export interface WorkerLimits {

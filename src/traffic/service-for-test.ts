@@ -1,6 +1,7 @@
 /** A service and the memory of a worker as tests need them: ordinary, but for what a test changes. */
 import type { SocketAddress } from '../lib/ip.ts'
 import { BanTable } from './admit/ban-table.ts'
+import { newcomerRingBytes } from './admit/newcomers.ts'
 import { makeKnownClientsMemory } from './admit/known-clients.ts'
 import { makeOverloadMemory } from './admit/overload-state.ts'
 import { makeSourceMemory, SOURCE_MEMORY_BYTES_MIN } from './admit/source-table.ts'
@@ -39,6 +40,11 @@ export const PLAIN_PROTECT: ServiceProtect = {
   newConnections: { rule: 'off', rate: null },
   countries: NO_NETWORK_RULE,
   asns: NO_NETWORK_RULE,
+  attack: {
+    perAddress: { rule: 'off', connectionsMax: 0, rate: null },
+    perPrefix: { rule: 'off', connectionsMax: 0, rate: null },
+    newConnections: { rule: 'off', rate: null },
+  },
   ...NO_WIRE_RULES,
 }
 
@@ -97,6 +103,7 @@ type WorkerMemory = Pick<
   | 'bansMemory'
   | 'logRingMemory'
   | 'strikesMemory'
+  | 'newcomersMemory'
 >
 
 export function workerMemoryForTest(counterShape: CounterShape, upstreamAddresses: number): WorkerMemory {
@@ -112,5 +119,6 @@ export function workerMemoryForTest(counterShape: CounterShape, upstreamAddresse
     bansMemory: new BanTable(16).memory,
     logRingMemory: new SharedArrayBuffer(ringBytes(20)),
     strikesMemory: new SharedArrayBuffer(strikeRingBytes(10)),
+    newcomersMemory: new SharedArrayBuffer(newcomerRingBytes(10)),
   }
 }

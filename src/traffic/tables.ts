@@ -110,6 +110,14 @@ export interface SourceRules {
   /** Where the AS of the client is known. */
   readonly perAsn: SourceRule
   readonly newConnections: RateRule
+  readonly attack: AttackBudgets
+}
+
+/** What holds instead for clients that are not known, while the service is under attack; never looser. A rule that is off leaves the ordinary one. */
+export interface AttackBudgets {
+  readonly perAddress: SourceRule
+  readonly perPrefix: SourceRule
+  readonly newConnections: RateRule
 }
 
 /** Who is kept out for where they come from (admit/network-rules.ts). */

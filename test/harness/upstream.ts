@@ -95,10 +95,21 @@ export function greetThenEcho(text: string): (peer: Peer) => void {
   }
 }
 
+/** Below the ports that the kernel hands out, so that no other test gets one meanwhile; each process has some of its own. */
+const FIRST_CLOSED_PORT = 12_000
+const PORTS_OF_A_PROCESS = 100
+const PROCESSES = 180
+let closedPorts = 0
+
 /** An address nobody listens on: a connect is refused. */
 export async function closedAddress(host = '127.0.0.1'): Promise<Address> {
-  const upstream = await Upstream.listen({ host })
-  const at = upstream.address
-  await upstream.stopListening()
-  return at
+  for (let tries = 0; tries < PORTS_OF_A_PROCESS; tries++) {
+    const ownPort = closedPorts++ % PORTS_OF_A_PROCESS
+    const port = FIRST_CLOSED_PORT + (process.pid % PROCESSES) * PORTS_OF_A_PROCESS + ownPort
+    const upstream = await Upstream.listen({ host, port }).catch(() => undefined)
+    if (upstream === undefined) continue
+    await upstream.stopListening()
+    return upstream.address
+  }
+  throw new Error(`all ${PORTS_OF_A_PROCESS} ports of this process are taken`)
 }

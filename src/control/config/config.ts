@@ -13,6 +13,7 @@ import type {
   SourceRules,
   SocketOptions,
 } from '../../traffic/tables.ts'
+import type { AttackThresholds } from '../detect/detector.ts'
 import type { BanRules } from '../bans/ban-rules.ts'
 import type { OverloadRules } from '../overload/overload-rules.ts'
 import type { FirewallConfig } from '../shield/firewall-config.ts'
@@ -146,6 +147,14 @@ export interface SourceRulesConfig {
   readonly perAddress: SourceLimitsConfig
   readonly perPrefix: SourceLimitsConfig
   readonly perAsn: SourceLimitsConfig
+  readonly newConnections: RateConfig
+  readonly attack: AttackConfig
+}
+
+export interface AttackConfig extends AttackThresholds {
+  readonly mode: 'auto' | 'on' | 'off'
+  readonly perAddress: SourceLimitsConfig
+  readonly perPrefix: SourceLimitsConfig
   readonly newConnections: RateConfig
 }
 

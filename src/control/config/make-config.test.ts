@@ -51,6 +51,8 @@ test('a minimal file gets every default', () => {
       countryDatabase: undefined,
       asnDatabase: undefined,
       memoryBytes: 64 * 2 ** 20,
+      overload: { rule: 'on', reservePercent: 5, idleAtLeastMs: 10_000, firstByteAtLeastMs: 5000 },
+      knownClients: { max: 100_000 },
       bans: {
         rule: 'on',
         strikes: 20,
@@ -63,8 +65,6 @@ test('a minimal file gets every default', () => {
         ),
         prefix: { rule: 'watch', after: 5, withinMs: 60_000 },
       },
-      knownClients: { max: 100_000 },
-      overload: { rule: 'on', reservePercent: 5, idleAtLeastMs: 10_000, firstByteAtLeastMs: 5000 },
     },
     services: [
       {
@@ -126,6 +126,17 @@ test('a minimal file gets every default', () => {
           newConnections: { rule: 'off', rate: null, burst: 5 },
           countries: { rule: 'off', allow: undefined, deny: undefined, unknown: 'admit' },
           asns: { rule: 'off', allow: undefined, deny: undefined, unknown: 'admit' },
+          attack: {
+            mode: 'auto',
+            startAfterMs: 5000,
+            endAfterMs: 60_000,
+            learnForMs: 300_000,
+            factor: 4,
+            floors: { newPerSecond: 100, sources: 500, unusedShare: 0.5 },
+            perAddress: { rule: 'on', connections: 250, rate: { count: 100, perMs: 4000 }, burst: 50 },
+            perPrefix: { rule: 'on', connections: 2000, rate: { count: 800, perMs: 4000 }, burst: 400 },
+            newConnections: { rule: 'off', rate: null, burst: 5 },
+          },
         },
         check: undefined,
         at: place(5, 'services[0]'),

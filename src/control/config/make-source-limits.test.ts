@@ -26,5 +26,10 @@ test('admission gets intervals, and what is off as nothing', () => {
     perPrefix: { rule: 'on', connectionsMax: 0, rate: null },
     perAsn: { rule: 'off', connectionsMax: 0, rate: null },
     newConnections: { rule: 'off', rate: null },
+    attack: {
+      perAddress: { rule: 'on', connectionsMax: 250, rate: { intervalMs: 400, aheadMsMax: 1200 + EARLY_MS_MAX } },
+      perPrefix: { rule: 'on', connectionsMax: 0, rate: null },
+      newConnections: { rule: 'off', rate: null },
+    },
   })
 })

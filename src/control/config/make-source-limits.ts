@@ -4,7 +4,9 @@ import type { Rate } from '../../lib/rate.ts'
 import { rateLimit } from '../../traffic/admit/rate-limit.ts'
 import type { RateLimit } from '../../traffic/admit/rate-limit.ts'
 import type { SourceRules } from '../../traffic/tables.ts'
-import type { RateConfig, SourceLimitsConfig, SourceRulesConfig } from './config.ts'
+import type { AttackThresholds } from '../detect/detector.ts'
+import { makeAttackConfig } from './make-attack.ts'
+import type { AttackConfig, RateConfig, SourceLimitsConfig, SourceRulesConfig } from './config.ts'
 import type { ParsedService } from './schema.ts'
 
 /** Enough for a page with its parts, or for all clients behind one address that come back after an outage of seconds. */
@@ -15,21 +17,15 @@ const NO_LIMITS: SourceLimitsConfig = { rule: 'off', connections: 0, rate: null,
 
 type Parsed = ParsedService['protect']
 
-export function makeSourceRulesConfig({
-  tarpitFor,
-  perAddress,
-  perPrefix,
-  perAsn,
-  newConnections,
-}: Parsed): SourceRulesConfig {
-  const { rule, rate = null, burst } = newConnections
-  return {
-    tarpitForMs: tarpitFor,
-    perAddress: sourceLimits(perAddress),
-    perPrefix: sourceLimits(perPrefix),
-    perAsn: perAsn === undefined ? NO_LIMITS : sourceLimits(perAsn),
+export function makeSourceRulesConfig(parsed: Parsed): SourceRulesConfig {
+  const { rule, rate = null, burst } = parsed.newConnections
+  const ordinary = {
+    perAddress: sourceLimits(parsed.perAddress),
+    perPrefix: sourceLimits(parsed.perPrefix),
+    perAsn: parsed.perAsn === undefined ? NO_LIMITS : sourceLimits(parsed.perAsn),
     newConnections: { rule, rate, burst: burst ?? burstFor(rate) },
   }
+  return { tarpitForMs: parsed.tarpitFor, ...ordinary, attack: makeAttackConfig(parsed.attack, ordinary) }
 }
 
 function sourceLimits({ rule, connections, rate, burst }: Parsed['perAddress']): SourceLimitsConfig {
@@ -40,18 +36,20 @@ function burstFor(rate: Rate | null): number {
   return rate === null ? BURST_AT_LEAST : Math.max(BURST_AT_LEAST, Math.ceil(perSecond(rate) * BURST_SECONDS))
 }
 
-export function makeSourceRules({
-  tarpitForMs,
-  perAddress,
-  perPrefix,
-  perAsn,
-  newConnections,
-}: SourceRulesConfig): SourceRules {
+export function makeSourceRules({ tarpitForMs, attack, ...ordinary }: SourceRulesConfig): SourceRules {
+  const { perAsn } = ordinary
   return {
     tarpitForMs,
+    ...makeRules(ordinary),
+    perAsn: { rule: perAsn.rule, connectionsMax: perAsn.connections, rate: limitOf(perAsn) },
+    attack: makeRules(attack),
+  }
+}
+
+function makeRules({ perAddress, perPrefix, newConnections }: Omit<AttackConfig, 'mode' | keyof AttackThresholds>) {
+  return {
     perAddress: { rule: perAddress.rule, connectionsMax: perAddress.connections, rate: limitOf(perAddress) },
     perPrefix: { rule: perPrefix.rule, connectionsMax: perPrefix.connections, rate: limitOf(perPrefix) },
-    perAsn: { rule: perAsn.rule, connectionsMax: perAsn.connections, rate: limitOf(perAsn) },
     newConnections: { rule: newConnections.rule, rate: limitOf(newConnections) },
   }
 }

@@ -1,5 +1,6 @@
 /** `services[].protect`: who is let in, and what becomes of the others. */
 import { z } from 'zod'
+import { attackSchema } from './attack-schema.ts'
 import { choice, duration } from './leaf.ts'
 import { asnsSchema, countriesSchema } from './network-rules-schema.ts'
 import { wireSchema } from './protect-wire-schema.ts'
@@ -33,5 +34,8 @@ export const protectSchema = z.strictObject({
   asns: asnsSchema
     .optional()
     .meta({ description: 'Which networks (AS numbers) clients may come from, by protect.asnDatabase.' }),
+  attack: attackSchema.prefault({}).meta({
+    description: 'When the service is called under attack, and what holds then for clients that are not known.',
+  }),
   ...wireSchema,
 })

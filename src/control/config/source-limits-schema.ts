@@ -6,19 +6,20 @@ import type { Rate } from '../../lib/rate.ts'
 import { read, unread } from './reading.ts'
 
 /** More than a machine holds open. */
-const SOURCE_CONNECTIONS_MAX = 10_000_000
+export const SOURCE_CONNECTIONS_MAX = 10_000_000
 const BURST_MAX = 10_000_000
 
-const RULES = ['off', 'watch', 'on'] as const
+export const RULES = ['off', 'watch', 'on'] as const
 
 const burst = (description: string) => count(1, BURST_MAX, description).optional()
+export const RATE_KEYS = { burst }
 
 function rule(fallback: (typeof RULES)[number], what: string) {
   const description = `Whether ${what}: \`on\` refuses, \`watch\` lets in and counts what it would refuse, \`off\` does not look.`
   return choice(RULES, description).prefault(fallback)
 }
 
-function rate(description: string) {
+export function newConnectionsRate(description: string) {
   return leaf<Rate>(
     (text) => {
       const rate = parseRate(text)
@@ -28,7 +29,7 @@ function rate(description: string) {
   )
 }
 
-function rateOrOff(description: string) {
+export function rateOrOff(description: string) {
   return leaf<Rate | null>(
     (text) => {
       if (text === 'off') return read(null)
@@ -64,6 +65,8 @@ export const perAsnSchema = z.strictObject({
 
 export const newConnectionsSchema = z.strictObject({
   rule: rule('off', 'the service as a whole is held to the rate below'),
-  rate: rate('New connections of all clients in a time: `500/s`. Required unless the rule is off.').optional(),
+  rate: newConnectionsRate(
+    'New connections of all clients in a time: `500/s`. Required unless the rule is off.',
+  ).optional(),
   burst: burst(BURST),
 })

@@ -154,6 +154,24 @@ export const LOG_EVENTS = {
     level: 'warn',
     meaning: 'A database was built more than 90 days ago: networks have moved since; `database`, `file`, `builtAt`.',
   },
+  'attack-started': {
+    level: 'warn',
+    meaning:
+      'A service is under attack; `attack` (its number), `service`, `kind` (docs/attacks.md), `newPerSecond`, `sources`, `calm`, `limits`.',
+  },
+  'attack-ended': {
+    level: 'info',
+    meaning:
+      'It is over; `attack`, `service`, `kinds`, `ended` (why), `seconds`, `newPerSecondMax`, `newcomers`, `admitted`, `refused`, `served`, `topSources`.',
+  },
+  'attacks-not-read': {
+    level: 'warn',
+    meaning: 'Records of attacks, or what was calm, are lost, as the file is damaged; `file`, `reason`, `movedTo`.',
+  },
+  'attacks-not-stored': {
+    level: 'warn',
+    meaning: 'Records of attacks, or what is calm, could not be written; `file`, `reason`.',
+  },
   overload: {
     level: 'warn',
     meaning:

@@ -9,16 +9,19 @@ const SOCKSTAT = 'sockets: used 10\nTCP: inuse 1 orphan 0 tw 42298 alloc 1 mem 9
 /** Two workers, a limit of 100 connections, and files of the kernel that a test may change. */
 function samplerFor(files: Record<string, string> = {}) {
   const memory = new SharedMemory(2, { services: 1, upstreams: 1 }, 1)
-  let residentBytes = 0
+  let residentBytes: number | Error = 0
   const sampler = new Sampler({
     memory,
     limits: { connectionsMax: 100, spillBytesMax: 1000 },
     memoryBytes: 1000,
     read: (path) => files[path],
-    residentBytes: () => residentBytes,
+    residentBytes: () => {
+      if (residentBytes instanceof Error) throw residentBytes
+      return residentBytes
+    },
   })
   const workers = memory.workers.map(({ counters }) => counters.worker)
-  return { memory, sampler, workers, files, reside: (bytes: number) => (residentBytes = bytes) }
+  return { memory, sampler, workers, files, reside: (bytes: number | Error) => (residentBytes = bytes) }
 }
 
 test('a node at rest, on a system that tells nothing, is at no limit', () => {
@@ -47,6 +50,14 @@ test("memory is our own or the kernel's for TCP, whichever is nearer to its limi
   assert.equal(sampler.sample().memory, 0.9)
   reside(950)
   assert.equal(sampler.sample().memory, 0.95)
+})
+
+test('a process that can open no file any more goes by what it knew last', () => {
+  const { sampler, reside } = samplerFor()
+  reside(500)
+  assert.equal(sampler.sample().memory, 0.5)
+  reside(new Error('EMFILE: too many open files'))
+  assert.equal(sampler.sample().memory, 0.5)
 })
 
 test('lag and accept queue are those of the worst worker, and of those that made a turn since', () => {

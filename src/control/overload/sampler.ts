@@ -11,6 +11,7 @@ export interface SamplerOptions {
   /** What this process may use. */
   readonly memoryBytes: number
   readonly read: ReadText
+  /** May throw: it opens a file, and there may be none to be had. */
   readonly residentBytes: () => number
 }
 
@@ -18,6 +19,7 @@ export class Sampler {
   readonly #options: SamplerOptions
   readonly #turnsBefore: number[]
   #pausesBefore: number
+  #residentBytes = 0
 
   constructor(options: SamplerOptions) {
     this.#options = options
@@ -37,8 +39,14 @@ export class Sampler {
     }
   }
 
+  /** Out of files, which is when this matters most, what was known last. */
   #ownMemory(): number {
-    return this.#options.residentBytes() / this.#options.memoryBytes
+    try {
+      this.#residentBytes = this.#options.residentBytes()
+    } catch {
+      // The next second asks again.
+    }
+    return this.#residentBytes / this.#options.memoryBytes
   }
 
   /** Pages of socket buffers, over all programs, of what the kernel gives to TCP at most [tcp(7), tcp_mem]. */

@@ -1,3 +1,4 @@
+/** Shared memory is made at the start: what a reload adds has to fit in. */
 import type { Capacity } from '../config/make-tables.ts'
 import type { StableSlots } from '../config/stable-slots.ts'
 import { StartError } from './start-error.ts'

@@ -12,6 +12,7 @@ import {
   UPSTREAM_STRIDE,
   WORKER,
 } from '../../traffic/counters.ts'
+import { newcomerRingBytes } from '../../traffic/admit/newcomers.ts'
 import { strikeRingBytes } from '../../traffic/admit/strikes.ts'
 import { ringBytes } from '../../traffic/log-ring.ts'
 import { NodeWide } from '../../traffic/node-wide.ts'
@@ -23,6 +24,9 @@ const LOG_RING_POWER_OF_TWO = 20
 
 /** 8,192 strikes of 32 bytes: 256 KiB. */
 const STRIKES_POWER_OF_TWO = 13
+
+/** 16,384 of 16 bytes: 256 KiB, for 300,000 clients a second and worker as control reads 20 times in that time. */
+const NEWCOMERS_POWER_OF_TWO = 14
 
 /** Of `protect.bans.max`, for each IP version; 20 MiB with what control keeps beside it, once they are many. */
 export const BANS_MAX_DEFAULT = 100_000
@@ -38,6 +42,7 @@ export interface WorkerMemory {
   readonly counterMemory: SharedArrayBuffer
   readonly logRingMemory: SharedArrayBuffer
   readonly strikesMemory: SharedArrayBuffer
+  readonly newcomersMemory: SharedArrayBuffer
   readonly counters: Counters
 }
 
@@ -74,7 +79,9 @@ export class SharedMemory {
       const counterMemory = new SharedArrayBuffer(Counters.bytes(counterShape))
       const logRingMemory = new SharedArrayBuffer(ringBytes(LOG_RING_POWER_OF_TWO))
       const strikesMemory = new SharedArrayBuffer(strikeRingBytes(STRIKES_POWER_OF_TWO))
-      return { counterMemory, logRingMemory, strikesMemory, counters: new Counters(counterMemory, counterShape) }
+      const newcomersMemory = new SharedArrayBuffer(newcomerRingBytes(NEWCOMERS_POWER_OF_TWO))
+      const counters = new Counters(counterMemory, counterShape)
+      return { counterMemory, logRingMemory, strikesMemory, newcomersMemory, counters }
     })
   }
 

@@ -90,7 +90,7 @@ export class Workers {
     const { engine, ioUring, limits, bootId, memory } = this.#options
     const started = Promise.withResolvers<readonly ListeningAddress[]>()
     this.#starts.set(workerIndex, started)
-    const { counterMemory, logRingMemory, strikesMemory } = memory.workers[workerIndex]
+    const { counterMemory, logRingMemory, strikesMemory, newcomersMemory } = memory.workers[workerIndex]
     const thread = new WorkerThread({
       entry: this.#options.entry ?? defaultWorkerEntry(),
       start: {
@@ -113,6 +113,7 @@ export class Workers {
         bansMemory: memory.bans.memory,
         logRingMemory,
         strikesMemory,
+        newcomersMemory,
       },
       onEvent: (event) => this.#takeEvent(event, workerIndex),
       onEnd: (_, error) => this.#takeEnd(workerIndex, error),

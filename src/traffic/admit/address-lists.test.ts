@@ -8,6 +8,8 @@ import { serviceForTest } from '../service-for-test.ts'
 import { ADMITTED, Admission } from './admission.ts'
 import { AddressLists } from './address-lists.ts'
 import { BanTable } from './ban-table.ts'
+import { KnownClients, makeKnownClientsMemory } from './known-clients.ts'
+import { newcomerRingBytes, NewcomersWriter } from './newcomers.ts'
 import { makeSourceMemory, SOURCE_MEMORY_BYTES_MIN } from './source-table.ts'
 import { strikeRingBytes, StrikesWriter } from './strikes.ts'
 
@@ -74,8 +76,11 @@ test('admission asks in order: allow, bans, deny', () => {
   const lists = { allow: listOf('192.0.2.1'), deny: listOf('192.0.0.0/16') }
   const counters = new Counters(new SharedArrayBuffer(Counters.bytes(shape)), shape)
   const sources = makeSourceMemory(SOURCE_MEMORY_BYTES_MIN, shape.services)
+  const known = new KnownClients(makeKnownClientsMemory(1))
+  const newcomers = new NewcomersWriter(new SharedArrayBuffer(newcomerRingBytes(4)))
   const strikes = new StrikesWriter(new SharedArrayBuffer(strikeRingBytes(4)), counters)
-  const admission = new Admission({ counters, lists, bansMemory: bans.memory, sourceMemory: sources, strikes })
+  const parts = { counters, lists, bansMemory: bans.memory, sourceMemory: sources, strikes, newcomers, known }
+  const admission = new Admission(parts)
   const verdict = (text: string) => {
     const addressBytes = parseIp(text)!
     const code = admission.judgeAddress(serviceForTest([]), { addressBytes, addressAt: 0, family: 4 }, NOW_MS)

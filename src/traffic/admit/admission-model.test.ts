@@ -14,6 +14,8 @@ import type { Rule, Service } from '../tables.ts'
 import { Admission, ADMITTED, type Source } from './admission.ts'
 import { BanTable } from './ban-table.ts'
 import { EARLY_MS_MAX, rateLimit } from './rate-limit.ts'
+import { KnownClients, makeKnownClientsMemory } from './known-clients.ts'
+import { newcomerRingBytes, NewcomersWriter } from './newcomers.ts'
 import { makeSourceMemory } from './source-table.ts'
 import { strikeRingBytes, StrikesWriter } from './strikes.ts'
 
@@ -186,7 +188,10 @@ function workersOver(sourceMemory: SharedArrayBuffer) {
   return [0, 1].map(() => {
     const counters = new Counters(new SharedArrayBuffer(Counters.bytes(SHAPE)), SHAPE)
     const strikes = new StrikesWriter(new SharedArrayBuffer(strikeRingBytes(4)), counters)
-    const admission = new Admission({ counters, lists: undefined, bansMemory: NO_BANS, sourceMemory, strikes })
+    const newcomers = new NewcomersWriter(new SharedArrayBuffer(newcomerRingBytes(4)))
+    const known = new KnownClients(makeKnownClientsMemory(1))
+    const parts = { counters, lists: undefined, bansMemory: NO_BANS, sourceMemory, strikes, newcomers, known }
+    const admission = new Admission(parts)
     return { counters, admission }
   })
 }

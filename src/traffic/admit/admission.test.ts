@@ -10,11 +10,15 @@ import { Admission, ADMITTED, type Source } from './admission.ts'
 import { BanTable } from './ban-table.ts'
 import { databaseMemoryForTest } from './network-database-for-test.ts'
 import { rateLimit } from './rate-limit.ts'
-import { makeSourceMemory, NO_HANDLE } from './source-table.ts'
+import { KnownClients, makeKnownClientsMemory } from './known-clients.ts'
+import { newcomerRingBytes, NewcomersWriter } from './newcomers.ts'
+import { ALERT, makeSourceMemory, NO_HANDLE, SourceTable } from './source-table.ts'
 import { strikeRingBytes, StrikesReader, StrikesWriter } from './strikes.ts'
 
 const NO_BANS = new BanTable(1).memory
 const SHAPE = { services: 2, upstreams: 1 }
+
+const newcomers = (): NewcomersWriter => new NewcomersWriter(new SharedArrayBuffer(newcomerRingBytes(4)))
 
 function sourceOf(text: string): Source {
   const addressBytes = parseIp(text)!
@@ -26,14 +30,21 @@ function admissionFor(protect: Partial<ServiceProtect>, index = 0) {
   const service = serviceForTest([], { index, protect: { ...PLAIN_PROTECT, ...protect } })
   const counters = new Counters(new SharedArrayBuffer(Counters.bytes(SHAPE)), SHAPE)
   const strikesMemory = new SharedArrayBuffer(strikeRingBytes(4))
+  const memory = makeSourceMemory(1024 * 1024, SHAPE.services)
+  const known = new KnownClients(makeKnownClientsMemory(100))
   const admission = new Admission({
     counters,
     lists: undefined,
     bansMemory: NO_BANS,
-    sourceMemory: makeSourceMemory(1024 * 1024, SHAPE.services),
+    sourceMemory: memory,
     strikes: new StrikesWriter(strikesMemory, counters),
+    newcomers: newcomers(),
+    known,
   })
   return {
+    service,
+    known,
+    sources: new SourceTable(memory, counters.worker),
     admission,
     counters,
     /** `admitted`, or why not. */
@@ -200,7 +211,15 @@ describe('admission by rates and counts', () => {
     const memory = makeSourceMemory(1024 * 1024, SHAPE.services)
     const counters = new Counters(new SharedArrayBuffer(Counters.bytes(SHAPE)), SHAPE)
     const strikes = new StrikesWriter(new SharedArrayBuffer(strikeRingBytes(4)), counters)
-    const admission = new Admission({ counters, lists: undefined, bansMemory: NO_BANS, sourceMemory: memory, strikes })
+    const admission = new Admission({
+      counters,
+      lists: undefined,
+      bansMemory: NO_BANS,
+      sourceMemory: memory,
+      strikes,
+      newcomers: newcomers(),
+      known: new KnownClients(makeKnownClientsMemory(100)),
+    })
     const found = [0, 1, 0].map((index) => {
       const service = serviceForTest([], {
         index,
@@ -209,5 +228,92 @@ describe('admission by rates and counts', () => {
       return admission.takeSourcePlaces(service, sourceOf('2001:db8::1'), 1000)
     })
     assert.deepEqual(found, [ADMITTED, ADMITTED, CLOSE_REASON_CODES['refused-address-connections']])
+  })
+})
+
+describe('admission under attack', () => {
+  const wide = { rule: 'on', connectionsMax: 100, rate: null } as const
+  const off = { rule: 'off', connectionsMax: 0, rate: null } as const
+  const budgets = {
+    perAddress: { ...off, rule: 'on', connectionsMax: 2 } as const,
+    perPrefix: off,
+    newConnections: off,
+  }
+  const once = rateLimit(1, 3_600_000, 1)
+
+  /** How many of ten from this address are let in, and why the last is not. */
+  function tenOf({ judge }: ReturnType<typeof admissionFor>, text: string): string {
+    const verdicts = Array.from({ length: 10 }, () => judge(text))
+    return `${verdicts.filter((verdict) => verdict === 'admitted').length}, ${verdicts[9]}`
+  }
+
+  test('strangers are held to the budgets, those who are known to the ordinary limits', () => {
+    const asked = admissionFor({ perAddress: wide, attack: budgets })
+    asked.known.add(parseIp('198.51.100.1')!, 0, 4, 0)
+    assert.equal(tenOf(asked, '192.0.2.1'), '10, admitted')
+    asked.sources.setAlert(0, ALERT.attack)
+    assert.equal(tenOf(asked, '192.0.2.2'), '2, refused-attack')
+    assert.equal(asked.judge('192.0.2.1'), 'refused-attack', 'what it had open counts')
+    assert.equal(tenOf(asked, '198.51.100.1'), '10, admitted')
+    asked.sources.setAlert(0, ALERT.none)
+    assert.equal(tenOf(asked, '192.0.2.3'), '10, admitted')
+  })
+
+  test('who is allowed has no budget', () => {
+    const asked = admissionFor({ perAddress: wide, attack: budgets })
+    asked.sources.setAlert(0, ALERT.attack)
+    asked.admission.isAllowed = true
+    assert.equal(tenOf(asked, '192.0.2.2'), '10, admitted')
+  })
+
+  test('a budget that is off leaves the ordinary limit', () => {
+    const asked = admissionFor({
+      perAddress: { ...wide, connectionsMax: 5 },
+      attack: { ...budgets, perAddress: { ...budgets.perAddress, rule: 'off' } },
+    })
+    asked.sources.setAlert(0, ALERT.forced)
+    assert.equal(tenOf(asked, '192.0.2.2'), '5, refused-address-connections')
+  })
+
+  test('on watch it counts whom it would refuse, and the ordinary limit goes on refusing', () => {
+    const watch = { ...budgets, perAddress: { ...budgets.perAddress, rule: 'watch' } as const }
+    for (const [perAddress, said] of [
+      [{ ...wide, connectionsMax: 5 }, '5, refused-address-connections'],
+      [off, '10, admitted'],
+    ] as const) {
+      const asked = admissionFor({ perAddress, attack: watch })
+      asked.sources.setAlert(0, ALERT.attack)
+      assert.equal(tenOf(asked, '192.0.2.2'), said)
+      assert.equal(asked.watched('refused-attack'), perAddress === off ? 8 : 3)
+    }
+  })
+
+  test('strangers who use up the rate of all of them leave that of the others alone', () => {
+    const newConnections = { rule: 'on', rate: rateLimit(1, 3_600_000, 3) } as const
+    const asked = admissionFor({
+      newConnections,
+      attack: { ...budgets, perAddress: off, newConnections: { rule: 'on', rate: once } },
+    })
+    asked.known.add(parseIp('198.51.100.1')!, 0, 4, 0)
+    asked.sources.setAlert(0, ALERT.attack)
+    assert.equal(tenOf(asked, '192.0.2.2'), '1, refused-attack')
+    assert.deepEqual([asked.judge('198.51.100.1'), asked.judge('198.51.100.1')], ['admitted', 'admitted'])
+  })
+
+  test('nobody becomes known in an attack, but where an operator wants the budgets', () => {
+    const { admission, sources, service } = admissionFor({})
+    const can = [ALERT.none, ALERT.attack, ALERT.forced].map((alert) => {
+      sources.setAlert(0, alert)
+      return admission.canBecomeKnown(service)
+    })
+    assert.deepEqual(can, [true, false, true])
+  })
+
+  test('who comes is counted and told, but for those who are allowed', () => {
+    const { admission, counters, service } = admissionFor({})
+    admission.noteNewcomer(service, sourceOf('192.0.2.1'), true)
+    admission.isAllowed = true
+    admission.noteNewcomer(service, sourceOf('192.0.2.2'), false)
+    assert.equal(counters.services[SERVICE.newcomers], 1)
   })
 })

@@ -8,6 +8,7 @@
  *   (by the caller)     the ceilings of node and service                   take a place each
  *   takeSourcePlaces    its address, prefix and AS, the service's rate     take a place each, for the connection's life
  *
+ * While the service is under attack, clients that are not known are held to the stricter budgets of `protect.attack`.
  * The service's rate comes last: a flood from few sources then spends their budgets and not the one of all.
  */
 import { AddressLists } from './address-lists.ts'
@@ -17,6 +18,8 @@ import type { CloseReason } from '../close-reason.ts'
 import { SERVICE, SERVICE_STRIDE } from '../counters.ts'
 import type { Counters } from '../counters.ts'
 import type { MonotonicMs } from '../node-wide.ts'
+import type { KnownClients } from './known-clients.ts'
+import type { NewcomersWriter } from './newcomers.ts'
 import { UNKNOWN } from './network-database.ts'
 import { isKeptOut, NetworkRules } from './network-rules.ts'
 import { NO_HANDLE, OVER_CONNECTIONS, OVER_RATE, SOURCE, SourceTable, TAKEN } from './source-table.ts'
@@ -43,6 +46,7 @@ const REASONS: Readonly<Record<SourceKind, Readonly<Record<number, CloseReason>>
 }
 const OVER_ADDRESS_RATE = CLOSE_REASON_CODES['refused-address-rate']
 const REFUSED_BAN = CLOSE_REASON_CODES['refused-ban']
+const REFUSED_ATTACK = CLOSE_REASON_CODES['refused-attack']
 const REFUSED_DENY_LIST = CLOSE_REASON_CODES['refused-deny-list']
 
 export interface AdmissionParts {
@@ -51,6 +55,8 @@ export interface AdmissionParts {
   readonly bansMemory: SharedArrayBuffer
   readonly sourceMemory: SharedArrayBuffer
   readonly strikes: StrikesWriter
+  readonly newcomers: NewcomersWriter
+  readonly known: KnownClients
 }
 
 export class Admission {
@@ -70,10 +76,16 @@ export class Admission {
     family: 4,
   }
   readonly #sources: SourceTable
+  readonly #newcomers: NewcomersWriter
+  readonly #known: KnownClients
+  /** Of the last `takeSourcePlaces`: the budgets for an attack hold. */
+  #isStrict = false
 
   readonly #strikes: StrikesWriter
 
-  constructor({ counters, lists, bansMemory, sourceMemory, strikes }: AdmissionParts) {
+  constructor({ counters, lists, bansMemory, sourceMemory, strikes, newcomers, known }: AdmissionParts) {
+    this.#known = known
+    this.#newcomers = newcomers
     this.#services = counters.services
     this.#strikes = strikes
     this.#sources = new SourceTable(sourceMemory, counters.worker)
@@ -127,7 +139,10 @@ export class Admission {
     this.takeNoPlaces()
     if (this.isAllowed) return ADMITTED
     const sources = this.#sources
-    const { perAddress, perPrefix, perAsn } = service.protect
+    const { perAsn } = service.protect
+    this.#isStrict = sources.areBudgetsStrict(service.index) && !this.#isKnown(source, nowMs)
+    const perAddress = this.#limitsFor(service.protect.perAddress, service.protect.attack.perAddress)
+    const perPrefix = this.#limitsFor(service.protect.perPrefix, service.protect.attack.perPrefix)
     const byAddress = this.#takePlace(service, SOURCE.address, perAddress, source, nowMs)
     if (byAddress !== ADMITTED) {
       this.#strike(service, byAddress, source)
@@ -181,6 +196,21 @@ export class Admission {
     return this.#takePlace(service, SOURCE.asn, perAsn, this.#asn, nowMs)
   }
 
+  /** Who comes in an attack does not earn its way in by it. */
+  canBecomeKnown({ index }: Service): boolean {
+    return !this.#sources.isUnderAttack(index)
+  }
+
+  #isKnown({ addressBytes, addressAt, family }: Source, nowMs: MonotonicMs): boolean {
+    return this.#known.has(addressBytes, addressAt, family, nowMs)
+  }
+
+  /** A budget on watch is looked at beside the ordinary limits, which go on refusing; where those are off, it is all there is. */
+  #limitsFor(ordinary: SourceRule, attack: SourceRule): SourceRule {
+    if (!this.#isStrict || attack.rule === 'off') return ordinary
+    return attack.rule === 'on' || ordinary.rule === 'off' ? attack : ordinary
+  }
+
   #takePlace(service: Service, kind: SourceKind, limits: SourceRule, source: Source, nowMs: MonotonicMs): number {
     if (limits.rule === 'off') {
       this.#sources.takeNothing()
@@ -189,14 +219,49 @@ export class Admission {
     const { addressBytes, addressAt, family } = source
     const takesAnyway = limits.rule === 'watch'
     const found = this.#sources.take(service.index, kind, addressBytes, addressAt, family, limits, takesAnyway, nowMs)
-    return found === TAKEN ? ADMITTED : this.broken(service, limits.rule, REASONS[kind][found])
+    if (found !== TAKEN) return this.broken(service, limits.rule, this.#reasonFor(service, kind, limits, found))
+    // There is none for an AS.
+    if (this.#isStrict && kind !== SOURCE.asn) this.#watchBudget(service, kind, limits, nowMs)
+    return ADMITTED
+  }
+
+  #reasonFor({ protect: { attack } }: Service, kind: SourceKind, limits: SourceRule, found: number): CloseReason {
+    const isBudget = limits === attack.perAddress || limits === attack.perPrefix
+    return isBudget ? 'refused-attack' : REASONS[kind][found]
+  }
+
+  /** Of who was let in by the ordinary limits. */
+  #watchBudget(service: Service, kind: SourceKind, taken: SourceRule, nowMs: MonotonicMs): void {
+    const { attack } = service.protect
+    const budget = kind === SOURCE.address ? attack.perAddress : attack.perPrefix
+    if (budget.rule !== 'watch' || budget === taken) return
+    const { handle, hasSpent } = this.#sources
+    if (this.#sources.isBeyond(handle, hasSpent, taken, budget, nowMs)) this.broken(service, 'watch', 'refused-attack')
   }
 
   #takeServiceRate(service: Service, nowMs: MonotonicMs): number {
+    if (this.#isStrict) {
+      const { rule, rate } = service.protect.attack.newConnections
+      const isBroken =
+        rule !== 'off' && rate !== null && !this.#sources.takeServiceRate(service.index, rate, true, nowMs)
+      if (isBroken && this.broken(service, rule, 'refused-attack') !== ADMITTED) return REFUSED_ATTACK
+    }
     const { rule, rate } = service.protect.newConnections
     if (rule === 'off' || rate === null) return ADMITTED
-    if (this.#sources.takeServiceRate(service.index, rate, nowMs)) return ADMITTED
+    if (this.#sources.takeServiceRate(service.index, rate, false, nowMs)) return ADMITTED
     return this.broken(service, rule, 'refused-service-rate')
+  }
+
+  /** Once for each client that comes, when it is known whether it is let in. What allow lists name is nobody's attack. */
+  noteNewcomer(service: Service, { addressBytes, addressAt, family }: Source, isRefused: boolean): void {
+    if (this.isAllowed) return
+    this.countNewcomer(service)
+    this.#newcomers.write(service.index, addressBytes, addressAt, family, isRefused)
+  }
+
+  /** For one that has no address any more. */
+  countNewcomer({ index }: Service): void {
+    this.#services[index * SERVICE_STRIDE + SERVICE.newcomers] += 1
   }
 
   /** What a rule that is broken comes to: a refusal, or a count of what would have been one. */

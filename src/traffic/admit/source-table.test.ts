@@ -148,7 +148,7 @@ describe('the table of sources', () => {
   test('the rate of a service is its own', () => {
     const { table } = tableOf()
     const rate = rateLimit(100, 1000, 2)
-    const ask = (service: number, nowMs: number) => table.takeServiceRate(service, rate, nowMs)
+    const ask = (service: number, nowMs: number) => table.takeServiceRate(service, rate, false, nowMs)
     assert.deepEqual(
       [ask(0, 50), ask(0, 50), ask(0, 50), ask(3, 50), ask(0, 60), ask(0, 60)],
       [true, true, false, true, true, false],
@@ -198,7 +198,7 @@ describe('the table of sources', () => {
     assert.equal(take('192.0.2.1', { connectionsMax: 1 }), TAKEN)
     assert.equal(table.handle, NO_HANDLE)
     new Int32Array(memory)[16] = 1
-    assert.equal(table.takeServiceRate(0, rateLimit(1, 1000, 1), 0), true)
+    assert.equal(table.takeServiceRate(0, rateLimit(1, 1000, 1), false, 0), true)
     assert.equal(counts[WORKER.sourcesUntracked], 2)
   })
 })

@@ -4,7 +4,7 @@
  * two sources are never taken for one.
  *
  *   head       16 int32    seeds of the hash, so that nobody outside can aim at a bucket; services
- *   services   16 int32 each: lock, 1 unused, full time of its own rate as float64, unused
+ *   services   16 int32 each: lock, alert, full times of its own rate and of the one in attacks (float64), unused
  *   buckets    64 int32 each, 256 bytes:
  *                lock, 3 unused | 10 × high | 10 × low | 10 × owner | 10 × open | 10 × full time (float64)
  *
@@ -47,10 +47,17 @@ export interface SourceLimits {
   readonly rate: RateLimit | null
 }
 
+/** `forced`: the stricter budgets hold as an operator wants it. */
+export const ALERT = { none: 0, attack: 1, forced: 2 } as const
+export type Alert = (typeof ALERT)[keyof typeof ALERT]
+
 const HEAD_INTS = 16
 const HEAD = { seedHigh: 0, seedLow: 1, services: 2 } as const
 const SERVICE_INTS = 16
+const SERVICE_ALERT = 1
 const SERVICE_FULL_AT = 2
+/** Of its own: who is held to the stricter rate may not use up the one of the others. */
+const SERVICE_ATTACK_FULL_AT = 4
 const BUCKET_INTS = 64
 const ENTRIES = 10
 /** Int32 places in a bucket; the highs stand in the cache line of the lock. */
@@ -152,17 +159,45 @@ export class SourceTable {
   }
 
   /** Of the service itself; false when one more is over it. A lock that is not to be had lets the client in. */
-  takeServiceRate(serviceIndex: number, rate: RateLimit, nowMs: MonotonicMs): boolean {
+  takeServiceRate(serviceIndex: number, rate: RateLimit, isStrict: boolean, nowMs: MonotonicMs): boolean {
     const at = HEAD_INTS + serviceIndex * SERVICE_INTS
     if (!lockWithin(this.#ints, at, LOCK_MS_MAX)) {
       this.#counts[WORKER.sourcesUntracked] += 1
       return true
     }
-    const fullAt = (at + SERVICE_FULL_AT) / 2
+    const fullAt = (at + (isStrict ? SERVICE_ATTACK_FULL_AT : SERVICE_FULL_AT)) / 2
     const isWithin = isWithinRate(this.#floats[fullAt], rate, nowMs)
     if (isWithin) this.#floats[fullAt] = spend(this.#floats[fullAt], rate, nowMs)
     unlock(this.#ints, at)
     return isWithin
+  }
+
+  /** Whether the stricter budgets hold at the service now; control says so. */
+  areBudgetsStrict(serviceIndex: number): boolean {
+    return this.#alertOf(serviceIndex) !== ALERT.none
+  }
+
+  /** Called under attack, not only treated so. */
+  isUnderAttack(serviceIndex: number): boolean {
+    return this.#alertOf(serviceIndex) === ALERT.attack
+  }
+
+  #alertOf(serviceIndex: number): number {
+    return this.#ints[HEAD_INTS + serviceIndex * SERVICE_INTS + SERVICE_ALERT]
+  }
+
+  setAlert(serviceIndex: number, alert: Alert): void {
+    Atomics.store(this.#ints, HEAD_INTS + serviceIndex * SERVICE_INTS + SERVICE_ALERT, alert)
+  }
+
+  /** Would the place that was just taken have been refused under these limits? */
+  isBeyond(handle: number, hasSpent: boolean, taken: SourceLimits, limits: SourceLimits, nowMs: MonotonicMs): boolean {
+    if (handle === NO_HANDLE) return false
+    const { connectionsMax, rate } = limits
+    if (connectionsMax > 0 && Atomics.load(this.#ints, this.#openAt(handle)) > connectionsMax) return true
+    const spentMs = hasSpent && taken.rate !== null ? taken.rate.intervalMs : 0
+    const fullAtMs = this.#floats[fullAtOf(this.#bucketOf(handle), handle % ENTRIES)] - spentMs
+    return rate !== null && !isWithinRate(fullAtMs, rate, nowMs)
   }
 
   /** Open connections of a source now; for commands and tests. */

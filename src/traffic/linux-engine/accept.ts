@@ -86,6 +86,7 @@ function admit(loop: Loop, open: OpenListener, fd: Fd): void {
     return refuse(loop, open, fd, counted === ADMITTED ? REFUSED.ceiling : counted)
   }
   connection.hasServicePlace = hasServicePlace
+  if (!saysHeader) admission.noteNewcomer(service, source, false)
   begin(loop, open, connection, fd)
   guarded(loop, connection, 0, saysHeader ? takeHeader : takeFirstStep)
 }
@@ -108,6 +109,7 @@ const REFUSED = {
 
 function refuse(loop: Loop, open: OpenListener, fd: Fd, code: number): void {
   loop.counters.services[open.plan.countersAt + SERVICE.refused + code] += 1
+  loop.admission.noteNewcomer(open.plan.service, loop.source, true)
   refuseSocket(loop, open.plan.service.protect, fd)
 }
 

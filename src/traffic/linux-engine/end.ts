@@ -85,7 +85,8 @@ function strike(loop: Loop, connection: Connection): void {
 }
 
 /** Who was useful is let in before others when there is no room for all. */
-function noteUseful({ gate, pool, nowMs }: Loop, connection: Connection): void {
+function noteUseful({ admission, gate, pool, nowMs }: Loop, connection: Connection): void {
+  if (!admission.canBecomeKnown(connection.plan.service)) return
   const { numbers, clientAddresses } = pool
   const { reasonCode, clientFamily } = connection
   const at = connection.slot * NUMBERS

@@ -82,18 +82,22 @@ function dropHeader(loop: Loop, connection: Connection): void {
 /** The socket's own address was judged at accept; its limits are not for a proxy that speaks for many. */
 function judgeHeaderAddress(loop: Loop, connection: Connection): number {
   const { service } = connection.plan
-  const { admission, source, nowMs } = loop
+  const { admission, source } = loop
   source.addressBytes = loop.pool.clientAddresses
   source.addressAt = addressAt(connection)
   source.family = connection.clientFamily
+  const code = judgeSource(loop, service)
+  if (code === ADMITTED) noteSourcePlaces(loop, connection)
+  admission.noteNewcomer(service, source, code !== ADMITTED)
+  return code
+}
+
+function judgeSource({ admission, gate, source, nowMs }: Loop, service: Service): number {
   const listed = admission.judgeAddress(service, source, nowMs)
-  const code = listed === ADMITTED ? admission.judgeNetwork(service, source) : listed
-  if (code !== ADMITTED) return code
-  const placed = loop.gate.judgeNamed(service, source, admission.isAllowed, nowMs)
-  if (placed !== ADMITTED) return placed
-  const counted = admission.takeSourcePlaces(service, source, nowMs)
-  noteSourcePlaces(loop, connection)
-  return counted
+  const located = listed === ADMITTED ? admission.judgeNetwork(service, source) : listed
+  if (located !== ADMITTED) return located
+  const placed = gate.judgeNamed(service, source, admission.isAllowed, nowMs)
+  return placed === ADMITTED ? admission.takeSourcePlaces(service, source, nowMs) : placed
 }
 
 function accept(loop: Loop, connection: Connection, header: ProxyHeader): void {

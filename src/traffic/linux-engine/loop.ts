@@ -12,6 +12,8 @@ import { SocketAddressSlot } from '../../kernel/socket-address.ts'
 import { TcpInfo } from '../../kernel/tcp-info.ts'
 import { Admission } from '../admit/admission.ts'
 import type { Source } from '../admit/admission.ts'
+import { KnownClients } from '../admit/known-clients.ts'
+import { NewcomersWriter } from '../admit/newcomers.ts'
 import { OverloadGate } from '../admit/overload-gate.ts'
 import { StrikesWriter } from '../admit/strikes.ts'
 import { tarpitPlaces } from '../admit/tarpit-places.ts'
@@ -123,6 +125,8 @@ export class Loop {
       bansMemory: start.bansMemory,
       sourceMemory: start.sourceMemory,
       strikes: this.strikes,
+      newcomers: new NewcomersWriter(start.newcomersMemory),
+      known: new KnownClients(start.knownClientsMemory),
     })
     this.admission.useDatabases(start.tables.databases)
     this.nodeWide = new NodeWide(start.nodeWideMemory)

@@ -19,33 +19,41 @@ export function admitClient(worker: TrafficWorker, pause: AcceptPause, client: S
   if (pause.isOn) return refuse(worker, client, place, CLOSE_REASON_CODES['out-of-memory'])
   const clientEnd = endpointOf(client.remoteAddress, client.remotePort)
   const nowMs = monotonicMs()
-  const listed = worker.admission.judgeAddress(service, sourceOf(clientEnd), nowMs)
-  if (listed !== ADMITTED) return refuse(worker, client, place, listed)
+  const source = sourceOf(clientEnd)
+  const { admission } = worker
+  const listed = admission.judgeAddress(service, source, nowMs)
+  const refuseNewcomer = (code: number): void => {
+    if (clientEnd === UNKNOWN_ENDPOINT) admission.countNewcomer(service)
+    else admission.noteNewcomer(service, source, true)
+    refuse(worker, client, place, code)
+  }
+  if (listed !== ADMITTED) return refuseNewcomer(listed)
   // A proxy in front stands anywhere and speaks for many: these rules are for the address in its header. And one that is
   // gone already has no address to go by.
   const saysHeader = isHeaderRequired(service, clientEnd)
   const isCounted = !saysHeader && clientEnd !== UNKNOWN_ENDPOINT
-  const { admission } = worker
-  const located = isCounted ? admission.judgeNetwork(service, sourceOf(clientEnd)) : ADMITTED
-  if (located !== ADMITTED) return refuse(worker, client, place, located)
+  const located = isCounted ? admission.judgeNetwork(service, source) : ADMITTED
+  if (located !== ADMITTED) return refuseNewcomer(located)
   const isSpared = admission.isAllowed || saysHeader
-  const placed = worker.gate.takePlace(service, sourceOf(clientEnd), isSpared, nowMs)
-  if (placed !== ADMITTED) return refuse(worker, client, place, placed)
+  const placed = worker.gate.takePlace(service, source, isSpared, nowMs)
+  if (placed !== ADMITTED) return refuseNewcomer(placed)
   // One that has to say something first takes its place when it does (first-byte.ts).
   const isEarly = service.protect.dialOn === 'first-byte'
   const hasServicePlace = !isEarly && takeServicePlace(worker, service)
   if (!hasServicePlace && !isEarly && worker.room.isFull(service)) {
     worker.nodeWide.givePlaceBack()
     const reason: CloseReason = service.queue.max > 0 ? 'refused-queue-full' : 'refused-service-ceiling'
-    return refuse(worker, client, place, CLOSE_REASON_CODES[reason])
+    return refuseNewcomer(CLOSE_REASON_CODES[reason])
   }
   if (!isCounted) admission.takeNoPlaces()
-  const counted = isCounted ? admission.takeSourcePlaces(service, sourceOf(clientEnd), nowMs) : ADMITTED
+  const counted = isCounted ? admission.takeSourcePlaces(service, source, nowMs) : ADMITTED
   if (counted !== ADMITTED) {
     worker.nodeWide.givePlaceBack()
     if (hasServicePlace) giveServicePlaceBack(worker, service)
-    return refuse(worker, client, place, counted)
+    return refuseNewcomer(counted)
   }
+  if (clientEnd === UNKNOWN_ENDPOINT) admission.countNewcomer(service)
+  else if (!saysHeader) admission.noteNewcomer(service, source, false)
   const { listenerIndex } = place
   const { addressHandle, prefixHandle, asnHandle } = admission
   const places = { hasServicePlace, addressHandle, prefixHandle, asnHandle }

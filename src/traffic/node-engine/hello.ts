@@ -4,6 +4,7 @@ import { networkContains } from '../../lib/ip.ts'
 import { decodeProxyHeader } from '../../lib/proxy-protocol/decode.ts'
 import type { ProxyHeader } from '../../lib/proxy-protocol/decoded.ts'
 import { ADMITTED } from '../admit/admission.ts'
+import type { Source } from '../admit/admission.ts'
 import { CLOSE_REASON_NAMES } from '../close-reason.ts'
 import type { MonotonicMs } from '../node-wide.ts'
 import type { Service } from '../tables.ts'
@@ -69,16 +70,25 @@ export class Hello extends Station {
     const { service } = connection
     const { admission } = connection.worker
     const nowMs = monotonicMs()
-    const listed = admission.judgeAddress(service, sourceOf(end), nowMs)
-    const code = listed === ADMITTED ? admission.judgeNetwork(service, sourceOf(end)) : listed
-    if (code !== ADMITTED) return code
-    const placed = connection.worker.gate.judgeNamed(service, sourceOf(end), admission.isAllowed, nowMs)
-    if (placed !== ADMITTED) return placed
-    const counted = admission.takeSourcePlaces(service, sourceOf(end), nowMs)
-    connection.addressHandle = admission.addressHandle
-    connection.prefixHandle = admission.prefixHandle
-    connection.asnHandle = admission.asnHandle
-    return counted
+    const source = sourceOf(end)
+    const code = this.#judgeSource(source, nowMs)
+    if (code === ADMITTED) {
+      connection.addressHandle = admission.addressHandle
+      connection.prefixHandle = admission.prefixHandle
+      connection.asnHandle = admission.asnHandle
+    }
+    admission.noteNewcomer(service, source, code !== ADMITTED)
+    return code
+  }
+
+  #judgeSource(source: Source, nowMs: number): number {
+    const { service, worker } = this.#connection
+    const { admission, gate } = worker
+    const listed = admission.judgeAddress(service, source, nowMs)
+    const located = listed === ADMITTED ? admission.judgeNetwork(service, source) : listed
+    if (located !== ADMITTED) return located
+    const placed = gate.judgeNamed(service, source, admission.isAllowed, nowMs)
+    return placed === ADMITTED ? admission.takeSourcePlaces(service, source, nowMs) : placed
   }
 
   override takeEnd(): void {

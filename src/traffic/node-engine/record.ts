@@ -36,7 +36,8 @@ export function strikeEnd(connection: Connection, reason: CloseReason, waitedFor
 
 /** Who was useful is let in before others when there is no room for all. */
 export function noteUseful(connection: Connection, reason: CloseReason): void {
-  const { worker, clientEnd, bytesToUpstream, bytesToClient, startedMs } = connection
+  const { worker, service, clientEnd, bytesToUpstream, bytesToClient, startedMs } = connection
+  if (!worker.admission.canBecomeKnown(service)) return
   const nowMs = monotonicMs()
   worker.gate.noteEnd(
     CLOSE_REASON_CODES[reason],

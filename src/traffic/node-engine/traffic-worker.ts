@@ -2,6 +2,8 @@
 import { monotonicMs } from '../../lib/clock.ts'
 import { TICK_MS, TimingWheel } from '../../lib/timing-wheel.ts'
 import { Admission } from '../admit/admission.ts'
+import { KnownClients } from '../admit/known-clients.ts'
+import { NewcomersWriter } from '../admit/newcomers.ts'
 import { OverloadGate } from '../admit/overload-gate.ts'
 import { StrikesWriter } from '../admit/strikes.ts'
 import { Affinity } from '../affinity.ts'
@@ -67,6 +69,8 @@ export class TrafficWorker {
       bansMemory: start.bansMemory,
       sourceMemory: start.sourceMemory,
       strikes: this.strikes,
+      newcomers: new NewcomersWriter(start.newcomersMemory),
+      known: new KnownClients(start.knownClientsMemory),
     })
     this.nodeWide = new NodeWide(start.nodeWideMemory)
     this.gate = new OverloadGate(start, this.counters, this.nodeWide)
