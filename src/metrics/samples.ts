@@ -125,10 +125,19 @@ export const SAMPLES: Readonly<Record<MetricName, (node: NodeView) => Sample[]>>
     const { user, system } = process.cpuUsage()
     return one((user + system) / 1e6)
   },
-  process_resident_memory_bytes: () => one(process.memoryUsage.rss()),
+  process_resident_memory_bytes: residentMemory,
   // The open ones are not counted: listing 100,000 of them takes longer than the rest of the page.
   process_max_fds: () => one(fileLimit()?.soft ?? 0),
   process_start_time_seconds: ({ startedAtMs }) => one(startedAtMs / 1000),
+}
+
+/** Node reads a file for it, and throws when it is out of them: no reason to have no page at all. */
+function residentMemory(): Sample[] {
+  try {
+    return one(process.memoryUsage.rss())
+  } catch {
+    return []
+  }
 }
 
 function one(value: number): Sample[] {
