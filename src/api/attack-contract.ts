@@ -47,6 +47,8 @@ export const AttackView = z.object({
   bansMade: Count,
   addresses: z.array(AttackSourceView),
   prefixes: z.array(AttackSourceView),
+  /** `AS64496`; none without a database of AS numbers. */
+  asns: z.array(AttackSourceView),
 })
 export type AttackView = z.infer<typeof AttackView>
 

@@ -27,6 +27,7 @@ const ATTACK: AttackView = {
   bansMade: 7,
   addresses: [{ source: '192.0.2.1', newConnections: 12_000, refused: 11_000 }],
   prefixes: [],
+  asns: [{ source: 'AS64496', newConnections: 4000, refused: 3900 }],
 }
 
 test('the list says what is calm, what is now, and what there was', () => {

@@ -81,6 +81,7 @@ export function attackText(attack: AttackView, paint: Painter): string {
   for (const [title, sources] of [
     ['address', attack.addresses],
     ['prefix', attack.prefixes],
+    ['AS', attack.asns],
   ] as const) {
     if (sources.length === 0) continue
     const rows = sources.map(({ source, newConnections, refused }) => ({

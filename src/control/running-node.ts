@@ -9,6 +9,7 @@ import type { BanFile } from './bans/ban-file.ts'
 import { Bans } from './bans/bans.ts'
 import type { Ban } from './bans/ban.ts'
 import type { AttackFiles, StoredAttacks } from './detect/attack-files.ts'
+import type { AsnOf } from './detect/attack.ts'
 import { Attacks } from './detect/attacks.ts'
 import { ActiveChecks } from './check/active-checks.ts'
 import type { Config } from './config/config.ts'
@@ -155,9 +156,14 @@ export class RunningNode implements NodeView {
       },
     })
     this.bans = this.#makeBans(options)
-    this.attacks = new Attacks({ memory: this.memory, log, bans: this.bans, ...options.attacks })
+    this.attacks = this.#makeAttacks(options)
     this.#upstreamWatch = new UpstreamWatch(this, log)
     this.#connectionLog = this.#makeConnectionLog(options, bootId)
+  }
+
+  #makeAttacks({ log, attacks }: RunningNodeOptions): Attacks {
+    const asnOf: AsnOf = (address) => this.#databases?.lookUp('asn', address)
+    return new Attacks({ memory: this.memory, log, bans: this.bans, asnOf, ...attacks })
   }
 
   #makeConnectionLog({ config, log }: RunningNodeOptions, bootId: string): ConnectionLog {

@@ -17,7 +17,7 @@ function recordOf(id: number): AttackRecord {
   const numbers = { newcomers: 5, admitted: 4, unused: 0, served: 3, bytes: 2, bansMade: 1 }
   const what = { id, service: 'web', kind: 'distributed' as const, kinds: ['distributed'] }
   const times = { start: TIME, end: null, ended: null, updated: TIME }
-  const sources = { addresses: [{ source: '192.0.2.1', newConnections: 5, refused: 1 }], prefixes: [] }
+  const sources = { addresses: [{ source: '192.0.2.1', newConnections: 5, refused: 1 }], prefixes: [], asns: [] }
   return {
     ...what,
     ...times,

@@ -3,7 +3,8 @@ import { z } from 'zod'
 import type { CloseReason } from '../../traffic/close-reason.ts'
 import { ATTACK_KIND_NAMES, type AttackKind, levelsOf, type Levels, type Sample } from './attack-kinds.ts'
 import type { Outcome } from './service-counts.ts'
-import { SOURCE_SPAN_NAMES, type SourceSpan, sourceText, type Visitors } from './visitors.ts'
+import { UNKNOWN } from '../../traffic/admit/network-database.ts'
+import { SOURCE_SPAN_NAMES, sourceBytes, type SourceSpan, sourceText, type Visitors } from './visitors.ts'
 
 /** Why it is over. `restart`: the daemon ended, or was killed, meanwhile. */
 export const ATTACK_ENDS = ['calm', 'new-calm', 'off', 'restart', 'service-removed'] as const
@@ -55,11 +56,18 @@ export const AttackRecord = z.object({
   /** The busiest, the busiest first. */
   addresses: z.array(AttackSource),
   prefixes: z.array(AttackSource),
+  /** `AS64496`; by the busiest prefixes, where there is a database. Records of before have none. */
+  asns: z.array(AttackSource).default([]),
 })
 export type AttackRecord = z.infer<typeof AttackRecord>
 export type AttackEnd = (typeof ATTACK_ENDS)[number]
 
 const SOURCES_MAX = 20
+/** Whose AS is asked for. */
+const PREFIXES_ASKED_MAX = 1000
+
+/** The AS number of an address; UNKNOWN where the database has none, undefined without one. */
+export type AsnOf = (address: Uint8Array) => number | undefined
 
 export interface AttackStart {
   readonly id: number
@@ -104,7 +112,7 @@ export class OpenAttack {
     }
   }
 
-  record(now: Outcome, visitors: Visitors, bansMade: number, nowMs: number): AttackRecord {
+  record(now: Outcome, visitors: Visitors, bansMade: number, nowMs: number, asnOf: AsnOf): AttackRecord {
     const { id, service, kind, startMs, calm, limits, before, bansBefore } = this.start
     const newcomers = now.counts.newcomers - before.counts.newcomers
     const unused = now.counts.unused - before.counts.unused
@@ -130,8 +138,30 @@ export class OpenAttack {
       bansMade: bansMade - bansBefore,
       addresses,
       prefixes,
+      asns: asnsOf(visitors, newcomers, asnOf),
     }
   }
+}
+
+/** The busiest AS numbers of the attack that `visitors` follows. */
+export function asnsOf(visitors: Visitors, newcomers: number, asnOf: AsnOf): AttackRecord['asns'] {
+  const { sources, seen } = visitors.busiestOfAttack('prefix', PREFIXES_ASKED_MAX)
+  const part = seen === 0 ? 1 : Math.max(1, newcomers / seen)
+  const byAsn = new Map<number, { seen: number; refused: number }>()
+  for (const source of sources) {
+    const asn = asnOf(sourceBytes(source))
+    if (asn === undefined || asn === UNKNOWN) continue
+    const sum = byAsn.get(asn) ?? { seen: 0, refused: 0 }
+    byAsn.set(asn, { seen: sum.seen + source.seen, refused: sum.refused + source.refused })
+  }
+  return [...byAsn]
+    .sort(([, a], [, b]) => b.seen - a.seen)
+    .slice(0, SOURCES_MAX)
+    .map(([asn, sum]) => ({
+      source: `AS${asn}`,
+      newConnections: Math.round(sum.seen * part),
+      refused: Math.round(sum.refused * part),
+    }))
 }
 
 function topOf(visitors: Visitors, span: SourceSpan, newcomers: number): AttackRecord['addresses'] {

@@ -15,7 +15,7 @@ import type { AttackKind } from './attack-kinds.ts'
 import { ATTACKS_MAX, type AttackFiles, type StoredAttacks } from './attack-files.ts'
 import { sayAttackEnded, sayAttackStarted } from './attack-lines.ts'
 import { AttackStore } from './attack-store.ts'
-import type { AttackEnd, AttackRecord } from './attack.ts'
+import type { AsnOf, AttackEnd, AttackRecord } from './attack.ts'
 import type { CalmMinutes } from './calm.ts'
 import { type BusySource, sourceBytes, type SourceSpan, sourceText } from './visitors.ts'
 import { WatchedService } from './watched-service.ts'
@@ -37,6 +37,7 @@ export interface AttacksOptions {
   readonly files?: AttackFiles | undefined
   readonly stored?: StoredAttacks
   readonly bans: Pick<Bans, 'view'>
+  readonly asnOf?: AsnOf
 }
 
 /** A row of `tidegate top`. */
@@ -53,6 +54,7 @@ export class Attacks {
   readonly #options: AttacksOptions
   readonly #sources: SourceTable
   readonly #readers: readonly NewcomersReader[]
+  readonly #asnOf: AsnOf
   readonly #watched = new Map<number, WatchedService>()
   /** Of names that are not, or no longer, watched too. */
   readonly #calm: Map<string, CalmMinutes>
@@ -67,6 +69,7 @@ export class Attacks {
 
   constructor(options: AttacksOptions) {
     this.#options = options
+    this.#asnOf = options.asnOf ?? (() => undefined)
     const { memory, files, stored, log } = options
     this.#sources = new SourceTable(memory.sourceMemory, new Float64Array(WORKER_STRIDE))
     this.#readers = memory.workers.map(({ newcomersMemory }) => new NewcomersReader(newcomersMemory))
@@ -152,7 +155,7 @@ export class Attacks {
   }
 
   #end(index: number, ended: AttackEnd): void {
-    const record = this.#watched.get(index)?.end(ended, this.#bansMade(), steadyMs())
+    const record = this.#watched.get(index)?.end(ended, this.#bansMade(), steadyMs(), this.#asnOf)
     this.#setBudgets(index)
     if (record === undefined) return
     this.#records = [...this.#records, record].slice(-ATTACKS_MAX)
@@ -173,7 +176,7 @@ export class Attacks {
   }
 
   #recordOf(watched: WatchedService): AttackRecord | undefined {
-    return watched.record(this.#bansMade(), steadyMs())
+    return watched.record(this.#bansMade(), steadyMs(), this.#asnOf)
   }
 
   #storeIfDue(): void {

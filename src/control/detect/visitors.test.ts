@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { parseIp } from '../../lib/ip.ts'
+import { asnsOf } from './attack.ts'
 import { type SourceSpan, sourceText, TOP_SECONDS, Visitors } from './visitors.ts'
 
 function come(visitors: Visitors, text: string, times = 1, isRefused = false): void {
@@ -74,4 +75,26 @@ test('over an attack everything is kept until it ends', () => {
   assert.equal(seen, 5)
   visitors.endAttack()
   assert.deepEqual(visitors.busiestOfAttack('address', 10).sources, [])
+})
+
+test('the AS numbers of an attack, by its prefixes, the busiest first; who is in none is left out', () => {
+  const visitors = new Visitors()
+  visitors.followAttack()
+  come(visitors, '192.0.2.1', 3)
+  come(visitors, '192.0.2.77', 2, true)
+  come(visitors, '198.51.100.1', 4)
+  come(visitors, '203.0.113.1', 9)
+  come(visitors, '2001:db8::1', 2)
+  const asnOf = (address: Uint8Array): number => {
+    if (address.length === 16) return 64496
+    return { 192: 64496, 198: 64497 }[address[0]] ?? 0
+  }
+  assert.deepEqual(asnsOf(visitors, 0, asnOf), [
+    { source: 'AS64496', newConnections: 7, refused: 2 },
+    { source: 'AS64497', newConnections: 4, refused: 0 },
+  ])
+  assert.deepEqual(
+    asnsOf(visitors, 0, () => undefined),
+    [],
+  )
 })

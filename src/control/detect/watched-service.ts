@@ -5,7 +5,7 @@ import type { Service } from '../../traffic/tables.ts'
 import type { AttackConfig } from '../config/config.ts'
 import type { SharedMemory } from '../workers/shared-memory.ts'
 import type { AttackKind, Sample } from './attack-kinds.ts'
-import { type AttackEnd, type AttackRecord, OpenAttack } from './attack.ts'
+import { type AsnOf, type AttackEnd, type AttackRecord, OpenAttack } from './attack.ts'
 import type { CalmMinutes } from './calm.ts'
 import { Detector, type Verdict } from './detector.ts'
 import { countsOf, difference, outcomeOf, type ServiceCounts } from './service-counts.ts'
@@ -95,12 +95,12 @@ export class WatchedService {
   }
 
   /** Of the attack under way. */
-  record(bansMade: number, nowMs: number): AttackRecord | undefined {
-    return this.attack?.record(outcomeOf(this.#memory, this.service), this.visitors, bansMade, nowMs)
+  record(bansMade: number, nowMs: number, asnOf: AsnOf): AttackRecord | undefined {
+    return this.attack?.record(outcomeOf(this.#memory, this.service), this.visitors, bansMade, nowMs, asnOf)
   }
 
-  end(ended: AttackEnd, bansMade: number, nowMs: number): AttackRecord | undefined {
-    const record = this.record(bansMade, nowMs)
+  end(ended: AttackEnd, bansMade: number, nowMs: number, asnOf: AsnOf): AttackRecord | undefined {
+    const record = this.record(bansMade, nowMs, asnOf)
     this.attack = undefined
     this.visitors.endAttack()
     this.detector.giveUp()
