@@ -8,6 +8,7 @@ import type { Network } from '../lib/ip.ts'
 import { banSentence } from '../control/bans/ban-lines.ts'
 import type { CloseReason } from '../traffic/close-reason.ts'
 import { json, problem, type Answer } from './answer.ts'
+import { limitFindings } from './check-limits.ts'
 import { networkFindings, networkRefusal } from './check-networks.ts'
 import type { AddressFinding, AddressFindingCode, CheckIpAnswer } from './contract.ts'
 
@@ -23,6 +24,7 @@ const FINDERS: readonly ((node: NodeView, address: Uint8Array) => Finding[])[] =
   banned,
   (node, address) => listed(node, address, 'deny', 'denied'),
   networkFindings,
+  limitFindings,
   inKernel,
   upstreams,
   ownAddress,

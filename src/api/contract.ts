@@ -332,6 +332,8 @@ export const ADDRESS_FINDINGS = {
   'country-rule': 'A service refuses its country, or would if the rule were on.',
   asn: 'Its AS, by protect.asnDatabase.',
   'asn-rule': 'A service refuses its AS, or would if the rule were on.',
+  counted: 'A service counts connections of the address, or of its prefix.',
+  'over-limit': 'The address, or its prefix, is at a limit of a service: the next connection is refused, or would be.',
   'dropped-in-kernel': 'The kernel drops its packets before a connection comes to be.',
   upstream: 'An upstream of a service has this address.',
   'own-address': 'This machine has the address.',

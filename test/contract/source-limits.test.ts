@@ -89,6 +89,26 @@ forEachEngine((engine) => {
       assert.equal((await daemon.metrics()).sum('tidegate_sources_untracked_total'), 0)
     })
 
+    it('check-ip says what an address and its prefix have open, and which limit the next would meet', async () => {
+      const protect = { ...perAddress({ connections: 2 }), perPrefix: { rule: 'watch', connections: 3, rate: 'off' } }
+      const daemon = await start(protect)
+      const findings = async (address: string): Promise<string[]> => {
+        const { body } = await daemon.get(`/api/v1/check-ip?address=${address}`)
+        const answer = JSON.parse(body) as { findings: { code: string; text: string }[] }
+        return answer.findings.filter(({ code }) => ['counted', 'over-limit'].includes(code)).map(({ text }) => text)
+      }
+      assert.deepEqual(await findings('127.0.7.1'), [])
+      await admitted(daemon, 2, '127.0.7.1')
+      const ofPrefix = (connections: number): string =>
+        `Service web: its prefix 127.0.7.0/24 has ${connections} of 3 connections open`
+      const first =
+        'Service web: the address has 2 of 2 connections open; the next is refused (refused-address-connections).'
+      assert.deepEqual(await findings('127.0.7.1'), [first, `${ofPrefix(2)}.`])
+      await admitted(daemon, 1, '127.0.7.2')
+      const would = 'the next would be refused, were the rule on (refused-prefix-connections)'
+      assert.deepEqual(await findings('127.0.7.3'), [`${ofPrefix(3)}; ${would}.`])
+    })
+
     it('each connection that ends gives its place back, however it ended', async () => {
       const server = await upstream()
       const daemon = await start(perAddress({ connections: 3 }), { upstreams: [server.address.text] })

@@ -4,7 +4,7 @@ import type { FirewallView } from '../../src/control/shield/firewall-view.ts'
 import { eachCause } from '../../src/control/overload/pressure.ts'
 import { BusyRatios } from '../../src/control/workers/busy-ratios.ts'
 import { SharedMemory } from '../../src/control/workers/shared-memory.ts'
-import { PLAIN_SHARE } from '../../src/traffic/service-for-test.ts'
+import { PLAIN_PROTECT, PLAIN_SHARE } from '../../src/traffic/service-for-test.ts'
 import type { Candidate, Service, Tables } from '../../src/traffic/tables.ts'
 
 export interface NodeForTest extends NodeView {
@@ -80,6 +80,7 @@ const TABLES: Tables = {
       mode: 'raw',
       affinity: null,
       onDown: 'keep',
+      protect: PLAIN_PROTECT,
       listeners: [{ index: 0, dualStack: true, address: { family: 6, address: '::', port: 443 } }],
       upstreams: [
         { index: 0, name: 'main', share: PLAIN_SHARE },
@@ -92,6 +93,7 @@ const TABLES: Tables = {
       index: 1,
       name: 'mail',
       mode: 'proxy-v2',
+      protect: PLAIN_PROTECT,
       affinity: null,
       listeners: [{ index: 1, dualStack: false, address: { family: 4, address: '192.0.2.1', port: 25 } }],
       upstreams: [{ index: 2, name: 'smtp', share: PLAIN_SHARE }],

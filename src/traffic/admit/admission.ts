@@ -39,7 +39,7 @@ export interface Source {
 }
 
 /** By what is counted, and by what `SourceTable.take` found. */
-const REASONS: Readonly<Record<SourceKind, Readonly<Record<number, CloseReason>>>> = {
+export const REASONS: Readonly<Record<SourceKind, Readonly<Record<number, CloseReason>>>> = {
   [SOURCE.address]: { [OVER_CONNECTIONS]: 'refused-address-connections', [OVER_RATE]: 'refused-address-rate' },
   [SOURCE.prefix]: { [OVER_CONNECTIONS]: 'refused-prefix-connections', [OVER_RATE]: 'refused-prefix-rate' },
   [SOURCE.asn]: { [OVER_CONNECTIONS]: 'refused-asn-connections', [OVER_RATE]: 'refused-asn-rate' },

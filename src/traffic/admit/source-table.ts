@@ -210,6 +210,28 @@ export class SourceTable {
     return entry === -1 ? 0 : Atomics.load(this.#ints, bucketAt + BUCKET.open + entry)
   }
 
+  /** What `take` would find for a source now, TAKEN for one that is not in the table; takes nothing. For commands. */
+  look(
+    serviceIndex: number,
+    kind: SourceKind,
+    bytes: Uint8Array,
+    at: number,
+    family: 4 | 6,
+    { connectionsMax, rate }: SourceLimits,
+    nowMs: MonotonicMs,
+  ): { readonly open: number; readonly verdict: number } {
+    const high = highWord(kind, bytes, at, family)
+    const low = lowWord(kind, bytes, at, family)
+    const owner = ownerOf(serviceIndex, kind, family)
+    const bucketAt = this.#bucketAt(high, low, owner)
+    const entry = this.#find(bucketAt, high, low, owner)
+    if (entry === -1) return { open: 0, verdict: TAKEN }
+    const open = Atomics.load(this.#ints, bucketAt + BUCKET.open + entry)
+    if (connectionsMax > 0 && open >= connectionsMax) return { open, verdict: OVER_CONNECTIONS }
+    const isOver = rate !== null && !isWithinRate(this.#floats[fullAtOf(bucketAt, entry)], rate, nowMs)
+    return { open, verdict: isOver ? OVER_RATE : TAKEN }
+  }
+
   #takeEntry(
     bucketAt: number,
     entry: number,
