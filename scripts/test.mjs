@@ -10,8 +10,8 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const ENVIRONMENT = withCompileCache(process.env)
 const RUNNER = [
   '--test',
-  // Most of a file's time is waiting. More than two at once would starve each other: files have deadlines.
-  '--test-concurrency=2',
+  // Most of a file's time is waiting. More at once would starve each other: files have deadlines.
+  '--test-concurrency=3',
   // Nothing waits for ever, wherever a test forgot its deadline.
   '--test-timeout=300000',
 ]
