@@ -205,6 +205,7 @@ export const banned: Measure = {
     { key: 'ofCalm', label: 'of calm', better: 'more', digits: 2 },
   ],
   warmUpSeconds: 0,
-  countsOnly: true,
+  hasOwnTable: true,
+  others: 'processes',
   prepare,
 }
