@@ -169,6 +169,8 @@ async function untilInKernel(table: string, count: number, proxy: Running): Prom
     })
     if (error !== undefined) throw new BenchFailure('there is no nft (Debian: apt install nftables)')
     if (status === 0 && elementsIn(stdout) >= count) return
+    const refusal = /"event":"firewall-refused","why":"([^"]*)"/.exec(proxy.output(Infinity))
+    if (refusal !== null) throw new BenchFailure(`nothing is dropped in the kernel: ${refusal[1]}`)
     if (performance.now() > deadlineMs) {
       throw new BenchFailure(`the bans did not come to be in the kernel:\n${proxy.output()}`)
     }

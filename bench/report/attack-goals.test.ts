@@ -29,10 +29,10 @@ test('where both others fall below a half, 0.95 of the calm is the goal', () => 
 
 test('where one of them holds, the better one is to be matched', () => {
   const others = [row('haproxy', [1], [10]), row('nginx', [0.1], [2])]
-  const { goal, reachMet, goalMet, holder, p99Ratio } = judged(...others, row('tidegate', [0.995], [15]))
+  const { goal, reachMet, goalMet, holder, p99Ratio, p99Met } = judged(...others, row('tidegate', [0.995], [15]))
   assert.deepEqual({ goal, reachMet, goalMet, holder }, { goal: 1, reachMet: true, goalMet: false, holder: 'haproxy' })
   // Against haproxy, though nginx was faster with the few whom it served.
-  assert.equal(p99Ratio, 1.5)
+  assert.deepEqual({ p99Ratio, p99Met }, { p99Ratio: 1.5, p99Met: false })
 })
 
 test('nobody has to serve more than all', () => {
@@ -42,6 +42,7 @@ test('nobody has to serve more than all', () => {
 test('p99 is held against the fastest of those that hold', () => {
   const others = [row('haproxy', [1], [1600]), row('nginx', [0.99], [8])]
   assert.equal(judged(...others, row('tidegate', [1], [4])).p99Ratio, 0.5)
+  assert.equal(judged(...others, row('tidegate', [1], [8])).p99Met, true)
 })
 
 test('nothing is said where somebody is missing', () => {

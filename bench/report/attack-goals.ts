@@ -1,6 +1,6 @@
 /**
  * What issue 4 wants of `attack`: where HAProxy and nginx both serve fewer than half of the clients of the calm, at
- * least 0.95 of them; where one of them holds, at least as many as the better one.
+ * least 0.95 of them; where one of them holds, at least as many as the better one, and no slower than the fastest.
  */
 import type { MeasureResult, RowResult } from '../measures/measure.ts'
 import { median } from '../run/statistics.ts'
@@ -10,6 +10,8 @@ const HOLDS_FROM = 0.5
 const WHERE_THEY_FALL = 0.95
 /** Of what the better one serves: some 600 clients are counted, and a handful is chance. */
 const AS_GOOD = 0.99
+/** Of the fastest that holds. A few hundred clients make a p99: where both are some ms, it is chance that decides. */
+export const P99_AT_MOST = 1
 
 /** Medians of the rounds; shares are of those served in the calm. */
 export interface AttackVerdict {
@@ -25,6 +27,7 @@ export interface AttackVerdict {
   readonly goalMet: boolean | undefined
   /** Ours by that of the fastest one that holds; `undefined` where nobody does. */
   readonly p99Ratio: number | undefined
+  readonly p99Met: boolean | undefined
 }
 
 export function judgeAttacks(results: readonly MeasureResult[]): AttackVerdict[] {
@@ -44,6 +47,7 @@ function judgeAttack(attack: string, result: MeasureResult): AttackVerdict {
   const goal = holder === undefined ? WHERE_THEY_FALL : Math.min(1, servedBy(holder))
   const reach = holder === undefined ? WHERE_THEY_FALL : AS_GOOD * goal
   const served = servedBy(ours)
+  const p99 = p99Ratio(ours, others, result)
   const isJudged = best !== undefined && served >= 0
   return {
     attack,
@@ -54,7 +58,8 @@ function judgeAttack(attack: string, result: MeasureResult): AttackVerdict {
     goal,
     reachMet: isJudged ? served >= reach : undefined,
     goalMet: isJudged ? served >= goal : undefined,
-    p99Ratio: p99Ratio(ours, others, result),
+    p99Ratio: p99,
+    p99Met: p99 === undefined ? undefined : p99 <= P99_AT_MOST,
   }
 }
 

@@ -2,7 +2,7 @@
 import type { MeasureResult, Metric, RowResult } from '../measures/measure.ts'
 import type { Machine } from '../run/machine.ts'
 import { summarize } from '../run/statistics.ts'
-import { judgeAttacks, type AttackVerdict } from './attack-goals.ts'
+import { judgeAttacks, P99_AT_MOST, type AttackVerdict } from './attack-goals.ts'
 import type { Conditions } from './json.ts'
 import { judge, type Verdict } from './goals.ts'
 import { baseRow, ratioOf } from './ratios.ts'
@@ -82,8 +82,9 @@ function attackGoalTable(verdicts: readonly AttackVerdict[]): string {
     `≥ ${share(verdict.goal)}`,
     yesOrNo(verdict.goalMet),
     verdict.p99Ratio === undefined ? '–' : verdict.p99Ratio.toFixed(2),
+    verdict.p99Met === undefined ? '–' : yesOrNo(verdict.p99Met),
   ])
-  return alignedTable([...header, 'p99 ×'], rows)
+  return alignedTable([...header, 'p99 ×', `≤ ${P99_AT_MOST}`], rows)
 }
 
 function goalTable(verdicts: readonly Verdict[]): string {
