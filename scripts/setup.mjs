@@ -4,7 +4,7 @@
  */
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, lstatSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -56,6 +56,11 @@ function packagesOf(lockFile) {
 }
 
 function install() {
+  if (lstatSync(MODULES, { throwIfNoEntry: false })?.isSymbolicLink()) {
+    fail(
+      `Cannot install the packages: ${MODULES} is a link, and npm would empty what it leads to. Remove the link, then try again.`,
+    )
+  }
   process.stderr.write('Installing the packages of package-lock.json (npm ci) …\n')
   const caller = process.env.npm_execpath
   const npm = caller && caller.endsWith('npm-cli.js') ? [process.execPath, caller] : ['npm']
