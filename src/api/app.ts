@@ -12,7 +12,9 @@ import type { App, Room, Routes } from './room.ts'
 import { attackRoutes } from './routes/attacks.ts'
 import { banRoutes } from './routes/bans.ts'
 import { checkIpRoutes } from './routes/check-ip.ts'
+import { dashboardRoutes } from './routes/dashboard.ts'
 import { listRoutes } from './routes/lists.ts'
+import { liveRoutes } from './routes/live.ts'
 import { nodeRoutes } from './routes/node.ts'
 import { reloadRoutes } from './routes/reload.ts'
 import { upgradeRoutes } from './routes/upgrade.ts'
@@ -21,6 +23,7 @@ import { upstreamStateRoutes } from './routes/upstream-state.ts'
 /** One group of capabilities, one line here. */
 const ROUTES: readonly Routes[] = [
   nodeRoutes,
+  liveRoutes,
   upstreamStateRoutes,
   listRoutes,
   banRoutes,
@@ -28,7 +31,21 @@ const ROUTES: readonly Routes[] = [
   attackRoutes,
   reloadRoutes,
   upgradeRoutes,
+  dashboardRoutes,
 ]
+
+/** Nothing of ours runs from, is framed by, or tells of itself to anywhere else. */
+const SAFE_HEADERS: Readonly<Record<string, string>> = {
+  'cache-control': 'no-store',
+  'content-security-policy':
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; " +
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-resource-policy': 'same-origin',
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+}
 
 /** What a request may send; routes that need more say so. */
 export const BODY_BYTES_MAX = 4 * 1024
@@ -91,7 +108,9 @@ function addHooks(app: App, room: Room, paths: KnownPaths): void {
     if (request.identity !== undefined) room.actions.bans.noteAdminClient(request.socket.remoteAddress ?? '')
   })
   app.addHook('onSend', async (request, reply) => {
-    reply.headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
+    for (const [name, value] of Object.entries(SAFE_HEADERS)) {
+      if (!reply.hasHeader(name)) reply.header(name, value)
+    }
     // A body that nobody has read ends with the connection.
     if (!request.raw.complete) reply.header('connection', 'close')
   })

@@ -5,6 +5,8 @@ export * from './attack-contract.ts'
 export * from './problem-contract.ts'
 
 export const OPENAPI_PATH = '/api/openapi.json'
+/** Answers server-sent events; the data of each `status` is a NodeStatus. */
+export const LIVE_PATH = '/api/v1/live'
 
 export const ADMIN_PATHS = {
   metrics: '/metrics',

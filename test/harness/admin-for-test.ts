@@ -35,6 +35,7 @@ export interface Asking {
 }
 
 export class AdminForTest {
+  static readonly token = TOKEN
   readonly server: AdminServer
   readonly audited: AuditEntry[]
 
