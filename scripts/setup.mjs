@@ -4,10 +4,11 @@
  */
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, lstatSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { buildDashboard } from './dashboard.mjs'
 
 const { become } = createRequire(import.meta.url)('../bin/become.cjs')
 
@@ -23,9 +24,12 @@ if (script) runUnderPinnedNode(script, args)
 
 function setUp() {
   const stamp = stampOfLock()
-  if (existsSync(STAMP) && readFileSync(STAMP, 'utf8') === stamp) return
-  if (!installedIsLocked()) install()
-  writeFileSync(STAMP, stamp)
+  if (!existsSync(STAMP) || readFileSync(STAMP, 'utf8') !== stamp) {
+    if (!installedIsLocked()) install()
+    writeFileSync(STAMP, stamp)
+  }
+  const problem = buildDashboard(pinnedNode())
+  if (problem !== undefined) fail(`Cannot build the dashboard:\n${problem}`)
 }
 
 function stampOfLock() {
@@ -56,6 +60,11 @@ function packagesOf(lockFile) {
 }
 
 function install() {
+  if (lstatSync(MODULES, { throwIfNoEntry: false })?.isSymbolicLink()) {
+    fail(
+      `Cannot install the packages: ${MODULES} is a link, and npm would empty what it leads to. Remove the link, then try again.`,
+    )
+  }
   process.stderr.write('Installing the packages of package-lock.json (npm ci) …\n')
   const caller = process.env.npm_execpath
   const npm = caller && caller.endsWith('npm-cli.js') ? [process.execPath, caller] : ['npm']

@@ -16,8 +16,9 @@ const SPANS = [
   { kind: SOURCE.prefix, limitsOf: 'perPrefix', what: spanOfPrefix },
 ] as const
 
-/** Services that know nothing of the address have nothing to say. */
+/** Services that know nothing of the address have nothing to say, and no limit holds for one on the allow list. */
 export function limitFindings(node: NodeView, address: Uint8Array): Finding[] {
+  if ((node.lists()?.covering('allow', address).length ?? 0) > 0) return []
   const sources = new SourceTable(node.memory.sourceMemory, new Float64Array(WORKER_STRIDE))
   const family = address.length === 4 ? 4 : 6
   const nowMs = monotonicMs()
@@ -37,7 +38,7 @@ export function limitFindings(node: NodeView, address: Uint8Array): Finding[] {
 }
 
 function spanOfAddress(address: Uint8Array): string {
-  return address.length === 4 ? 'the address' : `its /64`
+  return address.length === 4 ? 'the address' : 'its /64'
 }
 
 function spanOfPrefix(address: Uint8Array): string {

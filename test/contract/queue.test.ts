@@ -1,7 +1,8 @@
 /** Clients that find all places taken wait for one: in order, bounded, and never with one connection too many. */
 import assert from 'node:assert/strict'
 import { afterEach, describe, it } from 'node:test'
-import type { TestService } from '../harness/config.ts'
+import { startAnswering } from '../../bench/run/attacks.ts'
+import { temporaryFolder, type TestService } from '../harness/config.ts'
 import { Daemon } from '../harness/daemon.ts'
 import { waitFor } from '../harness/deadline.ts'
 import { forEachEngine } from '../harness/engines.ts'
@@ -184,11 +185,13 @@ forEachEngine((engine) => {
     }
 
     it('under a flood from one address other clients still get through', async () => {
-      const upstream = await upstreamAt()
-      upstream.onConnection = (peer) => (peer.onData = (chunk) => peer.socket.end(chunk))
-      const daemon = await start({ upstreams: one(upstream, 2), queue: { max: 50, perClient: 5, timeout: '1m' } })
+      // In a process of its own: one that shared ours would accept so slowly that its own queue would keep clients waiting.
+      const { port, running } = await startAnswering({ dir: temporaryFolder() })
+      open.push(running)
+      const upstreams = [{ address: `127.0.0.1:${port}`, maxConnections: 2 }]
+      const daemon = await start({ upstreams, queue: { max: 50, perClient: 5, timeout: '1m' } })
       let isFlooding = true
-      const flooders = Array.from({ length: 12 }, async () => {
+      const flooders = Array.from({ length: 40 }, async () => {
         while (isFlooding) {
           const client = await Peer.connect(daemon.addressOf(), { localAddress: '127.0.0.2' })
           // Says nothing for a moment, so that it keeps its place, or finds none.
@@ -196,10 +199,10 @@ forEachEngine((engine) => {
           client.reset()
         }
       })
-      for (let i = 0; i < 8; i++) {
+      for (let i = 0; i < 30; i++) {
         const client = await connect(daemon, '127.0.0.3')
-        await client.write(`visit ${i}`)
-        await client.receiveText(`visit ${i}`)
+        await client.write('visit 7\n')
+        await client.receiveText('aaaaaaa')
         client.destroy()
       }
       isFlooding = false

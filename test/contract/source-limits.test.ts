@@ -91,7 +91,7 @@ forEachEngine((engine) => {
 
     it('check-ip says what an address and its prefix have open, and which limit the next would meet', async () => {
       const protect = { ...perAddress({ connections: 2 }), perPrefix: { rule: 'watch', connections: 3, rate: 'off' } }
-      const daemon = await start(protect)
+      const daemon = await start(protect, {}, { protect: { allow: ['127.0.7.9'] } })
       const findings = async (address: string): Promise<string[]> => {
         const { body } = await daemon.get(`/api/v1/check-ip?address=${address}`)
         const answer = JSON.parse(body) as { findings: { code: string; text: string }[] }
@@ -107,6 +107,7 @@ forEachEngine((engine) => {
       await admitted(daemon, 1, '127.0.7.2')
       const would = 'the next would be refused, were the rule on (refused-prefix-connections)'
       assert.deepEqual(await findings('127.0.7.3'), [`${ofPrefix(3)}; ${would}.`])
+      assert.deepEqual(await findings('127.0.7.9'), [], 'no limit holds for it')
     })
 
     it('each connection that ends gives its place back, however it ended', async () => {

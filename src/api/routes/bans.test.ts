@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict'
-import { request } from 'node:http'
 import { after, before, beforeEach, describe, test } from 'node:test'
-import { NO_BANS } from '../../test/harness/no-bans.ts'
-import { nodeForTest } from '../../test/harness/node-for-test.ts'
-import { BAN_ORIGIN_NAMES, makeBan } from '../control/bans/ban.ts'
-import { parseNetwork } from '../lib/ip.ts'
+import { AdminForTest, NO_ACTIONS } from '../../../test/harness/admin-for-test.ts'
+import { NO_BANS } from '../../../test/harness/no-bans.ts'
+import { nodeForTest } from '../../../test/harness/node-for-test.ts'
+import { BAN_ORIGIN_NAMES, makeBan } from '../../control/bans/ban.ts'
+import { parseNetwork } from '../../lib/ip.ts'
 import type { BanActions } from './bans.ts'
-import { BAN_ORIGIN_WORDS, BanChangeAnswer, BanList, Problem } from './contract.ts'
-import { AdminServer } from './server.ts'
+import { BAN_ORIGIN_WORDS, BanChangeAnswer, BanList, Problem } from '../contract.ts'
 
 const BAN = makeBan(parseNetwork('192.0.2.0/24')!, {
   origin: 'manual',
@@ -24,7 +23,7 @@ test('the API has the same words for who made a ban as control', () => {
 })
 
 describe('/api/v1/bans', () => {
-  let server: AdminServer
+  let admin: AdminForTest
   let calls: string[] = []
   const note = (...call: unknown[]): void => void calls.push(JSON.stringify(call))
   const bans: BanActions = {
@@ -43,37 +42,17 @@ describe('/api/v1/bans', () => {
     flush: async (origin) => (note('flush', origin), { bans: 7, stored: false }),
     noteAdminClient: (address) => note('admin', address),
   }
-  before(async () => {
-    const not = (): never => assert.fail('not asked for')
-    server = await AdminServer.listen({ family: 4, address: '127.0.0.1', port: 0 }, nodeForTest(), {
-      setUpstreamState: not,
-      upgrade: not,
-      reload: { run: not, check: not },
-      bans,
-    })
-  })
-  after(() => server.close())
+  before(async () => (admin = await AdminForTest.start({ actions: { ...NO_ACTIONS, bans } })))
+  after(() => admin.close())
   beforeEach(() => (calls = []))
 
   function ask(
     method: string,
     body?: unknown,
     path = '/api/v1/bans',
-    headers: Record<string, string> = { 'content-type': 'application/json' },
+    headers: Record<string, string> = {},
   ): Promise<{ status: number; body: unknown }> {
-    const { promise, resolve, reject } = Promise.withResolvers<{ status: number; body: unknown }>()
-    const { port } = server.address
-    const call = request({ host: '127.0.0.1', port, path, method, headers, agent: false }, (response) => {
-      let text = ''
-      response.setEncoding('utf8').on('data', (piece: string) => (text += piece))
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, body: JSON.parse(text) }))
-    })
-    call.on('error', reject)
-    const text = body === undefined ? '' : JSON.stringify(body)
-    // Node frames no body of DELETE by itself.
-    call.setHeader('content-length', Buffer.byteLength(text))
-    call.end(text)
-    return promise
+    return admin.ask(method, path, { body, headers })
   }
 
   test('lists, narrowed by what is asked, and notes who asks', async () => {
@@ -103,7 +82,7 @@ describe('/api/v1/bans', () => {
     assert.deepEqual(
       calls.filter((call) => !call.startsWith('["admin"')),
       [
-        '["add",{"prefixes":["a"],"ttlMs":null,"comment":"by hand","force":false},true,"127.0.0.1"]',
+        '["add",{"prefixes":["a"],"ttlMs":null,"comment":"by hand","force":false},true,"local"]',
         '["remove",["b"]]',
         '["flush","manual"]',
       ],
@@ -114,14 +93,14 @@ describe('/api/v1/bans', () => {
     const cases: [string, unknown, RegExp, number][] = [
       ['POST', {}, /prefixes: .*ttlMs: /, 400],
       ['POST', { prefixes: [], ttlMs: 0 }, /prefixes: /, 400],
-      ['POST', { prefixes: ['a'], ttlMs: -1 }, /ttlMs: /, 400],
+      ['POST', { prefixes: ['a'], ttlMs: -1 }, /ttlMs is -1; /, 400],
       ['POST', { prefixes: ['a'], ttlMs: 0, comment: 'x'.repeat(201) }, /comment: /, 400],
       ['POST', { prefixes: Array(10_001).fill('192.0.2.1'), ttlMs: 0 }, /prefixes: /, 400],
       ['POST', { prefixes: Array(20).fill('x'.repeat(60_000)), ttlMs: 0 }, /1048576 bytes/, 413],
       ['DELETE', {}, /expected either prefixes or "all": true/, 400],
       ['DELETE', { all: true, prefixes: ['a'] }, /expected either prefixes or "all": true/, 400],
-      ['DELETE', { all: true, origin: 'me' }, /origin: expected manual, strikes or neighbours/, 400],
-      ['PUT', {}, /takes GET and POST and DELETE/, 405],
+      ['DELETE', { all: true, origin: 'me' }, /origin is "me"; expected manual, strikes or neighbours/, 400],
+      ['PUT', {}, /takes GET, HEAD, POST, DELETE/, 405],
     ]
     for (const [method, body, detail, wanted] of cases) {
       const answer = await ask(method, body)
@@ -138,10 +117,19 @@ describe('/api/v1/bans', () => {
   })
 
   test('a web page changes nothing, and is no admin client', async () => {
-    const headers = { 'content-type': 'application/json', origin: 'https://example.net' }
+    const headers = { origin: 'https://example.net' }
     assert.equal((await ask('DELETE', { all: true }, undefined, headers)).status, 403)
     const form = { 'content-type': 'text/plain' }
     assert.equal((await ask('DELETE', { all: true }, undefined, form)).status, 415)
     assert.deepEqual(calls, ['["admin","127.0.0.1"]'])
+  })
+
+  test('who has no token is told so, is no admin client, and is not told of', async () => {
+    admin.audited.length = 0
+    for (const token of ['none', 'wrong', 'tdg_local_of-a-tesT']) {
+      const { status, body } = await admin.ask('POST', '/api/v1/bans', { body: { prefixes: ['a'], ttlMs: 0 }, token })
+      assert.deepEqual([status, Problem.parse(body).code], [401, 'E_UNAUTHENTICATED'])
+    }
+    assert.deepEqual([calls, admin.audited], [[], []])
   })
 })

@@ -1,38 +1,30 @@
 /** POST /api/v1/services/…/upstreams/…, over a real socket. */
 import assert from 'node:assert/strict'
-import { request } from 'node:http'
 import { after, before, beforeEach, describe, test } from 'node:test'
-import { type NodeForTest, nodeForTest } from '../../test/harness/node-for-test.ts'
-import { Problem, UpstreamStateAnswer, upstreamStatePath } from './contract.ts'
-import { BODY_BYTES_MAX } from './json-body.ts'
-import { NO_BANS } from '../../test/harness/no-bans.ts'
-import { AdminServer } from './server.ts'
-import { upstreamPath } from './set-upstream-state.ts'
-
-interface Answer {
-  readonly status: number
-  readonly allow: string | undefined
-  readonly body: string
-}
+import { type AdminAnswer, AdminForTest, NO_ACTIONS } from '../../../test/harness/admin-for-test.ts'
+import { type NodeForTest, nodeForTest } from '../../../test/harness/node-for-test.ts'
+import { BODY_BYTES_MAX } from '../app.ts'
+import { Problem, UpstreamStateAnswer, upstreamStatePath } from '../contract.ts'
 
 describe('setting the state of an upstream', () => {
   let node: NodeForTest
-  let server: AdminServer
+  let admin: AdminForTest
   let calls: string[] = []
   before(async () => {
     node = nodeForTest()
-    server = await AdminServer.listen({ family: 4, address: '127.0.0.1', port: 0 }, node, {
-      setUpstreamState: async (service, upstream, to, by) => {
-        calls.push(`${service.name} ${upstream.name} ${to} ${by}`)
-        node.memory.states.setWanted(upstream.index, to)
-        return { from: 'up', stored: true, closes: false, usableLeft: 1 }
+    admin = await AdminForTest.start({
+      node,
+      actions: {
+        ...NO_ACTIONS,
+        setUpstreamState: async (service, upstream, to, by) => {
+          calls.push(`${service.name} ${upstream.name} ${to} ${by}`)
+          node.memory.states.setWanted(upstream.index, to)
+          return { from: 'up', stored: true, closes: false, usableLeft: 1 }
+        },
       },
-      upgrade: () => assert.fail('not asked for'),
-      bans: NO_BANS,
-      reload: { run: () => assert.fail('not asked for'), check: () => assert.fail('not asked for') },
     })
   })
-  after(() => server.close())
+  after(() => admin.close())
   beforeEach(() => (calls = []))
 
   function ask(
@@ -40,17 +32,8 @@ describe('setting the state of an upstream', () => {
     body: string,
     headers: Record<string, string> = { 'content-type': 'application/json' },
     method = 'POST',
-  ): Promise<Answer> {
-    const { promise, resolve, reject } = Promise.withResolvers<Answer>()
-    const { port } = server.address
-    const call = request({ host: '127.0.0.1', port, path, method, headers, agent: false }, (response) => {
-      let text = ''
-      response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk))
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, allow: response.headers.allow, body: text }))
-    })
-    call.on('error', reject)
-    call.end(body)
-    return promise
+  ): Promise<AdminAnswer> {
+    return admin.ask(method, path, { body, headers })
   }
 
   const MAIN = upstreamStatePath('web', 'main')
@@ -58,10 +41,10 @@ describe('setting the state of an upstream', () => {
   test('a state that is set is answered with the upstream as it is now', async () => {
     const { status, body } = await ask(MAIN, '{ "state": "drain" }')
     assert.equal(status, 200)
-    const { upstream, ...change } = UpstreamStateAnswer.parse(JSON.parse(body))
+    const { upstream, ...change } = UpstreamStateAnswer.parse(body)
     assert.deepEqual(change, { service: 'web', from: 'up', stored: true, closes: false, usableLeft: 1 })
     assert.deepEqual([upstream.name, upstream.wanted], ['main', 'drain'])
-    assert.deepEqual(calls, ['web main drain 127.0.0.1'])
+    assert.deepEqual(calls, ['web main drain local'])
   })
 
   test('unknown names are 404 with what was probably meant, or with what there is', async () => {
@@ -72,15 +55,15 @@ describe('setting the state of an upstream', () => {
       ['mail', 'x/../y', 'There is no upstream "x/../y". Service mail has smtp.'],
     ]) {
       const { status, body } = await ask(upstreamStatePath(service, upstream), '{ "state": "up" }')
-      assert.deepEqual([status, Problem.parse(JSON.parse(body)).detail], [404, detail])
+      assert.deepEqual([status, Problem.parse(body).detail], [404, detail])
     }
-    assert.equal((await ask('/api/v1/services/%zz/upstreams/main', '{ "state": "up" }')).status, 404)
+    assert.equal((await ask('/api/v1/services/%zz/upstreams/main', '{ "state": "up" }')).status, 400)
     assert.deepEqual(calls, [])
   })
 
   test('a wrong body is 400 with what is expected', async () => {
     for (const [body, detail] of [
-      ['{ "state": "dwon" }', /^state: expected up, drain or down\.$/],
+      ['{ "state": "dwon" }', /^state is "dwon"; expected up, drain or down\.$/],
       ['{}', /^state: expected up, drain or down\.$/],
       ['{ "state": "up", "force": true }', /force/],
       ['"up"', /object/],
@@ -89,7 +72,7 @@ describe('setting the state of an upstream', () => {
     ] as const) {
       const answer = await ask(MAIN, body)
       assert.equal(answer.status, 400, body)
-      assert.match(Problem.parse(JSON.parse(answer.body)).detail, detail)
+      assert.match(Problem.parse(answer.body).detail, detail)
     }
     assert.deepEqual(calls, [])
   })
@@ -112,10 +95,10 @@ describe('setting the state of an upstream', () => {
   })
 
   test('other methods are 405, and the reading paths do not take POST', async () => {
-    const { status, allow } = await ask(MAIN, '', {}, 'PUT')
-    assert.deepEqual([status, allow], [405, 'POST'])
+    const { status, headers } = await ask(MAIN, '', {}, 'PUT')
+    assert.deepEqual([status, headers.allow], [405, 'POST'])
     const reading = await ask('/metrics', '{}')
-    assert.deepEqual([reading.status, reading.allow], [405, 'GET, HEAD'])
+    assert.deepEqual([reading.status, reading.headers.allow], [405, 'GET, HEAD'])
   })
 
   test('web pages are refused before anything is looked at', async () => {
@@ -126,9 +109,23 @@ describe('setting the state of an upstream', () => {
     assert.deepEqual(calls, [])
   })
 
-  test('addresses are names, too: the path takes every name that a configuration takes', () => {
+  test('addresses are names, too: the path takes every name that a configuration takes', async () => {
     for (const upstream of ['192.0.2.10:443', '[2001:db8::1]:443', 'app.example:80', 'a-b_c.d']) {
-      assert.deepEqual(upstreamPath(upstreamStatePath('web', upstream)), { service: 'web', upstream })
+      const { status, body } = await ask(upstreamStatePath('web', upstream), '{ "state": "up" }')
+      assert.equal(status, 404)
+      assert.match(Problem.parse(body).detail, new RegExp(`no upstream "${upstream.replaceAll(/[.[\]]/g, '\\$&')}"`))
     }
+  })
+
+  test('the audit log has who did what', async () => {
+    admin.audited.length = 0
+    await ask(MAIN, '{ "state": "drain" }')
+    await ask(MAIN, '{ "state": "dwon" }')
+    await admin.ask('POST', MAIN, { body: { state: 'up' }, token: 'none' })
+    const told = { who: 'local', from: '127.0.0.1', action: 'upstream.state', target: MAIN }
+    assert.deepEqual(admin.audited, [
+      { ...told, details: 'drain', status: 200 },
+      { ...told, details: '', status: 400 },
+    ])
   })
 })

@@ -1,14 +1,15 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { nodeForTest } from '../../test/harness/node-for-test.ts'
-import { type Ban, makeBan } from '../control/bans/ban.ts'
-import { parseConfig } from '../control/config/load.ts'
-import { Lists } from '../control/lists/lists.ts'
-import { parseNetwork } from '../lib/ip.ts'
+import { AdminForTest } from '../../../test/harness/admin-for-test.ts'
+import { nodeForTest } from '../../../test/harness/node-for-test.ts'
+import { type Ban, makeBan } from '../../control/bans/ban.ts'
+import { parseConfig } from '../../control/config/load.ts'
+import { Lists } from '../../control/lists/lists.ts'
+import { parseNetwork } from '../../lib/ip.ts'
 import { checkIp } from './check-ip.ts'
-import { ADDRESS_FINDINGS, CheckIpAnswer, ListsAnswer } from './contract.ts'
-import { lists as answerLists } from './lists.ts'
+import { ADDRESS_FINDINGS, CheckIpAnswer, ListsAnswer } from '../contract.ts'
+import { listStatuses } from './lists.ts'
 
 const CONFIG = `
 protect: { allow: [192.0.2.1], deny: [192.0.2.0/24, 203.0.113.10] }
@@ -20,9 +21,7 @@ async function nodeWithLists() {
 }
 
 function answerOf(node: ReturnType<typeof nodeForTest>, address: string): CheckIpAnswer {
-  const { status, body } = checkIp(node, new URLSearchParams({ address }))
-  assert.equal(status, 200, body)
-  return CheckIpAnswer.parse(JSON.parse(body))
+  return CheckIpAnswer.parse(checkIp(node, address))
 }
 
 function inShort({ verdict, reason, findings }: CheckIpAnswer): unknown[] {
@@ -61,19 +60,21 @@ test('a ban is found, and IPv4 in the clothes of IPv6 is IPv4', async () => {
 
 test('a node without lists knows of none', () => {
   assert.deepEqual(inShort(answerOf(nodeForTest(), '192.0.2.1')), ['limits', null, []])
-  assert.deepEqual(ListsAnswer.parse(JSON.parse(answerLists(nodeForTest()).body)), { lists: [] })
+  assert.deepEqual(ListsAnswer.parse({ lists: listStatuses(nodeForTest()) }), { lists: [] })
 })
 
-test('what is no address is refused with an example', () => {
+test('what is no address is refused with an example', async () => {
+  const admin = await AdminForTest.start()
   for (const query of ['', 'address=', 'address=192.0.2', 'address=192.0.2.0/24', 'address=fe80::1%25eth0']) {
-    const { status, body } = checkIp(nodeForTest(), new URLSearchParams(query))
+    const { status, text } = await admin.get(`/api/v1/check-ip?${query}`)
     assert.equal(status, 400)
-    assert.match(body, /192\.0\.2\.1/)
+    assert.match(text, /192\.0\.2\.1/)
   }
+  await admin.close()
 })
 
 test('docs/lists.md has every finding with its meaning', () => {
-  const docs = readFileSync(new URL('../../docs/lists.md', import.meta.url), 'utf8')
+  const docs = readFileSync(new URL('../../../docs/lists.md', import.meta.url), 'utf8')
   const rows = docs.split('\n').filter((line) => line.startsWith('| `'))
   assert.deepEqual(
     rows,

@@ -1,16 +1,18 @@
 /** GET /api/v1/check-ip?address=: everything this node knows about an address, and whether it would be let in. */
 import { networkInterfaces } from 'node:os'
-import type { ListAction } from '../control/lists/list-tables.ts'
-import { placeText } from '../control/lists/lists.ts'
-import type { NodeView } from '../control/node-view.ts'
-import { formatIp, parseIp } from '../lib/ip.ts'
-import type { Network } from '../lib/ip.ts'
-import { banSentence } from '../control/bans/ban-lines.ts'
-import type { CloseReason } from '../traffic/close-reason.ts'
-import { json, problem, type Answer } from './answer.ts'
-import { limitFindings } from './check-limits.ts'
-import { networkFindings, networkRefusal } from './check-networks.ts'
-import type { AddressFinding, AddressFindingCode, CheckIpAnswer } from './contract.ts'
+import { z } from 'zod'
+import type { ListAction } from '../../control/lists/list-tables.ts'
+import { placeText } from '../../control/lists/lists.ts'
+import type { NodeView } from '../../control/node-view.ts'
+import { formatIp, parseIp } from '../../lib/ip.ts'
+import type { Network } from '../../lib/ip.ts'
+import { banSentence } from '../../control/bans/ban-lines.ts'
+import type { CloseReason } from '../../traffic/close-reason.ts'
+import { limitFindings } from '../check-limits.ts'
+import { networkFindings, networkRefusal } from '../check-networks.ts'
+import { type AddressFinding, type AddressFindingCode, ADMIN_PATHS, CheckIpAnswer, Problem } from '../contract.ts'
+import { ApiProblem } from '../problem.ts'
+import type { App, Room } from '../room.ts'
 
 export const ADDRESS_PARAMETER = 'address'
 
@@ -36,14 +38,30 @@ const REASONS: Partial<Record<AddressFindingCode, CloseReason>> = {
   denied: 'refused-deny-list',
 }
 
-export function checkIp(node: NodeView, query: URLSearchParams): Answer {
-  const text = query.get(ADDRESS_PARAMETER)
-  if (text === null) return problem(400, 'Bad request', 'Which address? Write ?address=192.0.2.1.')
+export function checkIpRoutes(app: App, { node }: Room): void {
+  app.get(
+    ADMIN_PATHS.checkIp,
+    {
+      config: { role: 'viewer' },
+      schema: {
+        operationId: 'checkIp',
+        summary: 'What this node knows about an address, and whether it would be let in.',
+        tags: ['bans'],
+        querystring: z.strictObject({
+          [ADDRESS_PARAMETER]: z.string('which one? Write ?address=192.0.2.1').max(100),
+        }),
+        response: { 200: CheckIpAnswer, '4xx': Problem },
+      },
+    },
+    ({ query }) => checkIp(node, query[ADDRESS_PARAMETER]),
+  )
+}
+
+export function checkIp(node: NodeView, text: string): CheckIpAnswer {
   const address = parseIp(text)
-  if (address !== undefined) return json(200, checkAddress(node, address))
-  return problem(
-    400,
-    'Bad request',
+  if (address !== undefined) return checkAddress(node, address)
+  throw new ApiProblem(
+    'E_REQUEST',
     `${JSON.stringify(text)} is no IP address; expected one such as 192.0.2.1 or 2001:db8::1.`,
   )
 }
