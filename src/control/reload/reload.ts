@@ -110,11 +110,17 @@ export class Reload {
       const { node, log, databaseWatch } = this.#options
       if (node.state() !== 'ready') return
       const before = node.databases()
-      const databases = await NetworkDatabases.read(node.config.protect, before)
-      if (node.state() !== 'ready') return
-      node.useDatabases(databases)
-      databaseWatch.follow(databases.files)
-      sayDatabases(log, databases, before)
+      try {
+        const databases = await NetworkDatabases.read(node.config.protect, before)
+        if (node.state() !== 'ready') return
+        node.useDatabases(databases)
+        databaseWatch.follow(databases.files)
+        sayDatabases(log, databases, before)
+      } catch (error) {
+        // There is no memory for two of them, say.
+        const reason = (error as Error).message
+        log.say('database-not-read', { reason }, `The databases stay as they are: ${reason}`)
+      }
     })
   }
 
