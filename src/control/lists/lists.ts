@@ -9,12 +9,9 @@ import type { ListedNetwork, ListFileConfig, NodeProtectConfig } from '../config
 import { ConfigError, type ConfigProblem } from '../config/problem.ts'
 import { type ListAction, type ListTables, makeListTables } from './list-tables.ts'
 import { ListEntries } from './list-entries.ts'
-import { type BadLine, readListFile } from './read-list-file.ts'
+import { type BadLine, LIST_ENTRIES_MAX, readListFile } from './read-list-file.ts'
 import { UnusableFile } from '../read-whole-file.ts'
 import { type ConfigFile, noteConfigFile } from '../reload/config-watch.ts'
-
-/** Over all lists. */
-export const LIST_ENTRIES_MAX = 1_000_000
 
 export interface List {
   readonly name: string

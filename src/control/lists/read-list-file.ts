@@ -5,6 +5,8 @@ import { ListEntries } from './list-entries.ts'
 import { parseListLine } from './list-line.ts'
 import { Pacer } from './pacer.ts'
 
+/** Over all lists. */
+export const LIST_ENTRIES_MAX = 1_000_000
 /** A million IPv6 prefixes with short comments. */
 export const LIST_FILE_BYTES_MAX = 64 * 2 ** 20
 const LINE_BYTES_MAX = 1024
@@ -57,7 +59,8 @@ export async function parseList(bytes: Buffer, entriesMax: number): Promise<Read
       if (parsed.kind === 'networks') for (const one of parsed.networks) entries.push(one, line, parsed.comment)
     }
     if (entries.count > entriesMax) {
-      throw new UnusableFile(`has more entries than there is room for; all lists together may have 1,000,000`)
+      const most = LIST_ENTRIES_MAX.toLocaleString('en-US')
+      throw new UnusableFile(`has more entries than there is room for; all lists together may have ${most}`)
     }
     from = to + 1
     if (pacer.isTired()) await pacer.rest()

@@ -377,7 +377,8 @@ export class TableKeeper {
   /** The next version may have another table name, or be gone: then it is ours to remove. */
   async #takeBack(handedOverAtMs: number): Promise<void> {
     const untilMs = handedOverAtMs + HANDOVER_GRACE_MS
-    while (await this.#lock.take()) {
+    // A lock that can't even be asked for is not ours: whoever stops us waits for no reason.
+    while (await this.#lock.take().catch(() => false)) {
       if (monotonicMs() > untilMs) return
       await this.#lock.release()
       await delay(HANDOVER_RETRY_MS)
