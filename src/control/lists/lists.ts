@@ -2,7 +2,7 @@
  * All allow and deny lists as they are in force: those of the configuration and those in files, with what each entry came
  * from, and the tables that workers go by. Never changed: another configuration or another file makes another `Lists`.
  */
-import { formatIp } from '../../lib/ip.ts'
+import { formatNetwork } from '../../lib/ip.ts'
 import { PrefixTable } from '../../lib/prefix-table.ts'
 import type { ListMemories } from '../../traffic/tables.ts'
 import type { ListedNetwork, ListFileConfig, NodeProtectConfig } from '../config/config.ts'
@@ -103,7 +103,7 @@ export class Lists {
     for (const list of this.all) {
       if (i < list.entries.count) {
         const { network, line, comment } = list.entries.at(i)
-        return { list, network: `${formatIp(network.bytes)}/${network.prefixLength}`, line, comment }
+        return { list, network: formatNetwork(network), line, comment }
       }
       i -= list.entries.count
     }

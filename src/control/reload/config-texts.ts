@@ -1,6 +1,6 @@
 /** The values of a configuration as people write them, by their keys: what two configurations are compared by. */
 import { createHmac, randomBytes } from 'node:crypto'
-import { type Network, formatIp, formatSocketAddress, type SocketAddress } from '../../lib/ip.ts'
+import { type Network, formatNetwork, formatSocketAddress, type SocketAddress } from '../../lib/ip.ts'
 import { formatDuration } from '../../lib/duration.ts'
 import { formatRate, type Rate } from '../../lib/rate.ts'
 import { formatSize } from '../../lib/size.ts'
@@ -102,8 +102,7 @@ function numberText(field: string, value: number): string {
 /** Objects that are one value in the file. */
 function wholeText(value: object): string | undefined {
   if ('prefixLength' in value) {
-    const { bytes, prefixLength } = value as Network
-    return `${formatIp(bytes)}/${prefixLength}`
+    return formatNetwork(value as Network)
   }
   if ('family' in value && 'port' in value) {
     const address = value as SocketAddress
