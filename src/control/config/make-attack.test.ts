@@ -32,6 +32,9 @@ describe('budgets in an attack', () => {
     assert.deepEqual([perAddress.connections, perAddress.rate], [1000, perSecond(100)])
     const short = { ...ORDINARY, perAddress: { ...ADDRESS, burst: 7 } }
     assert.equal(make({ perAddress: { burst: '90' } }, short).perAddress.burst, 7)
+    const slow = { ...ORDINARY, newConnections: { rule: 'on', rate: perSecond(400), burst: 100 } } as const
+    assert.equal(make({}, slow).newConnections.burst, 100)
+    assert.equal(make({ newConnections: { burst: '300' } }, slow).newConnections.burst, 100)
     const without = make({ perAddress: { connections: 'off', rate: 'off' } }).perAddress
     assert.deepEqual([without.connections, without.rate], [1000, perSecond(100)])
   })

@@ -2,6 +2,7 @@
 import { perSecond } from '../../lib/rate.ts'
 import type { Rate } from '../../lib/rate.ts'
 import type { Rule } from '../../traffic/tables.ts'
+import { burstFor } from './burst.ts'
 import type { AttackConfig, RateConfig, SourceLimitsConfig } from './config.ts'
 import type { ParsedAttack } from './attack-schema.ts'
 
@@ -12,7 +13,6 @@ const PART = 4
  * are not, and find it less far ahead than they are allowed.
  */
 const BURST_SECONDS = 2
-const BURST_AT_LEAST = 5
 
 interface Ordinary {
   readonly perAddress: SourceLimitsConfig
@@ -46,7 +46,7 @@ function budget(parsed: ParsedAttack['perAddress'], ordinary: SourceLimitsConfig
     rule: parsed.rule ?? ruleFrom(ordinary.rule),
     connections: ordinary.connections === 0 ? written : Math.min(written || Infinity, ordinary.connections),
     rate,
-    burst: Math.min(parsed.burst ?? burstFor(rate), ordinary.rate === null ? Infinity : ordinary.burst),
+    burst: burstWithin(ordinary, parsed.burst, rate),
   }
 }
 
@@ -54,7 +54,12 @@ function serviceBudget(parsed: ParsedAttack['newConnections'], ordinary: RateCon
   const rate = slower(parsed.rate ?? partOfRate(ordinary.rate), ordinary.rate)
   // Who writes a rate wants it kept.
   const rule = parsed.rule ?? (parsed.rate === undefined ? ruleFrom(ordinary.rule) : 'on')
-  return { rule: rate === null ? 'off' : rule, rate, burst: parsed.burst ?? burstFor(rate) }
+  return { rule: rate === null ? 'off' : rule, rate, burst: burstWithin(ordinary, parsed.burst, rate) }
+}
+
+/** Never more at once than on calm days. */
+function burstWithin(ordinary: RateConfig, written: number | undefined, rate: Rate | null): number {
+  return Math.min(written ?? burstFor(rate, BURST_SECONDS), ordinary.rate === null ? Infinity : ordinary.burst)
 }
 
 /** On calm days a rule may well be on watch because nobody knows the clients yet; in an attack it is the attack that is refused. */
@@ -74,8 +79,4 @@ function partOfRate(rate: Rate | null): Rate | null {
 function slower(one: Rate | null, other: Rate | null): Rate | null {
   if (one === null || other === null) return one ?? other
   return perSecond(one) <= perSecond(other) ? one : other
-}
-
-function burstFor(rate: Rate | null): number {
-  return rate === null ? BURST_AT_LEAST : Math.max(BURST_AT_LEAST, Math.ceil(perSecond(rate) * BURST_SECONDS))
 }
