@@ -25,6 +25,9 @@ describe('budgets in an attack', () => {
     const off = { ...ADDRESS, rule: 'off' } as const
     assert.equal(make({}, { ...ORDINARY, perAddress: off }).perAddress.rule, 'off')
     assert.equal(make({ perAddress: { rule: 'on' } }, { ...ORDINARY, perAddress: off }).perAddress.rule, 'on')
+    const written = { rule: 'on', connections: '5000', rate: '500/s', burst: '9000' }
+    const { perAddress } = make({ perAddress: written }, { ...ORDINARY, perAddress: off })
+    assert.deepEqual(perAddress, { rule: 'on', connections: 5000, rate: perSecond(500), burst: 9000 })
   })
 
   test('are never looser than the ordinary limits', () => {

@@ -40,26 +40,33 @@ export function makeAttackConfig(parsed: ParsedAttack, ordinary: Ordinary): Atta
 }
 
 function budget(parsed: ParsedAttack['perAddress'], ordinary: SourceLimitsConfig): SourceLimitsConfig {
+  const bounds = boundsOf(ordinary)
   const written = parsed.connections === 'off' ? 0 : (parsed.connections ?? part(ordinary.connections))
-  const rate = slower(parsed.rate === undefined ? partOfRate(ordinary.rate) : parsed.rate, ordinary.rate)
+  const rate = slower(parsed.rate === undefined ? partOfRate(ordinary.rate) : parsed.rate, bounds.rate)
   return {
     rule: parsed.rule ?? ruleFrom(ordinary.rule),
-    connections: ordinary.connections === 0 ? written : Math.min(written || Infinity, ordinary.connections),
+    connections: bounds.connections === 0 ? written : Math.min(written || Infinity, bounds.connections),
     rate,
-    burst: burstWithin(ordinary, parsed.burst, rate),
+    burst: burstWithin(bounds, parsed.burst, rate),
   }
 }
 
 function serviceBudget(parsed: ParsedAttack['newConnections'], ordinary: RateConfig): RateConfig {
-  const rate = slower(parsed.rate ?? partOfRate(ordinary.rate), ordinary.rate)
+  const bounds = boundsOf(ordinary)
+  const rate = slower(parsed.rate ?? partOfRate(ordinary.rate), bounds.rate)
   // Who writes a rate wants it kept.
   const rule = parsed.rule ?? (parsed.rate === undefined ? ruleFrom(ordinary.rule) : 'on')
-  return { rule: rate === null ? 'off' : rule, rate, burst: burstWithin(ordinary, parsed.burst, rate) }
+  return { rule: rate === null ? 'off' : rule, rate, burst: burstWithin(bounds, parsed.burst, rate) }
+}
+
+/** A rule that is off bounds nobody, whatever stands beside it. */
+function boundsOf<Limits extends RateConfig>(ordinary: Limits): Limits {
+  return ordinary.rule === 'off' ? { ...ordinary, connections: 0, rate: null } : ordinary
 }
 
 /** Never more at once than on calm days. */
-function burstWithin(ordinary: RateConfig, written: number | undefined, rate: Rate | null): number {
-  return Math.min(written ?? burstFor(rate, BURST_SECONDS), ordinary.rate === null ? Infinity : ordinary.burst)
+function burstWithin(bounds: RateConfig, written: number | undefined, rate: Rate | null): number {
+  return Math.min(written ?? burstFor(rate, BURST_SECONDS), bounds.rate === null ? Infinity : bounds.burst)
 }
 
 /** On calm days a rule may well be on watch because nobody knows the clients yet; in an attack it is the attack that is refused. */
