@@ -23,9 +23,14 @@ export interface TestService {
 /** A folder that is removed when the process ends. */
 export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'tidegate-test-'))
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
+  folders.push(folder)
   return folder
 }
+
+const folders: string[] = []
+process.once('exit', () => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true })
+})
 
 /** Writes the config with what every test wants: free ports, all connections logged, two workers. */
 export function writeConfig(folder: string, config: TestConfig): string {
