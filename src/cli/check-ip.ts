@@ -44,5 +44,6 @@ export function checkIpText({ address, verdict, reason, findings }: CheckIpAnswe
     refused: paint('red', `${address} is refused (${reason}).`),
     limits: `${address} is let in as long as limits allow it.`,
   }[verdict]
-  return [says, ...findings.map(({ code, text }) => `  ${code.padEnd(11)}  ${shown(text)}`)].join('\n')
+  const width = Math.max(0, ...findings.map(({ code }) => shown(code).length))
+  return [says, ...findings.map(({ code, text }) => `  ${shown(code).padEnd(width)}  ${shown(text)}`)].join('\n')
 }
