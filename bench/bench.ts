@@ -2,21 +2,19 @@
  * `npm run bench`: Tidegate beside HAProxy and nginx stream, one traffic thread each, in front of the same server.
  * Linux only, loopback only. README.md says how to read what it prints.
  */
-import { mkdirSync, writeFileSync } from 'node:fs'
-import type { MeasureResult } from './measures/measure.ts'
+import { writeFileSync } from 'node:fs'
+import type { Measure, MeasureResult } from './measures/measure.ts'
 import { readOptions, USAGE, type Options } from './options.ts'
 import { reportJson, type Conditions } from './report/json.ts'
-import { writeIntoReadme } from './report/readme.ts'
+import { writeIntoReadme, type ReadmeTable } from './report/readme.ts'
 import { goalsText, headText, measureText } from './report/table.ts'
 import { BenchFailure, UsageFailure } from './run/failure.ts'
 import { openLab } from './run/lab.ts'
-import { describeMachine } from './run/machine.ts'
+import { describeMachine, type Machine } from './run/machine.ts'
 import { killAllOnExit } from './run/processes.ts'
 import { isInOwnNetwork, rerunInOwnNetwork, setUpOwnNetwork } from './run/own-network.ts'
 import { requireOpenFiles, requirePrograms } from './run/requirements.ts'
 import { runMeasure } from './run/rounds.ts'
-
-const LATEST_JSON = new URL('results/latest.json', import.meta.url)
 
 async function bench(options: Options): Promise<void> {
   const { measures, rounds, seconds, triesMax } = options
@@ -26,11 +24,7 @@ async function bench(options: Options): Promise<void> {
   const machine = describeMachine()
   const lab = await openLab(options)
   const conditions: Conditions = { time: new Date().toISOString(), rounds, seconds, placement: lab.placement.words }
-  const texts: string[] = []
-  const publish = (text: string) => {
-    texts.push(text)
-    console.log(`${text}\n`)
-  }
+  const publish = (text: string) => console.log(`${text}\n`)
   publish(headText(conditions, machine))
   const results: MeasureResult[] = []
   for (const measure of measures) {
@@ -38,7 +32,7 @@ async function bench(options: Options): Promise<void> {
     publish(measureText(results[results.length - 1]))
   }
   publish(goalsText(results))
-  keep(options, reportJson(results, conditions, machine), texts.join('\n\n'))
+  keep(options, results, conditions, machine)
 }
 
 function requireAll({ peers, measures, pinning, ownNetwork }: Options): void {
@@ -54,12 +48,31 @@ function requireAll({ peers, measures, pinning, ownNetwork }: Options): void {
   if (measures.some((measure) => measure.name === 'memory')) requireOpenFiles()
 }
 
-function keep({ jsonPath, writeReadme }: Options, json: string, text: string): void {
-  if (jsonPath !== undefined) writeFileSync(jsonPath, json)
+function keep(options: Options, results: readonly MeasureResult[], conditions: Conditions, machine: Machine): void {
+  const { jsonPath, writeReadme, measures } = options
+  if (jsonPath !== undefined) writeFileSync(jsonPath, reportJson(results, conditions, machine))
   if (!writeReadme) return
-  mkdirSync(new URL('.', LATEST_JSON), { recursive: true })
-  writeFileSync(LATEST_JSON, json)
-  writeIntoReadme(text)
+  for (const table of readmeTables(measures, results, conditions)) writeIntoReadme(table, machine)
+}
+
+/** One of all measures without a table of their own, and one of each other that ran. */
+function readmeTables(
+  measures: readonly Measure[],
+  results: readonly MeasureResult[],
+  conditions: Conditions,
+): readonly ReadmeTable[] {
+  const resultsOf = (members: readonly Measure[]): readonly MeasureResult[] =>
+    results.filter(({ name, rows }) => rows.length > 0 && members.some((measure) => measure.name === name))
+  const together = measures.filter(({ hasOwnTable }) => !hasOwnTable)
+  const tables = measures
+    .filter(({ hasOwnTable }) => hasOwnTable)
+    .map((measure) => {
+      const rounds = Math.min(conditions.rounds, measure.roundsMax ?? Infinity)
+      return { name: measure.name, results: resultsOf([measure]), conditions: { ...conditions, rounds } }
+    })
+  return [{ name: 'table', results: resultsOf(together), conditions }, ...tables].filter(
+    (table) => table.results.length > 0,
+  )
 }
 
 async function main(): Promise<void> {

@@ -35,13 +35,14 @@ export const USAGE = `npm run bench -- [measure…] [options]
   --own-network    in a network namespace of its own, without BBR (needs root): for numbers to keep
   --quick          2 rounds of 1 second, 1 try, 10 reloads, 2 upgrades: to see that it works, not to compare
   --json FILE      write results with all samples
-  --write-readme   write bench/results/latest.json and the table in bench/README.md
+  --write-readme   write bench/results/latest*.json and the tables in bench/README.md: attack and banned have their own
   --help
 
 Examples:
   npm run bench -- --only kept,new --peers haproxy,tidegate --rounds 9
   npm run bench -- --own-network --write-readme
-  npm run bench -- attack --rounds 3
+  npm run bench -- attack --own-network
+  npm run bench -- banned --own-network
 `
 
 /** `undefined` when only help was asked for. */

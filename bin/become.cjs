@@ -37,6 +37,6 @@ function cameFromTerminal(signal) {
       .split(' ')
     return fields[2] === fields[5]
   } catch {
-    return process.stdin.isTTY === true
+    return process.stdin.isTTY
   }
 }

@@ -1,6 +1,6 @@
 /** `npm run build`: what `npm pack` ships, as plain JavaScript in dist/. Node strips no types below node_modules. */
 import { spawnSync } from 'node:child_process'
-import { rmSync } from 'node:fs'
+import { cpSync, rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
@@ -12,4 +12,6 @@ const { status } = spawnSync(
   ['node_modules/typescript/bin/tsc', '--project', 'tsconfig.build.json'],
   { cwd: ROOT, stdio: 'inherit' },
 )
+// Setup has built it.
+cpSync(new URL('../web/dist', import.meta.url), new URL('../dist/web', import.meta.url), { recursive: true })
 process.exitCode = status ?? 1

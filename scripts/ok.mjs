@@ -22,6 +22,7 @@ const STEPS = [
   { name: 'unit tests', args: ['--test', HANGS_FAIL, TWICE_THE_CORES, 'src/**/*.test.ts'], closing: true },
   { name: 'docs and walls', args: ['--test', 'scripts/**/*.test.ts'], closing: true },
   { name: 'types', args: ['node_modules/typescript/bin/tsc', '--project', 'tsconfig.json'] },
+  { name: 'types of the dashboard', args: ['node_modules/typescript/bin/tsc', '--project', 'web/tsconfig.json'] },
   { name: 'lint', args: ['node_modules/oxlint/bin/oxlint', '--type-aware', '--deny-warnings'] },
   // Markdown is left as written: padded tables make every change of a word a change of the table.
   { name: 'format', args: ['node_modules/oxfmt/bin/oxfmt', '--check', '.', '!**/*.md'] },

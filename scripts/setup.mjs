@@ -8,6 +8,7 @@ import { existsSync, lstatSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { buildDashboard } from './dashboard.mjs'
 
 const { become } = createRequire(import.meta.url)('../bin/become.cjs')
 
@@ -23,9 +24,12 @@ if (script) runUnderPinnedNode(script, args)
 
 function setUp() {
   const stamp = stampOfLock()
-  if (existsSync(STAMP) && readFileSync(STAMP, 'utf8') === stamp) return
-  if (!installedIsLocked()) install()
-  writeFileSync(STAMP, stamp)
+  if (!existsSync(STAMP) || readFileSync(STAMP, 'utf8') !== stamp) {
+    if (!installedIsLocked()) install()
+    writeFileSync(STAMP, stamp)
+  }
+  const problem = buildDashboard(pinnedNode())
+  if (problem !== undefined) fail(`Cannot build the dashboard:\n${problem}`)
 }
 
 function stampOfLock() {

@@ -4,6 +4,8 @@
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { type AdminActions, AdminServer } from './api/server.ts'
+import { Access } from './control/access/access.ts'
+import { readLocalToken } from './control/access/local-token.ts'
 import type { Config } from './control/config/config.ts'
 import {
   sayAdminExposed,
@@ -14,6 +16,7 @@ import {
   sayStopped,
   sayUncaught,
 } from './control/log/daemon-lines.ts'
+import { sayAudit, sayNoLocalToken } from './control/log/access-lines.ts'
 import { sayDatabases } from './control/databases/database-lines.ts'
 import { NetworkDatabases } from './control/databases/network-databases.ts'
 import { sayLists } from './control/lists/list-lines.ts'
@@ -202,7 +205,16 @@ async function startAdmin(
     upgrade: () => upgrades.upgrade(),
     bans: node.bans,
   }
-  const admin = await AdminServer.listen(listen, node, actions, inheritance?.adminFd(listen))
+  const { token, problem } = await readLocalToken(config.admin.stateDir)
+  if (problem !== undefined) sayNoLocalToken(log, config.admin.stateDir, problem, token?.file)
+  const admin = await AdminServer.listen({
+    address: listen,
+    fd: inheritance?.adminFd(listen),
+    node,
+    actions,
+    access: new Access(token),
+    audit: (entry) => sayAudit(log, entry),
+  })
   sayAdminListening(log, formatSocketAddress(admin.address))
   if (!isLoopback(admin.address)) sayAdminExposed(log, formatSocketAddress(admin.address))
   return admin

@@ -29,6 +29,7 @@ const native = {
 }
 
 const AF_INET = 2
+const AF_PACKET = 17
 const SOCK_STREAM = 1
 const SOCK_RAW = 3
 const IPPROTO_RAW = 255
@@ -37,6 +38,7 @@ const SO_REUSEADDR = 2
 const SO_RCVBUF = 8
 const SO_LINGER = 13
 const SO_RCVTIMEO = 20
+const SO_RCVBUFFORCE = 33
 const IPPROTO_IP = 0
 /** The port is chosen by connect, so that each source has all ports for each target [ip(7)]. */
 const IP_BIND_ADDRESS_NO_PORT = 24
@@ -79,9 +81,9 @@ function loopbackAddress(port: number): Buffer {
 const ONE = Buffer.from([1, 0, 0, 0])
 
 /** A connected, blocking socket. */
-export function connectTo(port: number): number {
+export function connectTo(port: number, host = '127.0.0.1'): number {
   const fd = checked(native.socket(AF_INET, SOCK_STREAM, 0), 'socket')
-  checked(native.connect(fd, loopbackAddress(port), 16), 'connect')
+  checked(native.connect(fd, socketAddress(host, port), 16), 'connect')
   checked(native.setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, ONE, 4), 'setsockopt')
   return fd
 }
@@ -168,6 +170,27 @@ export function sendRaw(fd: number, packet: Uint8Array, to: Buffer): boolean {
   if (sent < 0 && (koffi.errno() === ENOBUFS || koffi.errno() === EAGAIN)) return false
   checked(sent, 'sendto')
   return true
+}
+
+/** Of [packet(7)]: addresses and headers are whatever the sender writes. */
+const ETHERTYPE_IPV4 = 0x0800
+const LINK_ADDRESS_BYTES = 20
+/** The kernel doubles it. */
+const FRAMES_WAITING_BYTES = 8 * 1024 * 1024
+
+/** For whole Ethernet frames that hold IPv4, out of one interface and in from it; non-blocking; needs CAP_NET_RAW. */
+export function frameSocket(linkIndex: number): number {
+  const address = Buffer.alloc(LINK_ADDRESS_BYTES)
+  address.writeUInt16LE(AF_PACKET, 0)
+  address.writeUInt16BE(ETHERTYPE_IPV4, 2)
+  address.writeInt32LE(linkIndex, 4)
+  const bytes = Buffer.alloc(4)
+  bytes.writeInt32LE(FRAMES_WAITING_BYTES, 0)
+  // Protocol 0: nothing is received before the socket is bound to its interface.
+  const fd = checked(native.socket(AF_PACKET, SOCK_RAW | O_NONBLOCK, 0), 'socket')
+  checked(native.setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, bytes, 4), 'setsockopt')
+  checked(native.bind(fd, address, LINK_ADDRESS_BYTES), 'bind')
+  return fd
 }
 
 /** -1 when nobody waits to be accepted; non-blocking sockets. */

@@ -1,4 +1,5 @@
 import { attack } from './attack.ts'
+import { banned } from './banned.ts'
 import { bulk } from './bulk.ts'
 import { changes } from './changes.ts'
 import { kept } from './kept.ts'
@@ -26,7 +27,8 @@ export const ALL_MEASURES: readonly Measure[] = [
   changes,
   syscalls,
   attack,
+  banned,
 ]
 
 /** Not run unless `--only` names them. */
-export const ONLY_WHEN_NAMED: readonly string[] = ['shield', 'syscalls', 'attack']
+export const ONLY_WHEN_NAMED: readonly string[] = ['shield', 'syscalls', 'attack', 'banned']

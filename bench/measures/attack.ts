@@ -113,6 +113,7 @@ export const attack: Measure = {
     { key: 'underP99Ms', label: 'p99 ms, under attack', better: 'less', digits: 1, informative: true },
   ],
   warmUpSeconds: 0,
+  hasOwnTable: true,
   countsOnly: true,
   roundsMax: 3,
   prepare,

@@ -1,5 +1,6 @@
 /** What a measure is: rows of proxies, each giving the same metrics once a round. One file per measure in this folder. */
 import type { PeerName } from '../peers/peer.ts'
+import type { Others } from '../run/disturbance.ts'
 import type { Lab } from '../run/lab.ts'
 
 export type Sample = Readonly<Record<string, number>>
@@ -53,6 +54,10 @@ export interface Measure {
   readonly warmUpSeconds: number
   /** Its numbers don't depend on what else the machine does: no round is run again. */
   readonly countsOnly?: boolean
+  /** Who disturbs a round; without it all who are not ours. */
+  readonly others?: Others
+  /** In README.md its table has a place of its own and stays when other measures are run. */
+  readonly hasOwnTable?: boolean
   /** It runs so many at most, however many are asked for. */
   readonly roundsMax?: number
   readonly prepare: (lab: Lab, earlier: readonly MeasureResult[]) => Promise<Preparation>

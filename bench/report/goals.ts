@@ -42,6 +42,7 @@ const GOALS: readonly Goal[] = [
     row: 'tidegate, limits on',
     against: 'tidegate, limits off',
   },
+  ...(['in the kernel', 'in user space'] as const).flatMap(banned),
   header('proxy-v2, kept connections/raw', 'proxy-v2', 'keptPerSecond', 0.98, 0.97),
   header('proxy-v2, new connections/raw', 'proxy-v2', 'newPerSecond', 0.95, 0.93),
   header('proxy-v2 with TLVs, kept/raw', 'proxy-v2 + crc32c, unique-id', 'keptPerSecond', 0.98, 0.97),
@@ -61,6 +62,18 @@ function atMost(words: string, measure: string, metric: string, goal: number, re
 function header(words: string, row: string, metric: string, goal: number, reach: number): Goal {
   const ours = `tidegate, ${row}`
   return { words, measure: 'proxy', metric, row: ours, against: 'tidegate, raw', bound: 'at least', goal, reach }
+}
+
+/** HAProxy refuses them in user space; issue 4 asks for the comparison and names no number. */
+function banned(where: string): Goal[] {
+  const rows = (load: string) => ({ row: `tidegate, ${where}, ${load}`, against: `haproxy, ${load}` })
+  const words = `banned, ${where}`
+  return [
+    { ...atLeast(`${words}: turned away/s, flat out`, 'banned', 'perSecond', 1, 1), ...rows('flat out') },
+    { ...atMost(`${words}: CPU per 1,000, 10,000/s`, 'banned', 'cpuMsPerThousand', 1, 1), ...rows('10,000/s') },
+    { ...atLeast(`${words}: client's requests, 10,000/s`, 'banned', 'ofCalm', 1, 1), ...rows('10,000/s') },
+    { ...atLeast(`${words}: client's requests, flat out`, 'banned', 'ofCalm', 1, 1), ...rows('flat out') },
+  ]
 }
 
 /** No loss; what is below 0.97 is not noise any more. */

@@ -2,6 +2,7 @@
 import type { MeasureResult } from '../measures/measure.ts'
 import type { Machine } from '../run/machine.ts'
 import { summarize } from '../run/statistics.ts'
+import { judgeAttacks } from './attack-goals.ts'
 import { judge } from './goals.ts'
 import { baseRow, ratioOf } from './ratios.ts'
 
@@ -19,7 +20,8 @@ export function reportJson(results: readonly MeasureResult[], conditions: Condit
     notes: result.notes,
     rows: rowsOf(result),
   }))
-  return JSON.stringify({ ...conditions, machine, measures, goals: judge(results) }, undefined, 2) + '\n'
+  const goals = { goals: judge(results), attackGoals: judgeAttacks(results) }
+  return JSON.stringify({ ...conditions, machine, measures, ...goals }, undefined, 2) + '\n'
 }
 
 function rowsOf(result: MeasureResult): object[] {

@@ -2,9 +2,15 @@
 import type { MeasureResult, Metric, RowResult } from '../measures/measure.ts'
 import type { Machine } from '../run/machine.ts'
 import { summarize } from '../run/statistics.ts'
+import { judgeAttacks, P99_AT_MOST, type AttackVerdict } from './attack-goals.ts'
 import type { Conditions } from './json.ts'
 import { judge, type Verdict } from './goals.ts'
 import { baseRow, ratioOf } from './ratios.ts'
+
+/** All there is to say of some measures. */
+export function reportText(results: readonly MeasureResult[], conditions: Conditions, machine: Machine): string {
+  return [headText(conditions, machine), ...results.map(measureText), goalsText(results)].join('\n\n')
+}
 
 export function headText(conditions: Conditions, machine: Machine): string {
   const { time, rounds, seconds, placement } = conditions
@@ -45,7 +51,40 @@ function number(value: number, digits: number): string {
 
 export function goalsText(results: readonly MeasureResult[]): string {
   const verdicts = judge(results)
-  return verdicts.length === 0 ? '' : `### goals\n\n${goalTable(verdicts)}\n`
+  const attackVerdicts = judgeAttacks(results)
+  return [
+    ...(verdicts.length === 0 ? [] : [`### goals\n\n${goalTable(verdicts)}\n`]),
+    ...(attackVerdicts.length === 0 ? [] : [`### goals under attack\n\n${attackGoalTable(attackVerdicts)}\n`]),
+  ].join('\n')
+}
+
+function attackGoalTable(verdicts: readonly AttackVerdict[]): string {
+  const others = [...new Set(verdicts.flatMap(({ theirs }) => Object.keys(theirs)))]
+  const header = [
+    'served under attack, of calm',
+    ...others,
+    'tidegate',
+    'against',
+    'to reach',
+    'reached',
+    'goal',
+    'met',
+  ]
+  const share = (value: number | undefined): string =>
+    value === undefined || Number.isNaN(value) ? '–' : value.toFixed(3)
+  const rows = verdicts.map((verdict) => [
+    verdict.attack,
+    ...others.map((name) => share(verdict.theirs[name])),
+    share(verdict.ours),
+    verdict.holder ?? 'nobody holds',
+    `≥ ${share(verdict.reach)}`,
+    yesOrNo(verdict.reachMet),
+    `≥ ${share(verdict.goal)}`,
+    yesOrNo(verdict.goalMet),
+    verdict.p99Ratio === undefined ? '–' : verdict.p99Ratio.toFixed(2),
+    verdict.p99Met === undefined ? '–' : yesOrNo(verdict.p99Met),
+  ])
+  return alignedTable([...header, 'p99 ×', `≤ ${P99_AT_MOST}`], rows)
 }
 
 function goalTable(verdicts: readonly Verdict[]): string {

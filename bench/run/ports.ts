@@ -31,11 +31,11 @@ function canListen(port: number): Promise<boolean> {
 }
 
 /** Resolves when `port` takes connections; fails with the process's last words when it ends first. */
-export async function untilListening(port: number, by: Running): Promise<void> {
+export async function untilListening(port: number, by: Running, host = LOOPBACK): Promise<void> {
   const deadline = performance.now() + READY_WITHIN_MS
   while (performance.now() < deadline) {
     if (by.ended()) throw new BenchFailure(`${by.label} ended while starting:\n${by.output()}`)
-    if (await canConnect(port)) return
+    if (await canConnect(port, host)) return
     await sleep(50)
   }
   throw new BenchFailure(
@@ -43,9 +43,9 @@ export async function untilListening(port: number, by: Running): Promise<void> {
   )
 }
 
-function canConnect(port: number): Promise<boolean> {
+function canConnect(port: number, host: string): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect(port, LOOPBACK)
+    const socket = connect(port, host)
     socket.once('error', () => resolve(false))
     socket.once('connect', () => {
       socket.destroy()

@@ -2,6 +2,11 @@
 import { z } from 'zod'
 
 export * from './attack-contract.ts'
+export * from './problem-contract.ts'
+
+export const OPENAPI_PATH = '/api/openapi.json'
+/** Answers server-sent events; the data of each `status` is a NodeStatus. */
+export const LIVE_PATH = '/api/v1/live'
 
 export const ADMIN_PATHS = {
   metrics: '/metrics',
@@ -15,6 +20,7 @@ export const ADMIN_PATHS = {
   checkIp: '/api/v1/check-ip',
 } as const
 
+export const UPSTREAM_STATE_PATH = '/api/v1/services/:service/upstreams/:upstream'
 /** Takes POST with an UpstreamStateRequest; answers an UpstreamStateAnswer. */
 export function upstreamStatePath(service: string, upstream: string): string {
   return `/api/v1/services/${encodeURIComponent(service)}/upstreams/${encodeURIComponent(upstream)}`
@@ -366,7 +372,3 @@ export type CheckIpAnswer = z.infer<typeof CheckIpAnswer>
 
 /** A reload may wait for another one, name servers and the workers. */
 export const RELOAD_TIMEOUT_MS = 60_000
-
-/** An error of the API [RFC 9457]. */
-export const Problem = z.object({ type: z.string(), title: z.string(), status: z.number(), detail: z.string() })
-export type Problem = z.infer<typeof Problem>

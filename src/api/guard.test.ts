@@ -1,10 +1,19 @@
 import assert from 'node:assert/strict'
 import type { IncomingMessage } from 'node:http'
 import { describe, test } from 'node:test'
-import { refuseWebPage } from './guard.ts'
+import { requireOwnHost, requireOwnOrigin } from './guard.ts'
+import { ApiProblem } from './problem.ts'
 
 function statusOf(method: string, headers: Record<string, string>): number | undefined {
-  return refuseWebPage({ method, headers } as unknown as IncomingMessage, 'Gate-1')?.status
+  const request = { method, headers } as unknown as IncomingMessage
+  try {
+    requireOwnHost(request, 'Gate-1')
+    requireOwnOrigin(request)
+    return undefined
+  } catch (error) {
+    assert.ok(error instanceof ApiProblem)
+    return error.status
+  }
 }
 
 describe('the guard against web pages', () => {

@@ -6,22 +6,22 @@
 import { hostname } from 'node:os'
 import type { IncomingMessage } from 'node:http'
 import { parseIp } from '../lib/ip.ts'
-import { problem, type Answer } from './answer.ts'
+import { ApiProblem } from './problem.ts'
 
-/** The answer to a request that a web page may have sent; undefined for all others. */
-export function refuseWebPage(request: IncomingMessage, ownName: string = hostname()): Answer | undefined {
-  const { host, origin } = request.headers
-  if (host !== undefined && !isOwnHost(host, ownName)) {
-    return problem(
-      403,
-      'Host refused',
-      'Ask by IP address, by localhost or by the name of the machine: a web page could be behind any other name.',
-    )
-  }
-  if (origin !== undefined && !isReading(request)) {
-    return problem(403, 'Origin refused', 'What comes from a web page changes nothing here.')
-  }
-  return undefined
+/** Throws E_HOST for a name that somebody else may have made to lead here. */
+export function requireOwnHost({ headers }: IncomingMessage, ownName: string = hostname()): void {
+  const { host } = headers
+  if (host === undefined || isOwnHost(host, ownName)) return
+  throw new ApiProblem(
+    'E_HOST',
+    'Ask by IP address, by localhost or by the name of the machine: a web page could be behind any other name.',
+  )
+}
+
+/** Throws E_ORIGIN for what a page wants to change. */
+export function requireOwnOrigin(request: IncomingMessage): void {
+  if (request.headers.origin === undefined || isReading(request)) return
+  throw new ApiProblem('E_ORIGIN', 'What comes from a web page changes nothing here.')
 }
 
 /** No page can be served under an IP address that is ours, nor under a name that only this machine has. */

@@ -1,57 +1,34 @@
 import assert from 'node:assert/strict'
-import { request } from 'node:http'
 import { connect } from 'node:net'
 import { once } from 'node:events'
 import { after, before, describe, test } from 'node:test'
+import { type AdminAnswer, AdminForTest, NO_ACTIONS } from '../../test/harness/admin-for-test.ts'
 import { type NodeForTest, nodeForTest } from '../../test/harness/node-for-test.ts'
 import type { ReloadOutcome } from '../control/reload/reload.ts'
 import { StartError } from '../control/workers/start-error.ts'
 import { ADMIN_PATHS, DRY_RUN_PARAMETER, NodeStatus, Problem, RELOAD_PATH, ReloadAnswer } from './contract.ts'
-import { NO_BANS } from '../../test/harness/no-bans.ts'
-import { ADMIN_CONNECTIONS_MAX, type AdminActions, AdminServer } from './server.ts'
-
-interface Answer {
-  readonly status: number
-  readonly type: string
-  readonly allow: string | undefined
-  readonly body: string
-}
+import type { AdminActions } from './server.ts'
 
 const CHECKED: ReloadOutcome = { kind: 'failed', code: 'E_TEST', text: 'checked' }
 const ACTIONS: AdminActions = {
+  ...NO_ACTIONS,
   reload: { run: async () => ({ ...CHECKED, text: 'run' }), check: async () => CHECKED },
-  upgrade: async () => ({ kind: 'failed', why: 'no next version' }),
-  setUpstreamState: () => assert.fail('nothing here sets an upstream'),
-  bans: NO_BANS,
 }
 
 describe('the admin API', () => {
   let node: NodeForTest
-  let server: AdminServer
+  let admin: AdminForTest
   before(async () => {
     node = nodeForTest()
-    server = await AdminServer.listen({ family: 4, address: '127.0.0.1', port: 0 }, node, ACTIONS)
+    admin = await AdminForTest.start({ node, actions: ACTIONS })
   })
-  after(() => server.close())
+  after(() => admin.close())
 
-  function ask(path: string, method = 'GET'): Promise<Answer> {
-    const { promise, resolve, reject } = Promise.withResolvers<Answer>()
-    const call = request({ host: '127.0.0.1', port: server.address.port, path, method, agent: false }, (response) => {
-      let body = ''
-      response.setEncoding('utf8').on('data', (text: string) => (body += text))
-      response.on('end', () => {
-        const { 'content-type': type = '', allow } = response.headers
-        resolve({ status: response.statusCode ?? 0, type, allow, body })
-      })
-    })
-    call.on('error', reject)
-    call.end()
-    return promise
-  }
+  const ask = (path: string, method = 'GET'): Promise<AdminAnswer> => admin.ask(method, path)
 
   /** Everything the server says to these bytes, until it closes. */
   async function say(text: string): Promise<string> {
-    const socket = connect(server.address.port, '127.0.0.1')
+    const socket = connect(admin.port, '127.0.0.1')
     let answer = ''
     socket.setEncoding('utf8').on('data', (chunk: string) => (answer += chunk))
     socket.write(text)
@@ -61,12 +38,8 @@ describe('the admin API', () => {
 
   test('healthz says alive, whatever the state', async () => {
     node.become('draining')
-    assert.deepEqual(await ask(ADMIN_PATHS.health), {
-      status: 200,
-      type: 'text/plain; charset=utf-8',
-      allow: undefined,
-      body: 'ok\n',
-    })
+    const { status, headers, text } = await ask(ADMIN_PATHS.health)
+    assert.deepEqual([status, headers['content-type'], text], [200, 'text/plain; charset=utf-8', 'ok\n'])
     node.become('ready')
   })
 
@@ -77,24 +50,24 @@ describe('the admin API', () => {
       ['draining', /draining/],
     ] as const) {
       node.become(state)
-      const { status, type, body } = await ask(ADMIN_PATHS.ready)
+      const { status, headers, body } = await ask(ADMIN_PATHS.ready)
       assert.equal(status, 503)
-      assert.equal(type, 'application/problem+json')
-      assert.match(Problem.parse(JSON.parse(body)).detail, why)
+      assert.equal(headers['content-type'], 'application/problem+json')
+      assert.match(Problem.parse(body).detail, why)
     }
     node.become('ready')
   })
 
   test('metrics are Prometheus text', async () => {
-    const { status, type, body } = await ask(`${ADMIN_PATHS.metrics}?x=1`)
+    const { status, headers, text } = await ask(`${ADMIN_PATHS.metrics}?x=1`)
     assert.equal(status, 200)
-    assert.match(type, /^text\/plain; version=0\.0\.4/)
-    assert.match(body, /^tidegate_connections_max 1000$/m)
+    assert.match(headers['content-type'] ?? '', /^text\/plain; version=0\.0\.4/)
+    assert.match(text, /^tidegate_connections_max 1000$/m)
   })
 
   test('status.json keeps the contract', async () => {
     const { body } = await ask(ADMIN_PATHS.status)
-    const status = NodeStatus.parse(JSON.parse(body))
+    const status = NodeStatus.parse(body)
     assert.deepEqual(
       status.services.map(({ name, listeners }) => [name, ...listeners]),
       [
@@ -109,20 +82,20 @@ describe('the admin API', () => {
   })
 
   test('what is not there is 404 with the paths there are, as a problem', async () => {
-    for (const path of ['/', '/nope', '/constructor', '//metrics']) {
-      const { status, type, body } = await ask(path)
+    for (const path of ['/nope', '/constructor', '//metrics']) {
+      const { status, headers, body } = await ask(path)
       assert.equal(status, 404, path)
-      assert.equal(type, 'application/problem+json')
-      assert.match(Problem.parse(JSON.parse(body)).detail, /\/status\.json/)
+      assert.equal(headers['content-type'], 'application/problem+json')
+      assert.match(Problem.parse(body).detail, /\/status\.json/)
     }
   })
 
   test('other methods are 405 with what is allowed, and HEAD has no body', async () => {
-    const { status, allow } = await ask(ADMIN_PATHS.metrics, 'DELETE')
+    const { status, headers } = await ask(ADMIN_PATHS.metrics, 'DELETE')
     assert.equal(status, 405)
-    assert.equal(allow, 'GET, HEAD')
+    assert.equal(headers.allow, 'GET, HEAD')
     const head = await ask(ADMIN_PATHS.health, 'HEAD')
-    assert.deepEqual([head.status, head.body], [200, ''])
+    assert.deepEqual([head.status, head.text], [200, ''])
   })
 
   test('a request with a body is answered and its connection closed', async () => {
@@ -132,11 +105,11 @@ describe('the admin API', () => {
 
   test('a reload is a POST; with dryRun it is only looked at, and its outcome sets the status', async () => {
     const checked = await ask(`${RELOAD_PATH}?${DRY_RUN_PARAMETER}=true`, 'POST')
-    assert.deepEqual([checked.status, ReloadAnswer.parse(JSON.parse(checked.body)).text], [503, 'checked'])
+    assert.deepEqual([checked.status, ReloadAnswer.parse(checked.body).text], [503, 'checked'])
     const run = await ask(RELOAD_PATH, 'POST')
-    assert.deepEqual([run.status, ReloadAnswer.parse(JSON.parse(run.body)).text], [503, 'run'])
+    assert.deepEqual([run.status, ReloadAnswer.parse(run.body).text], [503, 'run'])
     const looked = await ask(RELOAD_PATH)
-    assert.deepEqual([looked.status, looked.allow], [405, 'POST'])
+    assert.deepEqual([looked.status, looked.headers.allow], [405, 'POST'])
   })
 
   test('too many headers, or what is no HTTP, ends in an error and a closed connection', async () => {
@@ -151,8 +124,9 @@ describe('the admin API', () => {
     assert.match(await say('GET /healthz HTTP/1.1\r\nHost: localhost\r\n'), /^HTTP\/1\.1 408 /)
   })
 
-  test('more than ADMIN_CONNECTIONS_MAX connections are dropped', async () => {
-    const sockets = Array.from({ length: ADMIN_CONNECTIONS_MAX + 5 }, () => connect(server.address.port, '127.0.0.1'))
+  test('more connections than adminConnectionsMax are dropped', async () => {
+    const { adminConnectionsMax } = node.limits
+    const sockets = Array.from({ length: adminConnectionsMax + 5 }, () => connect(admin.port, '127.0.0.1'))
     const closed = sockets.map(async (socket) => {
       await once(
         socket.resume().on('error', () => {}),
@@ -169,7 +143,7 @@ describe('the admin API', () => {
   })
 
   test('an address that is taken is a StartError that names admin.listen', async () => {
-    const again = AdminServer.listen(server.address, node, ACTIONS)
+    const again = AdminForTest.start({ address: admin.server.address })
     await assert.rejects(again, (error: unknown) => {
       assert.ok(error instanceof StartError)
       assert.equal(error.code, 'E_ADMIN_LISTEN')

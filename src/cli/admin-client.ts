@@ -16,6 +16,8 @@ import {
   type WantedState,
 } from '../api/contract.ts'
 import { CommandError, EXIT_CODES } from './exit-code.ts'
+import { readLocalToken } from './local-token.ts'
+import { givenToken } from './token-option.ts'
 
 const ANSWER_TIMEOUT_MS = 5_000
 
@@ -52,8 +54,8 @@ export async function askAdmin<Answer>(
   let body: unknown
   try {
     const signal = AbortSignal.timeout(timeoutMs)
-    const response = await fetch(url, { ...request, signal, redirect: 'error' })
-    body = parseJson(await response.text())
+    const response = await send(url, { ...request, signal })
+    body = parseJson(response.text)
   } catch (error) {
     throw new CommandError(unreachable(url, error as Error, timeoutMs))
   }
@@ -108,14 +110,38 @@ function stranger(url: URL): string {
 async function fetchText(url: URL, request: RequestInit = {}): Promise<string> {
   try {
     const signal = AbortSignal.timeout(ANSWER_TIMEOUT_MS)
-    const response = await fetch(url, { signal, redirect: 'error', ...request })
-    const text = await response.text()
-    if (response.ok) return text
-    throw refusal(url, response.status, text)
+    const { status, text } = await send(url, { signal, ...request })
+    if (status < 300) return text
+    throw refusal(url, status, text)
   } catch (error) {
     if (error instanceof CommandError) throw error
     throw new CommandError(unreachable(url, error as Error))
   }
+}
+
+/** Of the daemon on this machine that was asked before; `top` and `status` ask every second. */
+let localToken: string | undefined
+
+interface Response {
+  readonly status: number
+  readonly text: string
+}
+
+/** With the token that was given; without one, with the daemon's own when it is on this machine and we may read it. */
+async function send(url: URL, request: RequestInit): Promise<Response> {
+  const token = givenToken() ?? localToken
+  const first = await sendOnce(url, request, token)
+  if (first.status !== 401 || token !== undefined) return first
+  const { tokenFile } = Problem.safeParse(parseJson(first.text)).data ?? {}
+  localToken = tokenFile === undefined ? undefined : readLocalToken(url, tokenFile)
+  return localToken === undefined ? first : await sendOnce(url, request, localToken)
+}
+
+async function sendOnce(url: URL, request: RequestInit, token: string | undefined): Promise<Response> {
+  const headers = new Headers(request.headers)
+  if (token !== undefined) headers.set('authorization', `Bearer ${token}`)
+  const response = await fetch(url, { ...request, headers, redirect: 'error' })
+  return { status: response.status, text: await response.text() }
 }
 
 /** What was asked for is not there, or is written wrong: the daemon's sentence says how it is right. */

@@ -16,6 +16,7 @@ import { addReloadCommand } from './reload.ts'
 import { addRunCommand } from './run.ts'
 import { addShieldCommand } from './shield.ts'
 import { addStatusCommand } from './status.ts'
+import { addTokenOption } from './token-option.ts'
 import { addTopCommand } from './top.ts'
 import { addUpgradeCommand } from './upgrade.ts'
 import { addUpstreamsCommand } from './upstreams.ts'
@@ -48,6 +49,7 @@ export function makeProgram(): Command {
     .showHelpAfterError('(add --help to see what is possible)')
     .exitOverride()
     .addHelpText('after', '\nExit codes: 0 done, 1 failed, 2 wrong usage or configuration.')
+  addTokenOption(program)
   for (const addCommand of COMMANDS) addCommand(program)
   return program
 }

@@ -51,10 +51,8 @@ forEachEngine((engine) => {
 
   /** Over the admin API: starting a command takes longer than some bans here last. */
   async function ask(daemon: Daemon, method: 'POST' | 'DELETE', request: object): Promise<BanChangeAnswer> {
-    const headers = { 'content-type': 'application/json' }
-    const url = `http://${daemon.adminAddress.text}/api/v1/bans`
-    const response = await fetch(url, { method, headers, body: JSON.stringify(request) })
-    return BanChangeAnswer.parse(await response.json())
+    const { body } = await daemon.ask(method, '/api/v1/bans', { body: request })
+    return BanChangeAnswer.parse(JSON.parse(body))
   }
 
   async function ban(daemon: Daemon, prefixes: string[], rest: object = {}): Promise<void> {
@@ -125,7 +123,7 @@ forEachEngine((engine) => {
       const said = daemon.lines.find(({ event }) => event === 'banned')
       assert.deepEqual(
         [said?.['prefix'], said?.['why'], said?.['by'], said?.['origin']],
-        [BAD, 'a test', '127.0.0.1', 'manual'],
+        [BAD, 'a test', 'local', 'manual'],
       )
       assert.equal((await ask(daemon, 'DELETE', { prefixes: [BAD] })).changed, 1)
       assert.equal(await isServed(daemon, BAD), true)
@@ -223,7 +221,7 @@ forEachEngine((engine) => {
       const daemon = await start()
       await ban(daemon, ['127.0.1.0/24'], { comment: 'scanner' })
       const { stdout } = await tidegate(daemon, 'check-ip', BAD)
-      assert.match(stdout, /127\.0\.1\.0\/24 is banned since \S+ for good, by 127\.0\.0\.1: scanner\./)
+      assert.match(stdout, /127\.0\.1\.0\/24 is banned since \S+ for good, by local: scanner\./)
     })
   })
 
@@ -231,7 +229,7 @@ forEachEngine((engine) => {
     it('bans hold until they end or are removed; the file is for us alone', async () => {
       const stateDir = join(temporaryFolder(), 'state')
       const daemon = await start({ stateDir })
-      assert.equal(existsSync(stateDir), false)
+      assert.equal(existsSync(join(stateDir, 'bans.json')), false)
       await ban(daemon, [BAD, '127.0.1.8'], { comment: 'before' })
       // What was answered is on the disk, whatever happens next.
       daemon.kill()

@@ -98,8 +98,8 @@ forEachEngine((engine) => {
     assert.deepEqual(
       said.map(({ service, upstream, from, to, by }) => [service, upstream, from, to, by]),
       [
-        ['web', 'first', 'up', 'drain', '127.0.0.1'],
-        ['web', 'first', 'drain', 'up', '127.0.0.1'],
+        ['web', 'first', 'up', 'drain', 'local'],
+        ['web', 'first', 'drain', 'up', 'local'],
       ],
     )
   })

@@ -49,10 +49,8 @@ forBothEnginesAtOnce((engine) => {
     }
 
     async function set(daemon: Daemon, state: string): Promise<void> {
-      const url = `http://${daemon.adminAddress.text}${upstreamStatePath('web', 'b')}`
-      const headers = { 'content-type': 'application/json' }
-      const { status: code } = await fetch(url, { method: 'POST', headers, body: JSON.stringify({ state }) })
-      assert.equal(code, 200)
+      const { status } = await daemon.ask('POST', upstreamStatePath('web', 'b'), { body: { state } })
+      assert.equal(status, 200)
     }
 
     async function visit(daemon: Daemon, service?: string): Promise<Visit> {

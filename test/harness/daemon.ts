@@ -1,12 +1,12 @@
 /** Starts the real daemon, `bin/tidegate run`, and reads what a user could see of it: log, metrics, fds, memory, CPU. */
 import { spawn, type ChildProcessByStdio } from 'node:child_process'
 import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
-import { request } from 'node:http'
 import { dirname, join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import type { CloseReason } from '../../src/traffic/close-reason.ts'
 import { parseAddress, type Address } from './address.ts'
+import { type AdminAnswer, AdminAsking, type AdminRequest } from './admin-asking.ts'
 import { temporaryFolder, writeConfig, type TestConfig } from './config.ts'
 import { waitFor, within } from './deadline.ts'
 import type { EngineName } from './engines.ts'
@@ -67,6 +67,7 @@ export class Daemon {
   #taken = new Set<LogLine>()
   #rest = ''
   #stopping = false
+  readonly #admin = new AdminAsking()
 
   private constructor(child: ChildProcessByStdio<null, Readable, Readable>) {
     this.#child = child
@@ -190,39 +191,18 @@ export class Daemon {
     return line as ConnectionLine
   }
 
-  async get(path: string): Promise<{ status: number; body: string }> {
-    const { host, port } = this.adminAddress
-    return within(
-      `an answer to GET ${path}`,
-      new Promise((resolve, reject) => {
-        const call = request({ host, port, path, agent: false }, (response) => {
-          let body = ''
-          response.setEncoding('utf8').on('data', (text: string) => (body += text))
-          response.on('end', () => resolve({ status: response.statusCode ?? 0, body }))
-          response.on('error', reject)
-        })
-        call.on('error', reject)
-        call.end()
-      }),
-    )
+  get(path: string): Promise<AdminAnswer> {
+    return this.ask('GET', path)
   }
 
   /** POST without a body; headers are added to those that node sends. */
-  async post(path: string, headers: Record<string, string> = {}): Promise<{ status: number; body: string }> {
-    const { host, port } = this.adminAddress
-    return within(
-      `an answer to POST ${path}`,
-      new Promise((resolve, reject) => {
-        const call = request({ host, port, path, method: 'POST', headers, agent: false }, (response) => {
-          let body = ''
-          response.setEncoding('utf8').on('data', (text: string) => (body += text))
-          response.on('end', () => resolve({ status: response.statusCode ?? 0, body }))
-          response.on('error', reject)
-        })
-        call.on('error', reject)
-        call.end()
-      }),
-    )
+  post(path: string, headers: Record<string, string> = {}): Promise<AdminAnswer> {
+    return this.ask('POST', path, { headers })
+  }
+
+  /** Asks the admin API, with the daemon's own token as commands on this machine do. */
+  ask(method: string, path: string, request: AdminRequest = {}): Promise<AdminAnswer> {
+    return this.#admin.ask(this.adminAddress, method, path, request)
   }
 
   async metrics(): Promise<Metrics> {

@@ -1,6 +1,6 @@
 /** For unit tests of the admin API that are about something else. */
 import assert from 'node:assert/strict'
-import type { BanActions } from '../../src/api/bans.ts'
+import type { BanActions } from '../../src/api/routes/bans.ts'
 
 export const NO_BANS: BanActions = {
   add: () => assert.fail('nothing here bans'),

@@ -12,13 +12,14 @@ const small: LimitQuestion = {
   configuredMax: 'auto',
 }
 
-test('a file limit of 20,000 leaves room for 9,391 connections beside pipes and the reserve', () => {
+test('a file limit of 20,000 leaves room for 9,167 connections beside pipes and the reserve', () => {
   const limits = nodeLimits(small)
-  // 20,000 - 128 - 2 x (32 + 1) = 19,806; 2 workers x 256 pipes x 2 fds = 1,024; the rest by 2.
+  // 20,000 - 64 - 512 - 2 x (32 + 1) = 19,358; 2 workers x 256 pipes x 2 fds = 1,024; the rest by 2.
   assert.deepEqual(limits, {
     pipesMax: 256,
     spillBytesMax: 64 * 1024 * 1024,
-    connectionsMax: 9_391,
+    adminConnectionsMax: 512,
+    connectionsMax: 9_167,
     boundBy: 'file limit',
     warnings: [],
   })
@@ -28,9 +29,11 @@ test('all fds of a node that is full stay below the file limit', () => {
   for (const fileLimit of [256, 1024, 4096, 65_536, 1_048_576]) {
     for (const workers of [1, 2, 3, 16]) {
       for (const listeners of [1, 7, 40]) {
-        const { connectionsMax, pipesMax } = nodeLimits({ ...small, fileLimit, workers, listeners, memoryBytes: 1e15 })
+        const limits = nodeLimits({ ...small, fileLimit, workers, listeners, memoryBytes: 1e15 })
+        const { connectionsMax, pipesMax, adminConnectionsMax } = limits
         if (connectionsMax < 1) continue
-        const taken = 128 + workers * (32 + listeners) + workers * pipesMax * 2 + connectionsMax * 2
+        const taken =
+          64 + adminConnectionsMax + workers * (32 + listeners) + workers * pipesMax * 2 + connectionsMax * 2
         assert.ok(taken <= fileLimit, `${taken} of ${fileLimit} with ${workers} workers, ${listeners} listeners`)
       }
     }
@@ -47,7 +50,7 @@ test('a small file limit gives pipes an eighth, not 256 for each worker', () => 
 test('the node engine has no pipes', () => {
   const limits = nodeLimits({ ...small, engine: 'node' })
   assert.equal(limits.pipesMax, 0)
-  assert.equal(limits.connectionsMax, 9_903)
+  assert.equal(limits.connectionsMax, 9_679)
 })
 
 test('auto is bound by memory on a small machine', () => {

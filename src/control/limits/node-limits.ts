@@ -4,8 +4,12 @@
  */
 import type { EngineName, WorkerLimits } from '../../traffic/events.ts'
 
-/** Node itself, stdout, the admin server's connections, name lookups, checks: never taken by clients. */
-export const CONTROL_FD_RESERVE = 128
+/** Node itself, stdout, name lookups, checks: never taken by clients. The admin API's connections come on top. */
+export const CONTROL_FD_RESERVE = 64
+/** Of the file limit, for connections to the admin API: each open dashboard keeps one. */
+export const ADMIN_SHARE_OF_FDS = 1 / 32
+export const ADMIN_CONNECTIONS_LEAST = 64
+export const ADMIN_CONNECTIONS_MOST = 512
 /** A worker's event loops, its eventfd and io_uring, and the fd that a refused client has for a moment. */
 export const WORKER_FD_RESERVE = 32
 /** One for the client, one for the upstream. */
@@ -41,13 +45,16 @@ export interface LimitQuestion {
 export interface NodeLimits extends WorkerLimits {
   /** What set connectionsMax. */
   readonly boundBy: 'maxConnections' | 'file limit' | 'memory' | 'auto ceiling'
+  /** To the admin API at once; more are dropped. */
+  readonly adminConnectionsMax: number
   /** Sentences for the log at start. */
   readonly warnings: readonly string[]
 }
 
 /**
- * With F = file limit - CONTROL_FD_RESERVE - workers x (WORKER_FD_RESERVE + listeners):
+ * With F = file limit - CONTROL_FD_RESERVE - adminConnectionsMax - workers x (WORKER_FD_RESERVE + listeners):
  *
+ *   adminConnectionsMax = file limit / 32, within 64 and 512
  *   pipesMax        = min(PIPES_PER_WORKER_MAX, F / 8 / FDS_PER_PIPE / workers)      0 for the node engine
  *   byFiles         = (F - workers x pipesMax x FDS_PER_PIPE) / FDS_PER_CONNECTION
  *   byMemory        = memory / 2 / MEMORY_BYTES_PER_CONNECTION
@@ -57,16 +64,22 @@ export interface NodeLimits extends WorkerLimits {
  */
 export function nodeLimits(question: LimitQuestion): NodeLimits {
   const { workers, configuredMax } = question
+  const adminConnectionsMax = adminConnections(question.fileLimit)
   const fdsForTraffic = Math.max(
     0,
-    question.fileLimit - CONTROL_FD_RESERVE - workers * (WORKER_FD_RESERVE + question.listeners),
+    question.fileLimit - CONTROL_FD_RESERVE - adminConnectionsMax - workers * (WORKER_FD_RESERVE + question.listeners),
   )
   const pipesMax = question.engine === 'linux' ? pipesPerWorker(fdsForTraffic, workers) : 0
   const byFiles = Math.floor((fdsForTraffic - workers * pipesMax * FDS_PER_PIPE) / FDS_PER_CONNECTION)
   const byMemory = Math.floor((question.memoryBytes * MEMORY_SHARE_FOR_CONNECTIONS) / MEMORY_BYTES_PER_CONNECTION)
-  const perWorker = { pipesMax, spillBytesMax: SPILL_BYTES_PER_WORKER }
+  const perWorker = { pipesMax, spillBytesMax: SPILL_BYTES_PER_WORKER, adminConnectionsMax }
   if (configuredMax === 'auto') return { ...perWorker, ...automaticMax(byFiles, byMemory, question.fileLimit) }
   return { ...perWorker, ...checkedMax(configuredMax, byFiles, byMemory, question.fileLimit) }
+}
+
+function adminConnections(fileLimit: number): number {
+  const share = Math.floor(fileLimit * ADMIN_SHARE_OF_FDS)
+  return Math.min(ADMIN_CONNECTIONS_MOST, Math.max(ADMIN_CONNECTIONS_LEAST, share))
 }
 
 function pipesPerWorker(fdsForTraffic: number, workers: number): number {

@@ -25,7 +25,7 @@ export function sayAdminListening(log: Log, address: string): void {
 }
 
 export function sayAdminExposed(log: Log, address: string): void {
-  const sentence = `The admin API has no password, and whoever reaches ${address} can take upstreams away and ban anybody. Keep it on 127.0.0.1, or behind a firewall.`
+  const sentence = `The admin API on ${address} can be reached from other machines, and is not encrypted: whoever is on the way reads tokens. Keep it on 127.0.0.1, or behind a firewall.`
   log.say('admin-exposed', { address }, sentence)
 }
 

@@ -4,6 +4,15 @@
  */
 export const LOG_EVENTS = {
   'admin-listening': { level: 'info', meaning: 'The admin API is open; `address`.' },
+  audit: {
+    level: 'info',
+    meaning: 'Somebody changed something, or was refused to; `who`, `from`, `action`, `target`, `details`, `status`.',
+  },
+  'no-local-token': {
+    level: 'error',
+    meaning:
+      "The token for commands on this machine can't be kept in stateDir; `why`, and `file`, where it is until the daemon ends.",
+  },
   listening: {
     level: 'info',
     meaning: 'A listener is open in all workers; `service`, `address` with the port it got.',
@@ -78,7 +87,7 @@ export const LOG_EVENTS = {
   'bans-not-stored': { level: 'warn', meaning: 'Bans hold until the next start only; `file`, `reason`.' },
   'admin-exposed': {
     level: 'warn',
-    meaning: 'The admin API, which has no password, can be reached from other machines; `address`.',
+    meaning: 'The admin API, which is not encrypted, can be reached from other machines; `address`.',
   },
   'upstream-down': {
     level: 'warn',

@@ -1,0 +1,177 @@
+/** The admin API as fastify runs it: what is common to all routes. The routes are in routes/. */
+import Fastify, { type FastifyReply, type FastifyRequest, type RouteOptions } from 'fastify'
+import { validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod'
+import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http'
+import { OPENAPI_PATH } from './contract.ts'
+import { requireOwnHost, requireOwnOrigin } from './guard.ts'
+import { identify, requireRole } from './identify.ts'
+import { asProblem } from './problem-of.ts'
+import { makeOpenApi, type OpenApiDocument } from './openapi.ts'
+import { ApiProblem } from './problem.ts'
+import type { App, Room, Routes } from './room.ts'
+import { attackRoutes } from './routes/attacks.ts'
+import { banRoutes } from './routes/bans.ts'
+import { checkIpRoutes } from './routes/check-ip.ts'
+import { dashboardRoutes } from './routes/dashboard.ts'
+import { listRoutes } from './routes/lists.ts'
+import { liveRoutes } from './routes/live.ts'
+import { nodeRoutes } from './routes/node.ts'
+import { reloadRoutes } from './routes/reload.ts'
+import { upgradeRoutes } from './routes/upgrade.ts'
+import { upstreamStateRoutes } from './routes/upstream-state.ts'
+
+/** One group of capabilities, one line here. */
+const ROUTES: readonly Routes[] = [
+  nodeRoutes,
+  liveRoutes,
+  upstreamStateRoutes,
+  listRoutes,
+  banRoutes,
+  checkIpRoutes,
+  attackRoutes,
+  reloadRoutes,
+  upgradeRoutes,
+  dashboardRoutes,
+]
+
+/** Nothing of ours runs from, is framed by, or tells of itself to anywhere else. */
+const SAFE_HEADERS: Readonly<Record<string, string>> = {
+  'cache-control': 'no-store',
+  'content-security-policy':
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; " +
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-resource-policy': 'same-origin',
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+}
+
+/** What a request may send; routes that need more say so. */
+export const BODY_BYTES_MAX = 4 * 1024
+/** Names of services and upstreams, percent-encoded. */
+const PARAMETER_CHARACTERS_MAX = 400
+
+export type MakeServer = (handler: RequestListener) => Server
+
+/** Takes requests as soon as its server listens. */
+export async function makeApp(room: Room, makeServer: MakeServer): Promise<App> {
+  const app = bareApp(makeServer)
+  const paths = new KnownPaths()
+  app.addHook('onRoute', (route) => paths.add(route))
+  addHooks(app, room, paths)
+  addRoutes(app, room)
+  await app.ready()
+  return app
+}
+
+function bareApp(makeServer: MakeServer): App {
+  const app: App = Fastify({
+    serverFactory: makeServer,
+    bodyLimit: BODY_BYTES_MAX,
+    routerOptions: { maxParamLength: PARAMETER_CHARACTERS_MAX },
+    return503OnClosing: false,
+    frameworkErrors: (error, request, reply) => void sendProblem(error, request as FastifyRequest, reply),
+  }).withTypeProvider<ZodTypeProvider>()
+  app.setValidatorCompiler(validatorCompiler)
+  // That answers have the shapes of the contract is the compiler's business, and the tests'.
+  app.setSerializerCompiler(() => (value) => `${JSON.stringify(value)}\n`)
+  // Other types can be sent across sites without asking first (a form does).
+  app.removeContentTypeParser('text/plain')
+  app.setErrorHandler(sendProblem)
+  return app
+}
+
+function addRoutes(app: App, room: Room): void {
+  for (const routes of ROUTES) routes(app, room)
+  let document: Promise<OpenApiDocument> | undefined
+  app.get(
+    OPENAPI_PATH,
+    {
+      config: { role: 'open' },
+      schema: { operationId: 'openapi', summary: 'This document.', tags: ['node'] },
+    },
+    () => (document ??= makeOpenApi(bareApp(createServer), room.node.version, (bare) => addRoutes(bare, room))),
+  )
+}
+
+function addHooks(app: App, room: Room, paths: KnownPaths): void {
+  app.decorateRequest('identity', undefined)
+  app.decorateRequest('auditDetails', '')
+  app.addHook('onRequest', async (request) => {
+    requireOwnHost(request.raw)
+    requireOwnOrigin(request.raw)
+    if (request.is404) throw paths.problemOf(request)
+    request.identity = await identify(request, room.access)
+    requireRole(request, room.access)
+    // Whoever could take a ban back is not banned.
+    if (request.identity !== undefined) room.actions.bans.noteAdminClient(request.socket.remoteAddress ?? '')
+  })
+  app.addHook('onSend', async (request, reply) => {
+    for (const [name, value] of Object.entries(SAFE_HEADERS)) {
+      if (!reply.hasHeader(name)) reply.header(name, value)
+    }
+    // A body that nobody has read ends with the connection.
+    if (!request.raw.complete) reply.header('connection', 'close')
+  })
+  app.addHook('onResponse', async (request, reply) => {
+    const { audit: action } = request.routeOptions.config
+    // Those nobody knows could fill the log.
+    if (action === undefined || request.identity === undefined) return
+    const from = request.socket.remoteAddress ?? 'unknown'
+    const { who } = request.identity
+    room.audit({
+      who,
+      from,
+      action,
+      target: pathOf(request.raw),
+      details: request.auditDetails,
+      status: reply.statusCode,
+    })
+  })
+}
+
+async function sendProblem(error: Error, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  const problem = asProblem(error, request)
+  if (problem.allow !== undefined) reply.header('allow', problem.allow)
+  await reply
+    .status(problem.status)
+    .type('application/problem+json')
+    .send(Buffer.from(`${JSON.stringify(problem.body())}\n`))
+}
+
+function pathOf({ url = '/' }: IncomingMessage): string {
+  return url.split('?', 1)[0]
+}
+
+/** The paths there are, for those who ask for another. */
+class KnownPaths {
+  readonly #methods = new Map<string, Set<string>>()
+
+  /** Throws for a route that forgot who may use it, or what the audit log calls it. */
+  add({ url, method, config }: RouteOptions): void {
+    const methods = [method].flat()
+    if (config?.role === undefined) throw new Error(`${url} has no role`)
+    if (config.audit === undefined && methods.some((one) => one !== 'GET' && one !== 'HEAD')) {
+      throw new Error(`${url} changes something and has no name in the audit log`)
+    }
+    const known = this.#methods.get(url) ?? new Set()
+    for (const one of methods) known.add(one)
+    this.#methods.set(url, known)
+  }
+
+  problemOf(request: FastifyRequest): ApiProblem {
+    const path = pathOf(request.raw)
+    const found = [...this.#methods].find(([url]) => patternOf(url).test(path))
+    if (found === undefined) {
+      return new ApiProblem('E_NOT_FOUND', `There is ${[...this.#methods.keys()].sort().join(', ')}.`)
+    }
+    const methods = [...found[1]]
+    return new ApiProblem('E_METHOD', `${path} takes ${methods.join(', ')}.`, { allow: methods.join(', ') })
+  }
+}
+
+function patternOf(url: string): RegExp {
+  const parts = url.split('/').map((part) => (part.startsWith(':') ? '[^/]+' : part.replaceAll('.', String.raw`\.`)))
+  return new RegExp(`^${parts.join('/')}$`)
+}

@@ -1,0 +1,49 @@
+/** Who asks, by the credentials of the request; and whether they may. */
+import type { FastifyRequest } from 'fastify'
+import type { Access } from '../control/access/access.ts'
+import { type Identity, isAtLeast } from '../control/access/identity.ts'
+import { isLoopback, socketAddress } from '../lib/ip.ts'
+import { ApiProblem } from './problem.ts'
+
+const BEARER = /^Bearer ([\w.~+/-]{1,200}=*)$/
+
+/** Undefined without credentials. Throws E_UNAUTHENTICATED for wrong ones. */
+export async function identify({ headers }: FastifyRequest, access: Access): Promise<Identity | undefined> {
+  const { authorization } = headers
+  if (authorization === undefined) return undefined
+  const token = BEARER.exec(authorization)?.[1]
+  const identity = token === undefined ? undefined : await access.identify({ token })
+  if (identity !== undefined) return identity
+  throw new ApiProblem('E_UNAUTHENTICATED', 'The token is not known here, or has expired.')
+}
+
+/** Throws E_UNAUTHENTICATED for nobody, E_FORBIDDEN for somebody else. */
+export function requireRole({ identity, routeOptions, socket, params }: FastifyRequest, access: Access): void {
+  const { role = 'admin', isForService = false } = routeOptions.config
+  if (role === 'open') return
+  const isLocal = cameInOnLoopback(socket.localAddress ?? '')
+  if (role === 'open-on-loopback' && isLocal) return
+  if (identity === undefined) throw whoAsks(isLocal ? access.localTokenFile : undefined)
+  const wanted = role === 'open-on-loopback' ? 'viewer' : role
+  if (!isAtLeast(identity.role, wanted)) {
+    throw new ApiProblem('E_FORBIDDEN', `${identity.who} is ${identity.role}; this needs ${wanted}.`)
+  }
+  if (identity.services === undefined) return
+  const { service } = params as { readonly service?: string }
+  if (isForService && service !== undefined && identity.services.includes(service)) return
+  throw new ApiProblem('E_FORBIDDEN', `${identity.who} is only for ${identity.services.join(', ')}.`)
+}
+
+function whoAsks(tokenFile: string | undefined): ApiProblem {
+  const where = tokenFile === undefined ? '' : ` For who works on this machine there is one in ${tokenFile}.`
+  return new ApiProblem(
+    'E_UNAUTHENTICATED',
+    `Who asks? Log in, or send a token: Authorization: Bearer TOKEN.${where}`,
+    tokenFile === undefined ? {} : { tokenFile },
+  )
+}
+
+function cameInOnLoopback(localAddress: string): boolean {
+  const address = socketAddress(localAddress, 0)
+  return address !== undefined && isLoopback(address)
+}

@@ -1,0 +1,27 @@
+/**
+ * The OpenAPI document, made of the schemas of the routes when it is first asked for: a daemon that nobody asks does
+ * not load what makes it.
+ */
+import type { App } from './room.ts'
+
+export type OpenApiDocument = Readonly<Record<string, unknown>>
+
+/** `makeRoutes` puts all routes on an app that never listens. */
+export async function makeOpenApi(app: App, version: string, makeRoutes: (app: App) => void): Promise<OpenApiDocument> {
+  const [{ default: swagger }, { jsonSchemaTransform }] = await Promise.all([
+    import('@fastify/swagger'),
+    import('fastify-type-provider-zod'),
+  ])
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'Tidegate', version, description: 'The admin API of one node.' },
+      components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
+      security: [{ token: [] }],
+    },
+    transform: jsonSchemaTransform,
+  })
+  makeRoutes(app)
+  await app.ready()
+  return app.swagger() as unknown as OpenApiDocument
+}

@@ -1,0 +1,31 @@
+/** Errors of the API: thrown anywhere in a route, answered as RFC 9457 problem details with a code that stays. */
+import { type Problem, PROBLEMS, type ProblemCode } from './contract.ts'
+
+export class ApiProblem extends Error {
+  override readonly name = 'ApiProblem'
+  readonly code: ProblemCode
+  readonly title: string
+  readonly status: number
+  /** The methods that the path takes, with status 405. */
+  readonly allow: string | undefined
+  readonly tokenFile: string | undefined
+
+  /** `detail` is a sentence: what was asked, what is expected, what to do. `title` where the code's own says too little. */
+  constructor(
+    code: ProblemCode,
+    detail: string,
+    more: Partial<Pick<ApiProblem, 'title' | 'allow' | 'tokenFile'>> = {},
+  ) {
+    super(detail)
+    this.code = code
+    this.status = PROBLEMS[code].status
+    this.title = more.title ?? PROBLEMS[code].title
+    this.allow = more.allow
+    this.tokenFile = more.tokenFile
+  }
+
+  body(): Problem {
+    const { title, status, message: detail, code, tokenFile } = this
+    return { type: 'about:blank', title, status, detail, code, ...(tokenFile === undefined ? {} : { tokenFile }) }
+  }
+}

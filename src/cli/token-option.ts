@@ -1,0 +1,28 @@
+/** `--token-file`, TIDEGATE_TOKEN_FILE and TIDEGATE_TOKEN: who the command is to a daemon that asks. */
+import type { Command } from 'commander'
+import { readFileSync } from 'node:fs'
+import { CommandError, EXIT_CODES } from './exit-code.ts'
+
+let file = process.env['TIDEGATE_TOKEN_FILE']
+
+/** For all commands: none of them has to know. */
+export function addTokenOption(program: Command): void {
+  program
+    .option(
+      '--token-file <file>',
+      'a token for the daemon, before the command (default: $TIDEGATE_TOKEN_FILE, $TIDEGATE_TOKEN, or its own on this machine)',
+    )
+    .hook('preAction', () => {
+      file = program.opts<{ tokenFile?: string }>().tokenFile ?? file
+    })
+}
+
+/** Undefined when none was given. Throws CommandError for a file that can't be read. */
+export function givenToken(): string | undefined {
+  if (file === undefined) return process.env['TIDEGATE_TOKEN']
+  try {
+    return readFileSync(file, 'utf8').trim()
+  } catch (error) {
+    throw new CommandError(`Cannot read the token: ${(error as Error).message}.`, EXIT_CODES.usage)
+  }
+}

@@ -1,0 +1,22 @@
+/** The lines about who may use the admin API, and what they did. */
+import type { AuditEntry } from '../access/audit-entry.ts'
+import { LOCAL_TOKEN_FILE } from '../access/local-token.ts'
+import type { Log } from './log.ts'
+
+export function sayAudit(log: Log, { who, from, action, target, details, status }: AuditEntry): void {
+  const outcome = status < 300 ? 'done' : `refused with ${status}`
+  const what = details === '' ? target : `${target}: ${details}`
+  log.say('audit', { who, from, action, target, details, status }, `${who} (${from}) ${action} ${what}: ${outcome}.`)
+}
+
+export function sayNoLocalToken(log: Log, stateDir: string, why: string, file: string | undefined): void {
+  const instead =
+    file === undefined
+      ? 'Commands such as tidegate status are refused until stateDir can be written and Tidegate is started again.'
+      : `Until this daemon ends it is in ${file}.`
+  log.say(
+    'no-local-token',
+    { stateDir, why, file },
+    `There is no ${LOCAL_TOKEN_FILE} in ${stateDir}: ${why}. ${instead}`,
+  )
+}

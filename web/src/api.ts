@@ -1,0 +1,55 @@
+/** Asks the admin API. Every answer is of the contract; an error is a Problem, and says what to do. */
+import type { Problem } from '../../src/api/contract.ts'
+
+export class ApiError extends Error {
+  override readonly name = 'ApiError'
+  readonly status: number
+  /** Undefined when it was not Tidegate that answered, or nobody did. */
+  readonly code: string | undefined
+  /** The whole answer: some problems say more. */
+  readonly body: unknown
+
+  constructor(status: number, message: string, code?: string, body?: unknown) {
+    super(message)
+    this.status = status
+    this.code = code
+    this.body = body
+  }
+}
+
+const UNREACHABLE = 'Tidegate does not answer. Is it running, and is this machine still connected to it?'
+
+/** Throws ApiError; `body` is sent as JSON. */
+export async function ask<Answer>(method: string, path: string, body?: unknown): Promise<Answer> {
+  const headers: Record<string, string> = { accept: 'application/json' }
+  // A form of another site cannot send it.
+  if (method !== 'GET') headers['x-tidegate'] = '1'
+  if (body !== undefined) headers['content-type'] = 'application/json'
+  const init: RequestInit = { method, headers, credentials: 'same-origin', redirect: 'error' }
+  if (body !== undefined) init.body = JSON.stringify(body)
+  const response = await fetch(addressOf(path), init).catch(() => {
+    throw new ApiError(0, UNREACHABLE)
+  })
+  const text = await response.text()
+  const answer = parse(text)
+  if (response.ok) return answer as Answer
+  const { detail, code } = (answer ?? {}) as Partial<Problem>
+  throw new ApiError(response.status, detail ?? `The answer was ${response.status}.`, code, answer)
+}
+
+export function get<Answer>(path: string): Promise<Answer> {
+  return ask<Answer>('GET', path)
+}
+
+/** Below the folder the page was served from. */
+export function addressOf(path: string): string {
+  return new URL(path.replace(/^\//, ''), new URL('.', location.href)).href
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
