@@ -20,17 +20,18 @@ export interface TestService {
   readonly [key: string]: unknown
 }
 
+const temporaryFolders: string[] = []
+// One listener for all of them: node warns of more than ten.
+process.once('exit', () => {
+  for (const folder of temporaryFolders) rmSync(folder, { recursive: true, force: true })
+})
+
 /** A folder that is removed when the process ends. */
 export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'tidegate-test-'))
-  folders.push(folder)
+  temporaryFolders.push(folder)
   return folder
 }
-
-const folders: string[] = []
-process.once('exit', () => {
-  for (const folder of folders) rmSync(folder, { recursive: true, force: true })
-})
 
 /** Writes the config with what every test wants: free ports, all connections logged, two workers. */
 export function writeConfig(folder: string, config: TestConfig): string {
