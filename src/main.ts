@@ -18,10 +18,8 @@ import {
 } from './control/log/daemon-lines.ts'
 import { sayAudit, sayNoLocalToken } from './control/log/access-lines.ts'
 import { sayDatabases } from './control/databases/database-lines.ts'
-import { DatabaseWatch } from './control/databases/database-watch.ts'
 import { NetworkDatabases } from './control/databases/network-databases.ts'
 import { sayLists } from './control/lists/list-lines.ts'
-import { ListWatch } from './control/lists/list-watch.ts'
 import { Lists } from './control/lists/lists.ts'
 import { type Log, openLog } from './control/log/log.ts'
 import { openStdout } from './control/log/stdout-stream.ts'
@@ -29,6 +27,7 @@ import { BanFile } from './control/bans/ban-file.ts'
 import { AttackFiles } from './control/detect/attack-files.ts'
 import { OperatorStates } from './control/operator/operator-states.ts'
 import { type ConfigFile, ConfigWatch } from './control/reload/config-watch.ts'
+import { FileWatches } from './control/reload/file-watches.ts'
 import { Hangup } from './control/reload/hangup.ts'
 import { Reload } from './control/reload/reload.ts'
 import { UpstreamAddresses } from './control/resolve/upstream-addresses.ts'
@@ -94,8 +93,8 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
     )
     watch.set(node.config.admin.watchConfig)
   }
-  const listWatch = new ListWatch(() => void reload.readLists())
-  const databaseWatch = new DatabaseWatch(() => void reload.readDatabases())
+  const listWatch = new FileWatches(() => void reload.readLists())
+  const databaseWatch = new FileWatches(() => void reload.readDatabases())
   const path = options.configFile?.path
   const reload = new Reload({ path, env: process.env, node, log, upstreams, watch, listWatch, databaseWatch, follow })
   const admin = await startAdmin(config, node, log, { operatorStates, reload, upgrades, inheritance })
@@ -104,8 +103,8 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
     throw error
   })
   follow(upstreams)
-  listWatch.follow(lists)
-  databaseWatch.follow(databases)
+  listWatch.follow(lists.files)
+  databaseWatch.follow(databases.files)
   upgrades.allow(node, admin?.listeningSocket())
   sayReady(log, node)
   hangup.use(() => void reload.run('SIGHUP'))

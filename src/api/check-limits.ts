@@ -5,11 +5,7 @@ import { formatIp } from '../lib/ip.ts'
 import { REASONS } from '../traffic/admit/admission.ts'
 import { SOURCE, SourceTable, TAKEN } from '../traffic/admit/source-table.ts'
 import { WORKER_STRIDE } from '../traffic/counters.ts'
-import type { AddressFinding, AddressFindingCode } from './contract.ts'
-
-interface Finding extends AddressFinding {
-  readonly code: AddressFindingCode
-}
+import type { KnownFinding } from './known-finding.ts'
 
 const SPANS = [
   { kind: SOURCE.address, limitsOf: 'perAddress', what: spanOfAddress },
@@ -17,13 +13,13 @@ const SPANS = [
 ] as const
 
 /** Services that know nothing of the address have nothing to say, and no limit holds for one on the allow list. */
-export function limitFindings(node: NodeView, address: Uint8Array): Finding[] {
+export function limitFindings(node: NodeView, address: Uint8Array): KnownFinding[] {
   if ((node.lists()?.covering('allow', address).length ?? 0) > 0) return []
   const sources = new SourceTable(node.memory.sourceMemory, new Float64Array(WORKER_STRIDE))
   const family = address.length === 4 ? 4 : 6
   const nowMs = monotonicMs()
   return node.tables().services.flatMap(({ index, name, protect }) =>
-    SPANS.flatMap(({ kind, limitsOf, what }): Finding[] => {
+    SPANS.flatMap(({ kind, limitsOf, what }): KnownFinding[] => {
       const limits = protect[limitsOf]
       if (limits.rule === 'off') return []
       const { open, verdict } = sources.look(index, kind, address, 0, family, limits, nowMs)

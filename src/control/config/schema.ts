@@ -171,7 +171,7 @@ const admin = z.strictObject({
   stateDir: leaf(readFolder, {
     type: 'string',
     description:
-      "Folder for what an operator sets at run time; relative to this file's folder. Made when it is needed.",
+      "Folder for what outlives a restart: bans, attacks, what an operator sets. Relative to this file's folder, made when it is needed.",
   }).prefault('./.tidegate'),
   watchConfig: boolean('Reload when the configuration file changes, as SIGHUP and `tidegate reload` do.').prefault(
     false,

@@ -16,11 +16,8 @@ export function sayListening(log: Log, service: string, address: string): void {
   log.say('listening', { service, address }, `Listening for ${service} on ${address}.`)
 }
 
-export function sayHedgingInVain(log: Log, { services }: Config): void {
-  for (const service of services.filter(hedgesInVain)) {
-    const sentence = `Service ${service.name} has hedgeAfter and one upstream address: there is no other to dial.`
-    log.say('hedging-in-vain', { service: service.name }, sentence)
-  }
+export function sayHedgingInVain(log: Log, config: Config): void {
+  for (const { service, sentence } of hedgesInVain(config)) log.say('hedging-in-vain', { service }, sentence)
 }
 
 export function sayAdminListening(log: Log, address: string): void {

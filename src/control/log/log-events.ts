@@ -25,7 +25,7 @@ export const LOG_EVENTS = {
   reloaded: {
     level: 'info',
     meaning:
-      'Another configuration is in force; `by` (signal, admin or watchConfig), `tablesVersion`, what is different.',
+      'Another configuration is in force; `by` (SIGHUP, admin or watchConfig), `tablesVersion`, what is different.',
   },
   'reload-failed': {
     level: 'error',

@@ -6,10 +6,12 @@ import { constants } from 'node:fs'
 import { mkdir, open, rename, rm, writeFile } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
+import { z } from 'zod'
 
 /** Who may see what operators set, and change it for the next start: the daemon's user alone. */
 const FOLDER_MODE = 0o700
 const FILE_MODE = 0o600
+const REASON_CHARACTERS_MAX = 1_000
 
 export class DurableFile {
   readonly path: string
@@ -62,6 +64,12 @@ export class DurableFile {
     }
     await flushFolder(this.#folder)
   }
+}
+
+/** Why a file can't be used, for the log. One that is damaged may have a problem in each line. */
+export function reasonOf(error: Error): string {
+  const text = error instanceof z.ZodError ? z.prettifyError(error) : error.message
+  return text.slice(0, REASON_CHARACTERS_MAX)
 }
 
 /** Never through a link that somebody else has put there: the file must be a new one. */
