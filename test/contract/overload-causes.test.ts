@@ -235,8 +235,8 @@ forBothEnginesAtOnce((engine) => {
   }
 
   describe('causes of an overload', { concurrency: 2 }, () => {
-    it('files: up to the last level, where strangers stay outside and friends do not, and back by itself', async (t) => {
-      const daemon = await start(t, { service: { idleTimeout: '60s' } })
+    it('files: up to the last level, where strangers stay outside and friends do not', async (t) => {
+      const daemon = await start(t, { service: { idleTimeout: '40s' } })
       await makeKnown(t, daemon, KNOWN)
       const idle = await connectFrom(t, daemon, STRANGER)
       const patient = await talker(t, daemon)
@@ -259,14 +259,10 @@ forBothEnginesAtOnce((engine) => {
       assert.ok(Math.max(...valuesOf(daemon, 'files')) >= 8)
       // Clients could not be taken off the queue meanwhile.
       if (engine === 'linux') assert.ok(Math.max(...valuesOf(daemon, 'acceptQueue')) > 0.9)
-      // An eighth of a minute later, of which the overload takes three times as much.
       assert.equal((await idle.receiveAll()).ending, 'reset')
       assert.equal((await daemon.lineOf(idle)).reason, 'overload-idle')
-      const isCalm = (): boolean => levelsOf(daemon, 'overload-eased').at(-1) === 0
-      await waitFor('calm', isCalm, LEVELS_MS_MAX)
-      assert.deepEqual(levelsOf(daemon, 'overload-eased').slice(-4), [3, 2, 1, 0])
-      assert.equal((await daemon.metrics()).sum('tidegate_overload_level'), 0)
-      assert.equal(await isServed(t, daemon, STRANGER), true)
+      await waitFor('the first level down', () => hasEased(daemon), LEVELS_MS_MAX)
+      await waitFor('strangers inside', () => isServed(t, daemon, STRANGER))
       await patient.leave()
     })
 
@@ -283,7 +279,7 @@ forBothEnginesAtOnce((engine) => {
       await patient.leave()
     })
 
-    it("memory: the kernel's for TCP, and back when there is enough of it", { skip: noMounts }, async (t) => {
+    it("memory: the kernel's for TCP, up and all the way back by itself", { skip: noMounts }, async (t) => {
       const settings = copyOfNetworkSettings()
       const limit = join(settings, 'tcp_mem')
       // Two pages, of which an upstream's unread bytes take more.
@@ -292,12 +288,12 @@ forBothEnginesAtOnce((engine) => {
       const hoarder = await connectFrom(t, daemon, STRANGER)
       hoarder.pause()
       hoarder.socket.write(Buffer.alloc(1_000_000))
-      await waitFor('a level for it', () => Math.max(...valuesOf(daemon, 'memory')) >= 0.97)
-      await daemon.waitForMetric(WANTED, { cause: 'memory' }, 4)
+      await waitFor('the second level', () => levelsOf(daemon, 'overload').at(-1) === 2, LEVELS_MS_MAX)
+      assert.ok(valuesOf(daemon, 'memory').every((share) => share >= 0.97))
       assert.equal(await isServed(t, daemon, ALLOWED), true)
       writeFileSync(limit, '1 1 100000000\n')
-      const isCalm = (): boolean => levelsOf(daemon, 'overload-eased').at(-1) === 0
-      await waitFor('calm', isCalm, LEVELS_MS_MAX)
+      await waitFor('calm', () => levelsOf(daemon, 'overload-eased').at(-1) === 0, LEVELS_MS_MAX)
+      await daemon.waitForMetric('tidegate_overload_level', {}, 0)
     })
 
     it('memory: our own, of what our container may use', { skip: noMounts || noContainerLimit() }, async (t) => {
