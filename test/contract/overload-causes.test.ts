@@ -82,6 +82,15 @@ function whyNoMounts(): string | false {
 const noMounts = whyNoMounts()
 const noContainerLimit = (): string | false => containerLimitFile() === undefined && 'no container with a limit'
 
+let lastTurn: Promise<unknown> = Promise.resolve()
+
+/** To start takes a core for a second: tests wait at the same time, and start one after the other. */
+function inTurn<T>(start: () => Promise<T>): Promise<T> {
+  const turn = lastTurn.then(start)
+  lastTurn = turn.catch(() => {})
+  return turn
+}
+
 forBothEnginesAtOnce((engine) => {
   interface Start {
     readonly maxConnections?: number
@@ -98,13 +107,14 @@ forBothEnginesAtOnce((engine) => {
     const upstream = await Upstream.listen({ onConnection: echo })
     t.after(() => upstream.close())
     const protect = { perAddress: OFF, perPrefix: OFF, attack: { mode: 'off' } }
-    const daemon = await Daemon.start({
+    const options = {
       engine,
       prefix,
       traffic: { maxConnections, workers },
       protect: { allow: [ALLOWED], overload: { idleAtLeast: '1s' }, firewall: { mode: 'off' } },
       services: [{ upstreams: [upstream.address.text], protect, ...service }],
-    })
+    }
+    const daemon = await inTurn(() => Daemon.start(options))
     t.after(() => daemon.stop())
     return daemon
   }
@@ -258,7 +268,7 @@ forBothEnginesAtOnce((engine) => {
       assert.deepEqual(levelsOf(daemon, 'overload').slice(0, 4), [1, 2, 3, 4])
       assert.ok(Math.max(...valuesOf(daemon, 'files')) >= 8)
       // Clients could not be taken off the queue meanwhile.
-      if (engine === 'linux') assert.ok(Math.max(...valuesOf(daemon, 'acceptQueue')) > 0.9)
+      if (engine === 'linux' && noNetwork === undefined) assert.ok(Math.max(...valuesOf(daemon, 'acceptQueue')) > 0.9)
       assert.equal((await idle.receiveAll()).ending, 'reset')
       assert.equal((await daemon.lineOf(idle)).reason, 'overload-idle')
       await waitFor('the first level down', () => hasEased(daemon), LEVELS_MS_MAX)
