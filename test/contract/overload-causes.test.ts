@@ -263,7 +263,8 @@ forBothEnginesAtOnce((engine) => {
         const { overload } = JSON.parse((await daemon.get('/status.json')).body) as Record<string, { level: number }>
         assert.equal(overload.level, 4)
         const texts = await Promise.all([tidegate(daemon, 'status'), tidegate(daemon, 'shield', 'show')])
-        for (const text of texts) assert.match(text, /overload +level 4 of 4, .*1 known client/)
+        // A command takes its time to start: the next level down may be there by then.
+        for (const text of texts) assert.match(text, /overload +level [34] of 4, .*; 1 known client$/m)
       })
       assert.deepEqual(levelsOf(daemon, 'overload').slice(0, 4), [1, 2, 3, 4])
       assert.ok(Math.max(...valuesOf(daemon, 'files')) >= 8)
