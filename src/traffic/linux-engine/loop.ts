@@ -101,6 +101,8 @@ export class Loop {
   housekeepingDueMs = 0
   /** Of the longest turn since the last housekeeping. */
   longestTurnMs = 0
+  /** When that turn was over. */
+  longestTurnEndMs = 0
   /** Turns in a row whose wait had as many events as it can tell. */
   fullTurns = 0
   draining = false
