@@ -28,7 +28,8 @@ export function countsOf(memory: SharedMemory, { index, upstreams }: Service): S
     ended,
     unused:
       memory.serviceSum(index, SERVICE.strikes + STRIKE_CODES.unused) +
-      memory.serviceSum(index, SERVICE.strikes + STRIKE_CODES['first-byte']),
+      memory.serviceSum(index, SERVICE.strikes + STRIKE_CODES['first-byte']) +
+      memory.serviceSum(index, SERVICE.closed + CLOSE_REASON_CODES['made-way']),
     connectFailures: upstreams.reduce((sum, { index }) => sum + memory.upstreamSum(index, UPSTREAM.connectFailures), 0),
   }
 }

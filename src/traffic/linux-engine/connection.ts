@@ -21,6 +21,7 @@ import type { ProxyHeaderAddress } from '../../lib/proxy-protocol/decoded.ts'
 import type { Fd } from '../../kernel/libc.ts'
 import type { Pipe } from '../../kernel/pipe-pool.ts'
 import { CLOSE_REASON_CODES } from '../close-reason.ts'
+import { SilentClient } from '../admit/make-way.ts'
 import type { FailedAttempt } from '../log-ring.ts'
 import { READ_NUMBERS } from '../wire/slow-read.ts'
 import { SEND_NUMBERS } from '../wire/slow-send.ts'
@@ -95,7 +96,7 @@ export class Half {
   }
 }
 
-export class Connection {
+export class Connection extends SilentClient {
   readonly slot: number
   readonly client: Half
   readonly upstream: Half
@@ -131,6 +132,7 @@ export class Connection {
   wheelBucket = NOT_SCHEDULED
 
   constructor(slot: number, plan: ServicePlan) {
+    super()
     this.slot = slot
     this.plan = plan
     this.client = new Half(slot * 2, this)

@@ -51,6 +51,7 @@ function lookAtRelay(loop: Loop, connection: Connection): void {
     connection.lastingOptionsSet = true
     applyOptions(connection.upstream.fd, plan.lastingOptions)
     if (plan.hasWireRules) beginWireLooks(loop, connection)
+    if (loop.pool.numbers[slot * NUMBERS + NUMBER.bytesToUpstream] === 0) loop.makeWay.note(connection)
   }
   const numbers = loop.pool.numbers
   const lifetimeDueMs = numbers[slot * NUMBERS + NUMBER.startedMs] + orNever(plan.service.maxLifetimeMs)
