@@ -69,10 +69,10 @@ const LOOK = {
 export class MakeWay<Client extends SilentClient> {
   readonly #listByService: (AgeList<Client> | undefined)[] = []
   readonly #services: Float64Array
-  readonly #admission: Admission
+  readonly #admission: Pick<Admission, 'isSpared'>
   readonly #sight: SilentSight<Client>
 
-  constructor(counters: Counters, admission: Admission, sight: SilentSight<Client>) {
+  constructor(counters: Counters, admission: Pick<Admission, 'isSpared'>, sight: SilentSight<Client>) {
     this.#services = counters.services
     this.#admission = admission
     this.#sight = sight
