@@ -5,7 +5,6 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { TestService } from '../harness/config.ts'
 import { TICK_MS } from '../../src/lib/timing-wheel.ts'
 import { Daemon } from '../harness/daemon.ts'
-import { waitFor } from '../harness/deadline.ts'
 import { forBothEnginesAtOnce } from '../harness/engines.ts'
 import { Peer } from '../harness/peer.ts'
 import { buildV2, v4Addresses } from '../harness/proxy-header.ts'
@@ -215,8 +214,6 @@ forBothEnginesAtOnce((engine) => {
       assert.equal((await daemon.metrics()).sum(REFUSED, { reason: 'refused-address-connections' }), 1)
       await enter(daemon, 'web', NEWCOMER)
       await assertGone(daemon, clients[0])
-      clients[1].destroy()
-      await daemon.waitForMetric(OPEN, {}, 1)
     })
 
     it('who waits in the queue gets the place, the oldest first', async () => {
@@ -300,9 +297,8 @@ forBothEnginesAtOnce((engine) => {
         const client = await enter(daemon, 'web', NEWCOMER)
         await client.write('.')
         await client.receive(1)
-        client.destroy()
+        client.reset()
       }
-      await waitFor('all of them to be over', async () => (await daemon.metrics()).sum(OPEN) <= 40)
       assert.equal((await daemon.metrics()).sum(REFUSED), 0)
     })
   })

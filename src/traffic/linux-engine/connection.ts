@@ -63,6 +63,8 @@ export const FLAG = {
   erred: 1 << 14,
   /** The upstream's: the dial began as a hedge. */
   hedged: 1 << 15,
+  /** Its window is closed and it answers: its userTimeout is lifted (closed-window.ts). */
+  waitedFor: 1 << 16,
 } as const
 
 /** No reason yet. */
