@@ -28,8 +28,7 @@ export function countsOf(memory: SharedMemory, { index, upstreams }: Service): S
     ended,
     unused:
       memory.serviceSum(index, SERVICE.strikes + STRIKE_CODES.unused) +
-      memory.serviceSum(index, SERVICE.strikes + STRIKE_CODES['first-byte']) +
-      memory.serviceSum(index, SERVICE.closed + CLOSE_REASON_CODES['made-way']),
+      memory.serviceSum(index, SERVICE.strikes + STRIKE_CODES['first-byte']),
     connectFailures: upstreams.reduce((sum, { index }) => sum + memory.upstreamSum(index, UPSTREAM.connectFailures), 0),
   }
 }
