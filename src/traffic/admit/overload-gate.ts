@@ -51,7 +51,7 @@ export class OverloadGate {
     if (this.#nodeWide.takePlace(max)) return ADMITTED
     if (max === placesMax) return REFUSED_CEILING
     const isStranger = !this.#isKnown(source, nowMs)
-    this.mayReplace = !isStranger || this.state.strangersMax > 0
+    this.mayReplace = !isStranger || this.state.isWatched || this.state.strangersMax > 0
     if (isStranger && !this.state.isWatched) {
       return this.#nodeWide.openConnections >= placesMax ? REFUSED_CEILING : REFUSED_OVERLOAD
     }

@@ -176,9 +176,11 @@ export const NUMBER = {
   queuedMs: 8,
   /** How long all waits before took; -1 for a client that never had to wait. */
   queueMs: 9,
+  /** When both sides were last seen to have all their bytes (closed-window.ts); 0 when one had not. */
+  deliveredMs: 10,
 } as const
 
-export const NUMBERS = 10
+export const NUMBERS = 11
 /** What a connection may have taken of its source's limits. */
 export const SOURCE_HANDLES = 3
 
