@@ -140,6 +140,15 @@ test('on watch each client that would have to go is counted once, and stays', ()
   assert.equal(watched(service), 2)
 })
 
+test('a service on watch does not keep the silent of another from making way', () => {
+  const { makeWay, watched } = makeWayFor()
+  const [watching, web] = [serviceWith(0, { rule: 'watch' }), serviceWith(1)]
+  const silent = new Client(web, 500)
+  listed(makeWay, new Client(watching, 0), new Client(watching, 0), silent)
+  assert.equal(makeWay.oldest(undefined, 2000), silent)
+  assert.equal(watched(watching), 1)
+})
+
 test('thousands that have spoken are passed over in portions, and each only once', () => {
   const { makeWay } = makeWayFor()
   const service = serviceWith(0)

@@ -98,33 +98,42 @@ export class MakeWay<Client extends SilentClient> {
 
   /**
    * Who has to go: of all, or one that has a place of this service. It stays listed until it ends; undefined when there
-   * is nobody. With the rule on watch it is counted, and stays.
+   * is nobody. With its service's rule on watch it is counted, stays, and another service's may have to go.
    */
   oldest(service: Service | undefined, nowMs: MonotonicMs): Client | undefined {
-    const client = service === undefined ? this.#oldestOfAll(nowMs) : this.#oldestOf(service.index, true, nowMs)
-    if (client === undefined) return undefined
-    const { index, protect } = this.#sight.service(client)
-    if (protect.makeWay.rule !== 'watch') return client
+    const client =
+      service === undefined ? this.#oldestOfAll(false, nowMs) : this.#oldestOf(service.index, true, false, nowMs)
+    if (client === undefined || !this.#isWatched(client)) return client
+    const { index } = this.#sight.service(client)
     this.#services[index * SERVICE_STRIDE + SERVICE.watched + MADE_WAY] += 1
     this.forget(client)
-    return undefined
+    return service === undefined ? this.#oldestOfAll(true, nowMs) : undefined
   }
 
-  #oldestOfAll(nowMs: MonotonicMs): Client | undefined {
+  #isWatched(client: Client): boolean {
+    return this.#sight.service(client).protect.makeWay.rule === 'watch'
+  }
+
+  #oldestOfAll(skipsWatched: boolean, nowMs: MonotonicMs): Client | undefined {
     let oldest: Client | undefined
     for (let index = 0; index < this.#listByService.length; index++) {
-      const client = this.#oldestOf(index, false, nowMs)
+      const client = this.#oldestOf(index, false, skipsWatched, nowMs)
       if (client === undefined) continue
       if (oldest === undefined || this.#sight.activeMs(client) < this.#sight.activeMs(oldest)) oldest = client
     }
     return oldest
   }
 
-  #oldestOf(serviceIndex: number, needsServicePlace: boolean, nowMs: MonotonicMs): Client | undefined {
+  #oldestOf(
+    serviceIndex: number,
+    needsServicePlace: boolean,
+    skipsWatched: boolean,
+    nowMs: MonotonicMs,
+  ): Client | undefined {
     const list = this.#listOf(serviceIndex)
     for (let looks = 0; looks < LOOKS_MAX; looks++) {
       const client = list.oldest
-      if (client === undefined) return undefined
+      if (client === undefined || (skipsWatched && this.#isWatched(client))) return undefined
       const look = this.#lookAt(client, nowMs)
       if (look === LOOK.goes && (client.hasServicePlace || !needsServicePlace)) return client
       if (look === LOOK.young) return undefined
@@ -152,8 +161,10 @@ export class MakeWay<Client extends SilentClient> {
   #isSpared({ acceptProxyFrom }: Service, source: Source, nowMs: MonotonicMs): boolean {
     if (this.#admission.isSpared(source, nowMs)) return true
     const { addressBytes, addressAt, family } = source
-    return acceptProxyFrom.some(
-      (network) => network.family === family && networkContains(network, addressBytes, addressAt),
-    )
+    for (let i = 0; i < acceptProxyFrom.length; i++) {
+      const network = acceptProxyFrom[i]
+      if (network.family === family && networkContains(network, addressBytes, addressAt)) return true
+    }
+    return false
   }
 }
