@@ -114,6 +114,7 @@ test('a minimal file gets every default', () => {
         upstreamSocket: sides,
         protect: {
           refuse: 'reset',
+          makeWay: { rule: 'on', afterMs: 1000, greeted: 'stay' },
           dialOn: 'connect',
           firstByteTimeoutMs: 300_000,
           slowSend: { rule: 'off', bytes: 1024, withinMs: 30_000 },

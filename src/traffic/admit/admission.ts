@@ -201,6 +201,12 @@ export class Admission {
     return !this.#sources.isUnderAttack(index)
   }
 
+  /** For open connections: has it a better right to its place than others? Keeps `isAllowed` as it is. */
+  isSpared(source: Source, nowMs: MonotonicMs): boolean {
+    const { addressBytes, addressAt, family } = source
+    return this.#lists.isAllowed(addressBytes, addressAt, family) || this.#isKnown(source, nowMs)
+  }
+
   #isKnown({ addressBytes, addressAt, family }: Source, nowMs: MonotonicMs): boolean {
     return this.#known.has(addressBytes, addressAt, family, nowMs)
   }
