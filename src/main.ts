@@ -170,8 +170,7 @@ async function linger(
   stop: StopSignals,
 ): Promise<StopRequest> {
   stop.startOver()
-  node.bans.leave()
-  node.attacks.leave()
+  node.leave()
   admin?.closeGently()
   await node.firewall.handOver()
   const { upgradeDrainTimeoutMs } = node.config.traffic

@@ -24,6 +24,7 @@ import type { NetworkDatabases } from './databases/network-databases.ts'
 import type { Lists } from './lists/lists.ts'
 import type { Log } from './log/log.ts'
 import { SeriesSampler } from './series/series-sampler.ts'
+import { AttackMirror } from './store/attack-mirror.ts'
 import { Store } from './store/store.ts'
 import type { RefusedCount } from './log/refused-sums.ts'
 import { type CountByReason, type NodeState, type NodeView, refusedByReason } from './node-view.ts'
@@ -58,6 +59,7 @@ export class RunningNode implements NodeView {
   readonly overload: Overload
   readonly store: Store
   readonly series: SeriesSampler
+  readonly #attackMirror: AttackMirror
   #config: Config
   readonly #log: Log
   readonly #capacity: Capacity
@@ -134,6 +136,7 @@ export class RunningNode implements NodeView {
     this.store = options.store ?? Store.none()
     const { memory, bans, store } = this
     this.series = new SeriesSampler({ memory, tables: () => this.tables(), bans, store })
+    this.#attackMirror = new AttackMirror(this.attacks, store)
     this.#upstreamWatch = new UpstreamWatch(this, log)
     this.#connectionLog = this.#makeConnectionLog(options, bootId)
   }
@@ -214,6 +217,7 @@ export class RunningNode implements NodeView {
     this.bans.start(this.tables())
     this.attacks.start(this.#config, this.tables())
     this.series.start()
+    this.#attackMirror.start()
     await this.#workers.start()
     this.#names.learn(this.tables())
     this.firewall.useTables(this.tables())
@@ -338,6 +342,14 @@ export class RunningNode implements NodeView {
     await this.attacks.store()
   }
 
+  /** The next version serves: what it keeps is no longer ours to write. */
+  leave(): void {
+    this.bans.leave()
+    this.#attackMirror.leave()
+    this.attacks.leave()
+    this.series.leave()
+  }
+
   listeningSockets(): ListeningSockets[] {
     return this.#workers.listeningSockets()
   }
@@ -366,6 +378,7 @@ export class RunningNode implements NodeView {
     await this.series.close()
     await this.bans.close()
     await this.attacks.close()
+    await this.#attackMirror.close()
     this.checks.stop()
     this.#upstreamWatch.close()
     this.#queues.close()

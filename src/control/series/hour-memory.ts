@@ -67,6 +67,14 @@ export class HourMemory {
     return this.#columns.get(service)?.[field]
   }
 
+  /** Values of a stored minute, for those of its seconds that `isWanted` names and that were begun for it. */
+  fill(minuteS: number, isWanted: readonly boolean[], service: string, field: number, values: Float32Array): void {
+    const columns = this.#columnsOf(service)
+    if (columns === undefined) return
+    const column = (columns[field] ??= new Float32Array(HOUR_SECONDS))
+    for (let i = 0; i < values.length; i++) if (isWanted[i]) column[(minuteS + i) % HOUR_SECONDS] = values[i]
+  }
+
   /** The clock was set back: seconds of later would be in the way. */
   clear(): void {
     this.#secondAt.fill(0)

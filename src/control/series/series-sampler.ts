@@ -66,6 +66,8 @@ export class SeriesSampler {
   /** The second that was sampled last. */
   #second: number
   #isLoaded = false
+  /** Another version counts bans now. */
+  #hasLeft = false
   #timer: NodeJS.Timeout | undefined
 
   constructor(options: SeriesSamplerOptions) {
@@ -79,6 +81,7 @@ export class SeriesSampler {
       hour: this.#hour,
       services: () => [this.#node, ...this.#services.all],
       fromS: this.#second,
+      now: this.#now,
     })
   }
 
@@ -96,14 +99,11 @@ export class SeriesSampler {
       this.#isLoaded = true
       if (this.#writer.totals.size === 0) this.#writer.useTotals(totals)
       for (const { atS, services } of minutes) {
-        const measured = services.find(({ service }) => service === NODE)?.fields.get(MEASURED)
-        for (let i = 0; i < MINUTE_S; i++) {
-          const second = atS + i
-          if (measured?.[i] !== 1 || second > startS || !this.#hour.begin(second)) continue
-          for (const { service, fields } of services)
-            for (const [field, values] of fields)
-              if (field in FIELD) this.#hour.set(second, service, FIELD[field as SeriesField], values[i])
-        }
+        const measured = services.find(({ service }) => service === NODE)?.fields.get(MEASURED) ?? []
+        const isWanted = Array.from(measured, (one, i) => one > 0 && atS + i <= startS && this.#hour.begin(atS + i))
+        for (const { service, fields } of services)
+          for (const [field, values] of fields)
+            if (field in FIELD) this.#hour.fill(atS, isWanted, service, FIELD[field as SeriesField], values)
       }
     } catch {
       // The store has said what is wrong with it.
@@ -139,7 +139,7 @@ export class SeriesSampler {
     // Those that no service has yet are open as well.
     reading[FIELD.connectionsOpen] = this.#options.memory.nodeWide.openConnections
     const { active, made } = this.#options.bans.view()
-    reading[FIELD.bansActive] = sumOf(active)
+    reading[FIELD.bansActive] = this.#hasLeft ? 0 : sumOf(active)
     reading[FIELD.bansMade] = sumOf(made)
   }
 
@@ -248,6 +248,11 @@ export class SeriesSampler {
         buckets.add(row, second, 1, value, value, value)
       }
     }
+  }
+
+  /** The next version counts bans from now on; our last connections are counted here, until they end. */
+  leave(): void {
+    this.#hasLeft = true
   }
 
   /** What is left is in the store when it resolves, if the store takes it. */

@@ -29,6 +29,7 @@ export interface SeriesWriterOptions {
   readonly services: () => Iterable<KnownService>
   /** Seconds up to this one are not ours to write. */
   readonly fromS: number
+  readonly now: () => number
 }
 
 export class SeriesWriter {
@@ -104,7 +105,7 @@ export class SeriesWriter {
     const batch: SeriesBatch = {
       writer: this.#writer,
       sequence: ++this.#sequence,
-      nowMs: Date.now(),
+      nowMs: this.#options.now(),
       minutes: this.#minutes(fromS + 1, toS),
       totals: services.map(changeOf).filter(({ counts }) => Object.keys(counts).length > 0),
     }

@@ -47,6 +47,8 @@ export class Database {
 
   /** All of it or nothing. A write takes the lock at once: a read that turns into a write could not wait for it. */
   transaction<T>(kind: 'read' | 'write', work: () => T): T {
+    // Where taking back what failed has failed too.
+    this.#rollBack()
     this.sqlite.exec(kind === 'read' ? 'BEGIN' : 'BEGIN IMMEDIATE')
     try {
       const result = work()

@@ -39,7 +39,12 @@ export class PendingCalls {
       }, deadlineMs)
       timer.unref()
       this.#calls.set(id, { resolve: resolve as (result: unknown) => void, reject, timer })
-      send(id)
+      try {
+        send(id)
+      } catch (error) {
+        const message = `The store takes plain values only (${(error as Error).message}).`
+        this.reject(id, { code: 'E_STORE_VALUE', message })
+      }
     })
   }
 

@@ -6,6 +6,7 @@ export const STORE_ERROR_CODES = {
   E_STORE_IO: 'The disk or its file system refuses to read or write.',
   E_STORE_READ_ONLY: 'The file or its folder may not be written.',
   E_STORE_DAMAGED: 'The file is damaged; it is set aside and begun anew.',
+  E_STORE_GONE: 'The file was moved or deleted while it was open; it is begun anew.',
   E_STORE_NEWER: 'The file was written by a newer version.',
   E_STORE_FOREIGN: 'The file is not ours.',
   E_STORE_BUSY: 'Too much waits for the store, or another process holds it.',
@@ -33,10 +34,16 @@ const TROUBLES: ReadonlySet<StoreErrorCode> = new Set<StoreErrorCode>([
   'E_STORE_IO',
   'E_STORE_READ_ONLY',
   'E_STORE_DAMAGED',
+  'E_STORE_GONE',
   'E_STORE_NEWER',
   'E_STORE_FOREIGN',
 ])
 
 export function isTrouble(code: StoreErrorCode): boolean {
   return TROUBLES.has(code)
+}
+
+/** With these the file that is open is of no use any more: another thread opens what is there then. */
+export function endsTheThread(code: StoreErrorCode): boolean {
+  return code === 'E_STORE_DAMAGED' || code === 'E_STORE_GONE'
 }

@@ -26,24 +26,32 @@ export interface OpenedFile {
   readonly setAside: SetAside | undefined
 }
 
+export interface OpenOptions {
+  readonly bytesMax?: number
+  /** Looks through indexes too, which takes longer. */
+  readonly isSuspect?: boolean
+  readonly now?: Date
+}
+
 /** Throws StoreError. */
-export function openStoreFile(path: string, bytesMax = STORE_BYTES_MAX, now = new Date()): OpenedFile {
+export function openStoreFile(path: string, options: OpenOptions = {}): OpenedFile {
+  const { now = new Date() } = options
   try {
     mkdirSync(dirname(path), { recursive: true, mode: FOLDER_MODE })
-    return { db: openWhole(path, bytesMax), setAside: undefined }
+    return { db: openWhole(path, options), setAside: undefined }
   } catch (error) {
     const failure = storeErrorOf(error, path)
     if (failure.code !== 'E_STORE_DAMAGED') throw failure
     const movedTo = setAside(path, now)
     try {
-      return { db: openWhole(path, bytesMax), setAside: { movedTo, reason: failure.message } }
+      return { db: openWhole(path, options), setAside: { movedTo, reason: failure.message } }
     } catch (again) {
       throw storeErrorOf(again, path)
     }
   }
 }
 
-function openWhole(path: string, bytesMax: number): Database {
+function openWhole(path: string, { bytesMax = STORE_BYTES_MAX, isSuspect = false }: OpenOptions): Database {
   makeOrCheck(path)
   const sqlite = new DatabaseSync(path, { timeout: BUSY_MS, allowExtension: false })
   try {
@@ -52,7 +60,7 @@ function openWhole(path: string, bytesMax: number): Database {
       PRAGMA journal_size_limit = ${16 * 1024 * 1024}; PRAGMA max_page_count = ${Math.floor(bytesMax / PAGE_BYTES)};
     `)
     const db = new Database(sqlite)
-    checkWhole(db, path)
+    checkWhole(db, path, isSuspect ? 'integrity_check' : 'quick_check')
     migrate(db, path, Date.now())
     return db
   } catch (error) {
@@ -69,8 +77,8 @@ function makeOrCheck(path: string): void {
   closeSync(openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, FILE_MODE))
 }
 
-function checkWhole(db: Database, path: string): void {
-  const said = Object.values(db.one<Record<string, string>>('PRAGMA quick_check(1)') ?? {})[0]
+function checkWhole(db: Database, path: string, check: 'quick_check' | 'integrity_check'): void {
+  const said = Object.values(db.one<Record<string, string>>(`PRAGMA ${check}(1)`) ?? {})[0]
   if (said !== 'ok') throw new StoreError('E_STORE_DAMAGED', `${path} is damaged (${said}).`)
 }
 

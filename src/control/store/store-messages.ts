@@ -7,6 +7,8 @@ export const STORE_BYTES_MAX = 4 * 1024 ** 3
 export interface StoreThreadStart {
   readonly path: string
   readonly bytesMax: number
+  /** It is looked through in full before it is used, indexes too. */
+  readonly isSuspect: boolean
 }
 
 /** A damaged file. */

@@ -9,7 +9,7 @@ import type { Log } from '../log/log.ts'
 import { type Clients, TABLES } from './all-tables.ts'
 import type { BackupResult } from './backup-file.ts'
 import { PendingCalls } from './pending-calls.ts'
-import { isTrouble, StoreError } from './store-error.ts'
+import { endsTheThread, isTrouble, StoreError } from './store-error.ts'
 import { sayStoreBack, sayStoreDamaged, sayStoreFailing } from './store-lines.ts'
 import { STORE_BYTES_MAX } from './store-messages.ts'
 import type { StoreFailure, StoreReport, StoreRequest, StoreThreadStart } from './store-messages.ts'
@@ -73,6 +73,8 @@ export class Store implements Clients {
   #retryAfterMs: number
   #retry: NodeJS.Timeout | undefined
   #isClosing = false
+  /** A call met damage in the file. */
+  #isSuspect = false
   readonly #settled = Promise.withResolvers<void>()
 
   private constructor(path: string | undefined, log: Log | undefined, options: StoreOptions) {
@@ -104,7 +106,7 @@ export class Store implements Clients {
     const store = new Store(join(stateDir, STORE_FILE_NAME), log, options)
     store.#state = { kind: 'off', trouble: { ...NOT_YET, sinceMs: Date.now() } }
     store.#startThread()
-    const timer = setTimeout(() => store.#settled.resolve(), OPEN_WAIT_MS)
+    const timer = setTimeout(() => store.#isSlow(), OPEN_WAIT_MS)
     await store.#settled.promise
     clearTimeout(timer)
     return store
@@ -139,7 +141,8 @@ export class Store implements Clients {
   }
 
   #startThread(): void {
-    const start: StoreThreadStart = { path: this.path!, bytesMax: this.#options.bytesMax }
+    const start: StoreThreadStart = { path: this.path!, bytesMax: this.#options.bytesMax, isSuspect: this.#isSuspect }
+    this.#isSuspect = false
     const thread = new Worker(threadEntry(), {
       workerData: start,
       name: 'tidegate-store',
@@ -175,7 +178,7 @@ export class Store implements Clients {
         break
       case 'failed':
         this.#pending.reject(report.id, report.failure)
-        if (report.failure.code === 'E_STORE_DAMAGED') this.#reopen(report.failure)
+        if (endsTheThread(report.failure.code)) this.#isLost(report.failure)
         else if (isTrouble(report.failure.code)) this.#isFailing(report.failure)
     }
     if (this.#pending.count === 0) thread.unref()
@@ -191,23 +194,27 @@ export class Store implements Clients {
     this.#state = { kind: 'open', trouble: undefined }
     if (this.#isSaid) this.#say((log, path) => sayStoreBack(log, path, Date.now() - trouble!.sinceMs))
     this.#isSaid = false
+    this.#calmDown()
+  }
+
+  /** It is checked, or its disk hangs: it may still come. */
+  #isSlow(): void {
+    const message = `${this.path} is not open after ${OPEN_WAIT_MS / 1000} s; it is waited for in the background.`
+    this.#state = { kind: 'off', trouble: this.#troubleOf({ code: 'E_STORE_LATE', message }) }
+    this.#settled.resolve()
   }
 
   /** Open, but it can't be written, or does not answer. */
   #isFailing({ code, message }: StoreFailure): void {
     if (this.#state.kind === 'off' || this.#isClosing) return
     this.#state = { kind: 'open', trouble: this.#troubleOf({ code, message }) }
-    this.#retryLater(() => void this.#probe())
+    this.#retryLater()
   }
 
   #isOff(failure: StoreFailure): void {
     if (this.#isClosing) return
     this.#state = { kind: 'off', trouble: this.#troubleOf(failure) }
-    this.#retryLater(() => {
-      // The one before may hang in the disk. Two at once must not be.
-      if (this.#thread === undefined) this.#startThread()
-      else this.#isOff(failure)
-    })
+    this.#retryLater()
   }
 
   #troubleOf({ code, message }: StoreFailure): StoreTrouble {
@@ -218,21 +225,28 @@ export class Store implements Clients {
   }
 
   /** One at a time; each pause is longer than the one before, until it was well for as long as the longest. */
-  #retryLater(again: () => void): void {
+  #retryLater(): void {
     if (this.#retry !== undefined) return
     this.#retry = setTimeout(() => {
       this.#retry = undefined
-      again()
+      this.#tryAgain()
     }, this.#retryAfterMs)
     this.#retry.unref()
     this.#retryAfterMs = Math.min(this.#retryAfterMs * 2, Math.max(RETRY_AFTER_MS_MAX, this.#options.retryAfterMs))
+  }
+
+  #tryAgain(): void {
+    if (this.#isClosing) return
+    if (this.#state.kind === 'open') void this.#probe()
+    else if (this.#thread === undefined) this.#startThread()
+    // The one before may hang in the disk, and two at once must not be.
+    else this.#retryLater()
   }
 
   async #probe(): Promise<void> {
     try {
       await this.#call({ kind: 'probe', id: 0 })
       this.#isWell()
-      this.#calmDown()
     } catch (error) {
       // A trouble has asked for the next try by itself.
       if (error instanceof StoreError && !isTrouble(error.code)) this.#isFailing(error)
@@ -246,10 +260,10 @@ export class Store implements Clients {
     }, RETRY_AFTER_MS_MAX).unref()
   }
 
-  /** The file was found damaged while it was open: opening it anew sets it aside. */
-  #reopen(failure: StoreFailure): void {
+  /** The thread ends by itself; the next one looks at all of a damaged file, and sets it aside. */
+  #isLost(failure: StoreFailure): void {
+    this.#isSuspect = failure.code === 'E_STORE_DAMAGED'
     this.#isOff(failure)
-    void this.#thread?.terminate()
   }
 
   #ended(error: Error | undefined): void {
