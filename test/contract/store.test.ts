@@ -5,6 +5,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { afterEach, it } from 'node:test'
 import { temporaryFolder } from '../harness/config.ts'
 import { Daemon } from '../harness/daemon.ts'
+import { waitFor } from '../harness/deadline.ts'
 import { forEachEngine } from '../harness/engines.ts'
 import { Peer } from '../harness/peer.ts'
 import { echo, Upstream } from '../harness/upstream.ts'
@@ -55,7 +56,57 @@ forEachEngine((engine) => {
     assert.deepEqual(totalsIn(stateDir, ''), totalsIn(stateDir, 'web'))
     assert.ok(!second.lines.some(({ event }) => event?.startsWith('store-')))
   })
+
+  it('a daemon that is killed leaves a store that opens', async () => {
+    const stateDir = join(temporaryFolder(), 'state')
+    const first = await start(stateDir)
+    await visit(first, 'hello')
+    first.kill()
+    await first.exit()
+    const second = await start(stateDir)
+    await visit(second, 'again')
+    await end(second)
+    // What the first one counted in its last minute is lost with it.
+    assert.ok([1, 2].includes(totalsIn(stateDir, 'web')['connectionsNew']))
+    assert.ok(!second.lines.some(({ event }) => event?.startsWith('store-')))
+  })
+
+  it('over an upgrade both versions keep what they carry, and neither holds up the other', async () => {
+    const stateDir = join(temporaryFolder(), 'state')
+    const daemon = await start(stateDir)
+    const first = daemon.pid
+    const long = await Peer.connect(daemon.addressOf())
+    await long.write('before')
+    await long.receiveText('before')
+    daemon.signal('SIGUSR2')
+    const { pid } = await daemon.waitForLine('the upgrade', ({ event }) => event === 'upgraded')
+    open.push({ stop: () => killIfRunning(Number(pid)) })
+    await visit(daemon, 'next')
+    await long.write(' and after')
+    await long.receiveText('before and after')
+    long.finish()
+    assert.equal((await long.receiveAll()).ending, 'fin')
+    await waitFor('the first version to end', () => !isRunning(first))
+    assert.ok(totalsIn(stateDir, 'web')['bytesToUpstream'] >= 16)
+    process.kill(Number(pid), 'SIGTERM')
+    await waitFor('the next version to end', () => !isRunning(Number(pid)))
+    assert.deepEqual(totalsIn(stateDir, 'web'), { connectionsNew: 2, bytesToUpstream: 20, bytesToClient: 20 })
+    assert.ok(!daemon.lines.some(({ event }) => event?.startsWith('store-')))
+  })
 })
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    return false
+  }
+}
+
+function killIfRunning(pid: number): void {
+  if (isRunning(pid)) process.kill(pid, 'SIGKILL')
+}
 
 function totalsIn(stateDir: string, service: string): Record<string, number> {
   const db = new DatabaseSync(join(stateDir, 'tidegate.db'), { readOnly: true })
