@@ -1,8 +1,11 @@
 /** What the daemon keeps in its store: totals and history go on over restarts, kills and upgrades, and traffic needs none of it. */
 import assert from 'node:assert/strict'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterEach, it } from 'node:test'
+import { Store } from '../../src/control/store/store.ts'
+import { capturedLog } from '../harness/captured-log.ts'
 import { temporaryFolder } from '../harness/config.ts'
 import { Daemon } from '../harness/daemon.ts'
 import { waitFor } from '../harness/deadline.ts'
@@ -55,6 +58,24 @@ forEachEngine((engine) => {
     assert.deepEqual(totalsIn(stateDir, 'web'), { connectionsNew: 3, bytesToUpstream: 15, bytesToClient: 15 })
     assert.deepEqual(totalsIn(stateDir, ''), totalsIn(stateDir, 'web'))
     assert.ok(!second.lines.some(({ event }) => event?.startsWith('store-')))
+  })
+
+  it('attacks of before, and how they ended, are in the store', async () => {
+    const stateDir = join(temporaryFolder(), 'state')
+    mkdirSync(stateDir)
+    const began = '2026-11-20T10:00:00.000Z'
+    const levels = { 'connection-flood': 1, distributed: 2, unused: 0.1 }
+    const peak = { newPerSecond: 5, sources: 4, prefixes: 3, unusedShare: 0, connectFailuresPerSecond: 0, open: 2 }
+    const record = { id: 7, service: 'web', kind: 'unused', kinds: ['unused'], start: began, end: null, ended: null }
+    const counts = { newcomers: 9, admitted: 8, refused: {}, unused: 1, served: 7, bytes: 6, bansMade: 0 }
+    const lists = { addresses: [], prefixes: [], asns: [] }
+    const stored = { ...record, updated: began, calm: levels, limits: levels, peak, ...counts, ...lists }
+    writeFileSync(join(stateDir, 'attacks.jsonl'), `${JSON.stringify(stored)}\n`)
+    await end(await start(stateDir))
+    const store = await Store.open(stateDir, capturedLog().log)
+    const attacks = await store.attacks.list({ limit: 10 })
+    assert.deepEqual(attacks, [{ ...stored, end: began, ended: 'restart' }])
+    await store.close()
   })
 
   it('a daemon that is killed leaves a store that opens', async () => {

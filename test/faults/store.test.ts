@@ -163,6 +163,28 @@ describe('a daemon whose store goes wrong', { timeout: 120_000 }, () => {
     assert.equal(await totalOf(stateDir), 1)
   })
 
+  test('a file system that becomes read-only, and is writable again: it starts, serves, and keeps what comes then', async (t) => {
+    const disk = mountSmallDisk(t)
+    if (disk === undefined) return
+    const stateDir = join(disk, 'state')
+    const before = await start(stateDir)
+    await visit(before, 'hello')
+    await end(before)
+    remount(disk, 'ro')
+    const daemon = await start(stateDir)
+    await visit(daemon, 'again')
+    assert.deepEqual(storeEvents(daemon), ['E_STORE_READ_ONLY'])
+    remount(disk, 'rw')
+    await daemon.waitForLine('the store to be back', ({ event }) => event === 'store-back', 90_000)
+    await end(daemon)
+    assert.equal(await totalOf(stateDir), 2)
+  })
+
+  function remount(folder: string, mode: 'ro' | 'rw'): void {
+    const { status, stderr } = spawnSync('mount', ['-o', `remount,${mode}`, folder], { encoding: 'utf8' })
+    assert.equal(status, 0, stderr)
+  }
+
   async function totalOf(stateDir: string): Promise<number | undefined> {
     const store = await Store.open(stateDir, capturedLog().log)
     const totals = await store.totals.all()

@@ -35,6 +35,7 @@ const TROUBLES: ReadonlySet<StoreErrorCode> = new Set<StoreErrorCode>([
   'E_STORE_READ_ONLY',
   'E_STORE_DAMAGED',
   'E_STORE_GONE',
+  'E_STORE_BUSY',
   'E_STORE_NEWER',
   'E_STORE_FOREIGN',
 ])

@@ -56,7 +56,8 @@ describe('the store', { timeout: 60_000 }, () => {
   }
 
   function events({ said }: Opened): unknown[] {
-    return said.records().map(({ event, code }) => [event, code].filter((word) => word !== undefined).join(' '))
+    const lines = said.records() as { event: string; code?: string }[]
+    return lines.map(({ event, code }) => (code === undefined ? event : `${event} ${code}`))
   }
 
   test('what was confirmed is there again, in a file for this user alone', async () => {

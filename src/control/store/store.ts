@@ -248,8 +248,7 @@ export class Store implements Clients {
       await this.#call({ kind: 'probe', id: 0 })
       this.#isWell()
     } catch (error) {
-      // A trouble has asked for the next try by itself.
-      if (error instanceof StoreError && !isTrouble(error.code)) this.#isFailing(error)
+      if (error instanceof StoreError) this.#isFailing(error)
     }
   }
 
