@@ -5,10 +5,7 @@
 import { randomBytes } from 'node:crypto'
 import type { EngineName } from '../traffic/events.ts'
 import type { Service, Tables, Upstream } from '../traffic/tables.ts'
-import type { BanFile } from './bans/ban-file.ts'
 import { Bans } from './bans/bans.ts'
-import type { Ban } from './bans/ban.ts'
-import type { AttackFiles, StoredAttacks } from './detect/attack-files.ts'
 import type { AsnOf } from './detect/attack.ts'
 import { Attacks } from './detect/attacks.ts'
 import { ActiveChecks } from './check/active-checks.ts'
@@ -26,11 +23,15 @@ import { KnownNames } from './log/known-names.ts'
 import type { NetworkDatabases } from './databases/network-databases.ts'
 import type { Lists } from './lists/lists.ts'
 import type { Log } from './log/log.ts'
+import { SeriesSampler } from './series/series-sampler.ts'
+import { AttackMirror } from './store/attack-mirror.ts'
+import { Store } from './store/store.ts'
 import type { RefusedCount } from './log/refused-sums.ts'
 import { type CountByReason, type NodeState, type NodeView, refusedByReason } from './node-view.ts'
 import { Overload } from './overload/overload.ts'
 import { Firewall } from './shield/firewall.ts'
 import type { Inheritance, ListeningSockets } from './upgrade/handover.ts'
+import type { NodeEnd, RunningNodeOptions } from './running-node-options.ts'
 import { UpstreamWatch } from './upstream-watch.ts'
 import { Queues } from './queues.ts'
 import { BusyRatios } from './workers/busy-ratios.ts'
@@ -44,34 +45,6 @@ import { Workers } from './workers/workers.ts'
 /** What makes connection ids differ from start to start: the 12 hex digits of WorkerStart.bootId. */
 const BOOT_ID_BYTES = 6
 
-export interface RunningNodeOptions {
-  readonly config: Config
-  readonly addresses: ResolvedAddresses
-  readonly log: Log
-  readonly version: string
-  /** What the version before has given us. */
-  readonly inheritance?: Inheritance | undefined
-  /** What an operator wants of upstreams. */
-  readonly operatorStates?: OperatorStates
-  /** Bans of before, and where those of now are kept. */
-  readonly bans?: { readonly file: BanFile; readonly stored: readonly Ban[] }
-  /** Attacks of before and what was calm, and where those of now are kept. */
-  readonly attacks?: { readonly files: AttackFiles; readonly stored: StoredAttacks }
-  /** Without them nobody is on any. */
-  readonly lists?: Lists
-  /** Without them nobody's country or AS is known. */
-  readonly databases?: NetworkDatabases
-  /** Another worker than our own, for tests. */
-  readonly workerEntry?: URL
-  readonly onLostWorker: (error: Error | undefined) => void
-}
-
-export interface NodeEnd {
-  readonly connectionsReset: number
-  /** A thread is left that an ordinary exit would wait for, without end. */
-  readonly isStuck: boolean
-}
-
 export class RunningNode implements NodeView {
   readonly version: string
   readonly startedAtMs = Date.now()
@@ -84,6 +57,9 @@ export class RunningNode implements NodeView {
   readonly bans: Bans
   readonly attacks: Attacks
   readonly overload: Overload
+  readonly store: Store
+  readonly series: SeriesSampler
+  readonly #attackMirror: AttackMirror
   #config: Config
   readonly #log: Log
   readonly #capacity: Capacity
@@ -157,6 +133,10 @@ export class RunningNode implements NodeView {
     })
     this.bans = this.#makeBans(options)
     this.attacks = this.#makeAttacks(options)
+    this.store = options.store ?? Store.none()
+    const { memory, bans, store } = this
+    this.series = new SeriesSampler({ memory, tables: () => this.tables(), bans, store })
+    this.#attackMirror = new AttackMirror(this.attacks, store)
     this.#upstreamWatch = new UpstreamWatch(this, log)
     this.#connectionLog = this.#makeConnectionLog(options, bootId)
   }
@@ -236,6 +216,8 @@ export class RunningNode implements NodeView {
     await checkPortsAreFree(this.tables(), this.#inheritance)
     this.bans.start(this.tables())
     this.attacks.start(this.#config, this.tables())
+    this.series.start()
+    this.#attackMirror.start()
     await this.#workers.start()
     this.#names.learn(this.tables())
     this.firewall.useTables(this.tables())
@@ -360,6 +342,14 @@ export class RunningNode implements NodeView {
     await this.attacks.store()
   }
 
+  /** The next version serves: what it keeps is no longer ours to write. */
+  leave(): void {
+    this.bans.leave()
+    this.#attackMirror.leave()
+    this.attacks.leave()
+    this.series.leave()
+  }
+
   listeningSockets(): ListeningSockets[] {
     return this.#workers.listeningSockets()
   }
@@ -385,8 +375,10 @@ export class RunningNode implements NodeView {
     }
     await this.firewall.close()
     this.#connectionLog.close()
+    await this.series.close()
     await this.bans.close()
     await this.attacks.close()
+    await this.#attackMirror.close()
     this.checks.stop()
     this.#upstreamWatch.close()
     this.#queues.close()
