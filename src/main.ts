@@ -20,11 +20,13 @@ import { sayAudit, sayNoLocalToken } from './control/log/access-lines.ts'
 import { sayDatabases } from './control/databases/database-lines.ts'
 import { NetworkDatabases } from './control/databases/network-databases.ts'
 import { sayLists } from './control/lists/list-lines.ts'
+import { KeptLists } from './control/lists/kept-lists.ts'
 import { Lists } from './control/lists/lists.ts'
 import { type Log, openLog } from './control/log/log.ts'
 import { openStdout } from './control/log/stdout-stream.ts'
 import { BanFile } from './control/bans/ban-file.ts'
 import { AttackFiles } from './control/detect/attack-files.ts'
+import { examineMachine } from './control/doctor/examine.ts'
 import { OperatorStates } from './control/operator/operator-states.ts'
 import { type ConfigFile, ConfigWatch } from './control/reload/config-watch.ts'
 import { FileWatches } from './control/reload/file-watches.ts'
@@ -66,8 +68,8 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   const { config } = options
   const log = openLog({ ...config.log, stream: openStdout() })
   const upstreams = await UpstreamAddresses.resolve(config)
-  const lists = await Lists.read(config.protect)
-  sayLists(log, lists)
+  const fileLists = await Lists.read(config.protect)
+  sayLists(log, fileLists)
   const databases = await NetworkDatabases.read(config.protect)
   sayDatabases(log, databases)
   const stop = new StopSignals((error) => sayUncaught(log, error))
@@ -75,7 +77,10 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   const { inheritance } = options
   await inheritance?.keepFromChildren()
   const stored = await readStored(config.admin.stateDir, log)
-  const { operatorStates } = stored
+  const { operatorStates, store } = stored
+  const keptLists = new KeptLists({ store, log, apply: () => reload.readLists() })
+  await keptLists.load()
+  const lists = keptLists.all.length === 0 ? fileLists : await Lists.read(config.protect, fileLists, keptLists.all)
   const hangup = new Hangup()
   const node = new RunningNode({
     ...options,
@@ -97,8 +102,9 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   const listWatch = new FileWatches(() => void reload.readLists())
   const databaseWatch = new FileWatches(() => void reload.readDatabases())
   const path = options.configFile?.path
-  const reload = new Reload({ path, env: process.env, node, log, upstreams, watch, listWatch, databaseWatch, follow })
-  const admin = await startAdmin(config, node, log, { operatorStates, reload, upgrades, inheritance })
+  const watches = { watch, listWatch, databaseWatch, follow }
+  const reload = new Reload({ path, env: process.env, node, log, upstreams, keptLists, ...watches })
+  const admin = await startAdmin(config, node, log, { operatorStates, reload, upgrades, inheritance, keptLists })
   await node.start().catch(async (error: unknown) => {
     await admin?.close()
     throw error
@@ -106,6 +112,7 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   follow(upstreams)
   listWatch.follow(lists.files)
   databaseWatch.follow(databases.files)
+  keptLists.start(inheritance !== undefined)
   upgrades.allow(node, admin?.listeningSocket())
   sayReady(log, node)
   hangup.use(() => void reload.run('SIGHUP'))
@@ -117,6 +124,7 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   upgrades.stop()
   watch.set(false)
   listWatch.stop()
+  keptLists.leave()
   databaseWatch.stop()
   reload.upstreams.stop()
   return await stopServing({ node, admin, log, stop, request })
@@ -191,6 +199,7 @@ interface AdminParts {
   readonly reload: Reload
   readonly upgrades: Upgrades
   readonly inheritance: Inheritance | undefined
+  readonly keptLists: KeptLists
 }
 
 async function startAdmin(
@@ -200,13 +209,16 @@ async function startAdmin(
   parts: AdminParts,
 ): Promise<AdminServer | undefined> {
   if (config.admin.listen === 'off') return undefined
-  const { operatorStates, reload, upgrades, inheritance } = parts
+  const { operatorStates, reload, upgrades, inheritance, keptLists } = parts
   const { listen } = config.admin
   const actions: AdminActions = {
     setUpstreamState: (...change) => operatorStates.set(node, ...change),
     reload: { run: () => reload.run('admin'), check: () => reload.check() },
     upgrade: () => upgrades.upgrade(),
     bans: node.bans,
+    keptLists,
+    clientOf: (id) => node.clientOf(id),
+    examine: () => examineMachine(node.config),
   }
   const { token, problem } = await readLocalToken(config.admin.stateDir)
   if (problem !== undefined) sayNoLocalToken(log, config.admin.stateDir, problem, token?.file)

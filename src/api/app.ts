@@ -13,10 +13,13 @@ import { attackRoutes } from './routes/attacks.ts'
 import { banRoutes } from './routes/bans.ts'
 import { checkIpRoutes } from './routes/check-ip.ts'
 import { dashboardRoutes } from './routes/dashboard.ts'
+import { doctorRoutes } from './routes/doctor.ts'
 import { listRoutes } from './routes/lists.ts'
+import { keptListRoutes } from './routes/kept-lists.ts'
 import { liveRoutes } from './routes/live.ts'
 import { nodeRoutes } from './routes/node.ts'
 import { reloadRoutes } from './routes/reload.ts'
+import { signalRoutes } from './routes/signals.ts'
 import { upgradeRoutes } from './routes/upgrade.ts'
 import { upstreamStateRoutes } from './routes/upstream-state.ts'
 
@@ -26,9 +29,12 @@ const ROUTES: readonly Routes[] = [
   liveRoutes,
   upstreamStateRoutes,
   listRoutes,
+  keptListRoutes,
   banRoutes,
+  signalRoutes,
   checkIpRoutes,
   attackRoutes,
+  doctorRoutes,
   reloadRoutes,
   upgradeRoutes,
   dashboardRoutes,

@@ -2,6 +2,9 @@
 import { z } from 'zod'
 
 export * from './attack-contract.ts'
+export * from './doctor-contract.ts'
+export * from './kept-list-contract.ts'
+export * from './signal-contract.ts'
 export * from './problem-contract.ts'
 
 export const OPENAPI_PATH = '/api/openapi.json'
@@ -190,8 +193,8 @@ export const UpstreamStateAnswer = z.object({
 })
 export type UpstreamStateAnswer = z.infer<typeof UpstreamStateAnswer>
 /** Who makes bans: docs/bans.md. */
-export const BAN_ORIGIN_WORDS = ['manual', 'strikes', 'neighbours'] as const
-const BanOrigin = z.enum(BAN_ORIGIN_WORDS, 'expected manual, strikes or neighbours')
+export const BAN_ORIGIN_WORDS = ['manual', 'strikes', 'neighbours', 'signals'] as const
+const BanOrigin = z.enum(BAN_ORIGIN_WORDS, `expected ${BAN_ORIGIN_WORDS.join(', ')}`)
 export type BanOriginWord = z.infer<typeof BanOrigin>
 
 export const BanView = z.object({
@@ -324,8 +327,10 @@ export const UPGRADE_TIMEOUT_MS = 90_000
 
 const ListStatus = z.object({
   name: z.string(),
+  /** What operators call it who keep it by the API; null for a list of a file or the configuration. */
+  kept: z.string().nullable(),
   action: z.enum(['allow', 'deny']),
-  /** The file it is in: one of its own, or the configuration. */
+  /** The file it is in: one of its own, or the configuration; for people where operators keep it. */
   file: z.string(),
   entries: Count,
   /** Lines that cannot be read and are left out; `firstBadLines` are some of them. */

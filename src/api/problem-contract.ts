@@ -10,6 +10,7 @@ export const PROBLEMS = {
   E_ORIGIN: { status: 403, title: 'Origin refused' },
   E_NOT_FOUND: { status: 404, title: 'Not found' },
   E_METHOD: { status: 405, title: 'Method not allowed' },
+  E_NEVER_BANNED: { status: 409, title: 'Never banned' },
   E_CONFLICT: { status: 409, title: 'Changed meanwhile' },
   E_BODY_TOO_LARGE: { status: 413, title: 'Body too large' },
   E_MEDIA_TYPE: { status: 415, title: 'Unsupported media type' },

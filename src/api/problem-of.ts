@@ -1,6 +1,7 @@
 /** From whatever was thrown to the problem that is answered. */
 import type { FastifyRequest } from 'fastify'
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod'
+import { StoreError } from '../control/store/store-error.ts'
 import { ApiProblem } from './problem.ts'
 
 /** What fastify says of bodies and addresses that it cannot read. */
@@ -18,6 +19,7 @@ const OF_FASTIFY: Readonly<Record<string, (request: FastifyRequest) => ApiProble
 
 export function asProblem(error: Error & { readonly code?: string }, request: FastifyRequest): ApiProblem {
   if (error instanceof ApiProblem) return error
+  if (error instanceof StoreError) return ofStore(error)
   if (hasZodFastifySchemaValidationErrors(error)) {
     const given = { body: request.body, querystring: request.query, params: request.params, headers: undefined }[
       error.validationContext ?? 'body'
@@ -29,6 +31,11 @@ export function asProblem(error: Error & { readonly code?: string }, request: Fa
   // The parser of bodies throws plain syntax errors.
   if (error instanceof SyntaxError) return new ApiProblem('E_REQUEST', 'The body is not JSON.')
   return new ApiProblem('E_INTERNAL', error.message)
+}
+
+/** What is too much for the store is the request's fault, all else the store's. */
+function ofStore({ code, message }: StoreError): ApiProblem {
+  return new ApiProblem(code === 'E_STORE_VALUE' ? 'E_REQUEST' : 'E_STORE', message)
 }
 
 /** A longer value is not repeated. */

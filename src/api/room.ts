@@ -8,7 +8,10 @@ import type { Identity, Role } from '../control/access/identity.ts'
 import type { NodeView } from '../control/node-view.ts'
 import type { MetricsPage } from '../metrics/metrics-page.ts'
 import type { BanActions } from './routes/bans.ts'
+import type { ExamineAction } from './routes/doctor.ts'
+import type { KeptListActions } from './routes/kept-lists.ts'
 import type { ReloadActions } from './routes/reload.ts'
+import type { ClientOf } from './routes/signals.ts'
 import type { UpgradeAction } from './routes/upgrade.ts'
 import type { SetUpstreamState } from './routes/upstream-state.ts'
 
@@ -18,6 +21,9 @@ export interface AdminActions {
   readonly reload: ReloadActions
   readonly upgrade: UpgradeAction
   readonly bans: BanActions
+  readonly keptLists: KeptListActions
+  readonly clientOf: ClientOf
+  readonly examine: ExamineAction
 }
 
 export interface Room {

@@ -3,7 +3,7 @@
  * `start` opens the listeners, `drain` and `end` close them; main.ts says when.
  */
 import { randomBytes } from 'node:crypto'
-import type { EngineName } from '../traffic/events.ts'
+import type { EngineName, FoundClient } from '../traffic/events.ts'
 import type { Service, Tables, Upstream } from '../traffic/tables.ts'
 import { Bans } from './bans/bans.ts'
 import type { AsnOf } from './detect/attack.ts'
@@ -352,6 +352,11 @@ export class RunningNode implements NodeView {
 
   listeningSockets(): ListeningSockets[] {
     return this.#workers.listeningSockets()
+  }
+
+  /** Who has the connection with this id; undefined where none is open, `busy` where too many ask. */
+  clientOf(connectionId: string): Promise<FoundClient | 'busy' | undefined> {
+    return this.#workers.clientOf(connectionId)
   }
 
   /** To be called after its verdict is in `memory.states`; ends its connections where the service wants that. */

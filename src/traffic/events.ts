@@ -65,6 +65,8 @@ export type WorkerCommand =
   | { readonly kind: 'close-upstream'; readonly upstreamIndex: number }
   /** End every connection whose client is banned by now, with the reason `banned`. */
   | { readonly kind: 'close-banned' }
+  /** Whose connection is it that has this number? Answered by `client-found`, also where there is none. */
+  | { readonly kind: 'find-client'; readonly question: number; readonly sequence: number }
   /** Deadlines have become shorter: look at every connection now. */
   | { readonly kind: 'look-at-deadlines' }
   | { readonly kind: 'prepare'; readonly tables: Tables }
@@ -84,10 +86,18 @@ export type WorkerEvent =
   | { readonly kind: 'prepared'; readonly addresses: readonly ListeningAddress[] }
   /** `commit` or `cancel` is done, and every listener that is gone is closed. */
   | { readonly kind: 'settled' }
+  | { readonly kind: 'client-found'; readonly question: number; readonly client: FoundClient | undefined }
   | { readonly kind: 'accept-paused'; readonly code: string; readonly ms: number }
   | { readonly kind: 'warning'; readonly message: string }
   | { readonly kind: 'internal-error'; readonly message: string; readonly stack: string }
   | { readonly kind: 'drained' }
+
+/** Who has a connection, as a believed PROXY header says it where there is one. */
+export interface FoundClient {
+  /** 4 or 16 bytes. */
+  readonly address: Uint8Array
+  readonly serviceIndex: number
+}
 
 /** The address a listener got; it differs from the asked one where port 0 was asked. */
 export interface ListeningAddress {
@@ -100,4 +110,10 @@ export interface ListeningAddress {
 /** The id of a connection in logs and in the UNIQUE_ID TLV: 24 hex digits. */
 export function connectionId(bootId: string, workerIndex: number, sequence: number): string {
   return bootId + workerIndex.toString(16).padStart(2, '0') + sequence.toString(16).padStart(10, '0')
+}
+
+/** What `connectionId` was made of; undefined for the id of another start, or none. */
+export function parseConnectionId(id: string, bootId: string): { workerIndex: number; sequence: number } | undefined {
+  if (!/^[\da-f]{24}$/.test(id) || !id.startsWith(bootId)) return undefined
+  return { workerIndex: Number.parseInt(id.slice(12, 14), 16), sequence: Number.parseInt(id.slice(14), 16) }
 }

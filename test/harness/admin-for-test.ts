@@ -16,6 +16,9 @@ export const NO_ACTIONS: AdminActions = {
   upgrade: not,
   reload: { run: not, check: not },
   bans: NO_BANS,
+  keptLists: { of: not, put: not, replace: not, remove: not },
+  clientOf: not,
+  examine: not,
 }
 
 export interface AdminAnswer {

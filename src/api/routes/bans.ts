@@ -29,7 +29,10 @@ const Query = z.strictObject({
   covering: z.string().max(100).optional(),
 })
 
-export type BanActions = Pick<Bans, 'add' | 'remove' | 'flush' | 'list' | 'covering' | 'view' | 'noteAdminClient'>
+export type BanActions = Pick<
+  Bans,
+  'add' | 'remove' | 'flush' | 'list' | 'covering' | 'view' | 'noteAdminClient' | 'signal'
+>
 
 export function banRoutes(app: App, { actions: { bans } }: Room): void {
   addListing(app, bans)

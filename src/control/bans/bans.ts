@@ -16,9 +16,9 @@ import { BanJudge } from './ban-judge.ts'
 import { BanLines } from './ban-lines.ts'
 import type { BanRules } from './ban-rules.ts'
 import { BanStore } from './ban-store.ts'
-import { Immunity } from './immunity.ts'
 import { whyNotByHand } from './by-hand.ts'
-import { parseBanned } from './source.ts'
+import { immuneText, Immunity } from './immunity.ts'
+import { banText, parseBanned, sourceOf } from './source.ts'
 
 /** How late a strike may be read, and how late a ban may end. */
 const TICK_MS = 25
@@ -62,6 +62,21 @@ export interface AskedBans {
   readonly force: boolean
 }
 
+export interface BanSignal {
+  /** 4 or 16 bytes. */
+  readonly client: Uint8Array
+  readonly ttlMs: number
+  readonly why: string
+  /** For people: who said so. */
+  readonly by: string
+}
+
+export type SignalledBan =
+  /** `isNew` is false where a ban of before ends no earlier. It is on the disk within seconds. */
+  | { readonly kind: 'banned'; readonly ban: Ban; readonly isNew: boolean }
+  /** `why` is what a sentence that begins with the prefix goes on with. */
+  | { readonly kind: 'never'; readonly prefix: string; readonly why: string }
+
 export interface RefusedPrefix {
   readonly prefix: string
   /** What a sentence that begins with the prefix goes on with. */
@@ -101,8 +116,8 @@ export class Bans {
   readonly #lines: BanLines
   readonly #store: BanStore | undefined
   readonly #readers: readonly StrikesReader[]
-  readonly #madeByOrigin = { manual: 0, strikes: 0, neighbours: 0 }
-  readonly #watchedByOrigin = { manual: 0, strikes: 0, neighbours: 0 }
+  readonly #madeByOrigin = { manual: 0, strikes: 0, neighbours: 0, signals: 0 }
+  readonly #watchedByOrigin = { manual: 0, strikes: 0, neighbours: 0, signals: 0 }
   #listeners: ((change: BanChange) => void)[] = []
   #timer: NodeJS.Timeout | undefined
   #firstRing = 0
@@ -276,6 +291,24 @@ export class Bans {
     }
     this.#enforce(bans, nowMs)
     return { changed: bans.map(({ text }) => text), refused, stored: bans.length === 0 || (await this.#storeNow()) }
+  }
+
+  /** An upstream has seen that this client misbehaves: the one source is banned, for no longer than strikes ban. */
+  signal({ client, ttlMs, why, by }: BanSignal): SignalledBan {
+    const nowMs = this.#nowMs()
+    const network = sourceOf(client, client.length === 4 ? 4 : 6)
+    const immune = this.#immunity.of(network, nowMs)
+    if (immune !== undefined) return { kind: 'never', prefix: banText(network), why: immuneText(network, immune) }
+    const untilMs = nowMs + Math.min(ttlMs, this.#rules.ttlMaxMs)
+    const longer = this.#book.covering(network).find((ban) => !ban.isWatched && ban.untilMs >= untilMs)
+    if (longer !== undefined) return { kind: 'banned', ban: longer, isNew: false }
+    const ban = makeBan(network, { origin: 'signals', sinceMs: nowMs, untilMs, why, by, repeated: 0, isWatched: false })
+    const { taken, displaced } = this.#book.put(ban)
+    if (displaced !== undefined) this.#noteDisplaced(displaced)
+    if (!taken)
+      return { kind: 'never', prefix: ban.text, why: `finds no room (protect.bans.max is ${this.#rules.max})` }
+    this.#enforce([ban], nowMs)
+    return { kind: 'banned', ban, isNew: true }
   }
 
   /** Ends the bans of exactly these prefixes. */
