@@ -342,6 +342,7 @@ const ListStatus = z.object({
 })
 export type ListStatus = z.infer<typeof ListStatus>
 export const ListsAnswer = z.object({ lists: z.array(ListStatus) })
+export type ListsAnswer = z.infer<typeof ListsAnswer>
 
 /** What can be found out about an address, by code. Codes stay; docs/lists.md tells them from here. */
 export const ADDRESS_FINDINGS = {

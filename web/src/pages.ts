@@ -14,4 +14,9 @@ export interface Page {
 
 export const PAGES: readonly Page[] = [
   { path: 'overview', title: 'Overview', load: () => import('./pages/overview.tsx') },
+  { path: 'attacks', title: 'Attacks', load: () => import('./pages/attacks.tsx') },
+  { path: 'lists', title: 'Lists and bans', load: () => import('./pages/lists.tsx') },
+  { path: 'check-ip', title: 'Check IP', load: () => import('./pages/check-ip.tsx') },
+  { path: 'doctor', title: 'Doctor', load: () => import('./pages/doctor.tsx') },
+  { path: 'api', title: 'API', load: () => import('./pages/api.tsx') },
 ]

@@ -1,0 +1,181 @@
+/** Who is banned: search, add, remove. */
+import { useSignal } from '@preact/signals'
+import type { BanChangeAnswer, BanList, BanOriginWord, BanView } from '../../../../src/api/contract.ts'
+import { ask } from '../../api.ts'
+import { AddressLink } from '../../parts/address-link.tsx'
+import { asApiError, useAnswer } from '../../parts/answer.ts'
+import { End, Since } from '../../parts/end.tsx'
+import { howMany, isWholeAddress } from '../../parts/lines.ts'
+import { Empty, Notice, Problem, type Told } from '../../parts/notice.tsx'
+import { Sure } from '../../parts/sure.tsx'
+import { AddBans } from './add-bans.tsx'
+
+/** Rows on the page; a search finds the others. */
+const SHOWN_MAX = 200
+const ASK_EVERY_MS = 5_000
+
+export const ORIGIN_TITLES: Readonly<Record<BanOriginWord, string>> = {
+  manual: 'operator',
+  strikes: 'strikes',
+  neighbours: 'neighbours',
+  signals: 'upstream',
+}
+
+export function Bans() {
+  const origin = useSignal<BanOriginWord | ''>('')
+  const search = useSignal('')
+  const told = useSignal<Told | undefined>(undefined)
+  const text = search.value.trim()
+  // The API finds who an address is banned with; other words are looked for in what is here.
+  const isAddress = isWholeAddress(text)
+  const query = isAddress
+    ? `?covering=${encodeURIComponent(text)}`
+    : origin.value === ''
+      ? '?limit=1000'
+      : `?limit=1000&origin=${origin.value}`
+  const { answer, problem, again } = useAnswer<BanList>(`/api/v1/bans${query}`, ASK_EVERY_MS)
+  const found = answer?.bans.filter((ban) => isAddress || isFound(ban, text.toLowerCase())) ?? []
+
+  const remove = async (body: object, done: (answer: BanChangeAnswer) => Told): Promise<void> => {
+    try {
+      told.value = done(await ask<BanChangeAnswer>('DELETE', '/api/v1/bans', body))
+    } catch (error) {
+      told.value = { kind: 'bad', text: asApiError(error).message }
+    }
+    again()
+  }
+  const removeOne = (prefix: string): void => {
+    void remove({ prefixes: [prefix] }, ({ refused: [refused] }) =>
+      refused === undefined
+        ? { kind: 'good', text: `${prefix} is banned no more.` }
+        : { kind: 'warn', text: `${refused.prefix} ${refused.why}.` },
+    )
+  }
+  const flush = (): void => {
+    const of = origin.value === '' ? {} : { origin: origin.value }
+    void remove({ all: true, ...of }, ({ changed }) => ({ kind: 'good', text: `${howMany(changed, 'ban')} ended.` }))
+  }
+
+  return (
+    <>
+      <AddBans onDone={again} />
+      <section aria-labelledby="banned">
+        <h2 id="banned">Banned now{answer !== undefined && ` (${answer.total.toLocaleString('en')})`}</h2>
+        <div class="row">
+          <div class="field grows">
+            <label for="ban-search">Search: an address, or a part of reason or network</label>
+            <input
+              id="ban-search"
+              type="search"
+              value={search.value}
+              maxLength={100}
+              onInput={({ currentTarget }) => (search.value = currentTarget.value)}
+            />
+          </div>
+          <div class="field">
+            <label for="ban-origin">Made by</label>
+            <select
+              id="ban-origin"
+              value={origin.value}
+              onChange={({ currentTarget }) => (origin.value = currentTarget.value as BanOriginWord | '')}
+            >
+              <option value="">anybody</option>
+              {Object.entries(ORIGIN_TITLES).map(([word, title]) => (
+                <option key={word} value={word}>
+                  {title}
+                </option>
+              ))}
+            </select>
+          </div>
+          <div class="field">
+            <Sure
+              label={origin.value === '' ? 'End all bans…' : `End all by ${ORIGIN_TITLES[origin.value]}…`}
+              question={origin.value === '' ? 'End every ban?' : `End every ban by ${ORIGIN_TITLES[origin.value]}?`}
+              yes="End them"
+              disabled={(answer?.total ?? 0) === 0}
+              onYes={flush}
+            />
+          </div>
+        </div>
+        <Notice told={told.value} />
+        <Problem problem={problem} />
+        {answer !== undefined && found.length === 0 && <NoBans isSearch={text !== '' || origin.value !== ''} />}
+        {found.length > 0 && <Table bans={found.slice(0, SHOWN_MAX)} onRemove={removeOne} />}
+        {found.length > SHOWN_MAX && (
+          <p class="quiet">
+            {SHOWN_MAX} of {howMany(found.length, 'ban')} are shown, the newest first. Search for the others.
+          </p>
+        )}
+      </section>
+    </>
+  )
+}
+
+function isFound({ prefix, why, by }: BanView, text: string): boolean {
+  return text === '' || `${prefix}\n${why}\n${by}`.toLowerCase().includes(text)
+}
+
+function NoBans({ isSearch }: { readonly isSearch: boolean }) {
+  if (isSearch) return <p class="quiet">No ban is like that.</p>
+  return (
+    <Empty title="Nobody is banned">
+      <p>
+        Who misbehaves often enough is banned by itself (protect.bans). Upstreams may tell of abusers by the API, and
+        you can ban addresses and networks above.
+      </p>
+    </Empty>
+  )
+}
+
+interface TableProps {
+  readonly bans: readonly BanView[]
+  readonly onRemove: (prefix: string) => void
+}
+
+function Table({ bans, onRemove }: TableProps) {
+  return (
+    <div class="wide">
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">Who</th>
+            <th scope="col">Ends</th>
+            <th scope="col">Why</th>
+            <th scope="col">Made by</th>
+            <th scope="col">Since</th>
+            <th scope="col">
+              <span class="unseen">Action</span>
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {bans.map(({ prefix, until, why, by, origin, since, watched, repeated }) => (
+            <tr key={prefix}>
+              <th scope="row">
+                <AddressLink source={prefix} /> {watched && <span class="badge warn">only watched</span>}
+              </th>
+              <td>
+                <End until={until} />
+              </td>
+              <td class="text">
+                {why}
+                {repeated > 0 && <span class="quiet"> ({howMany(repeated, 'time')} before)</span>}
+              </td>
+              <td>
+                {ORIGIN_TITLES[origin] ?? origin} <span class="quiet">{by}</span>
+              </td>
+              <td>
+                <Since at={since} />
+              </td>
+              <td class="number">
+                <button type="button" aria-label={`Remove the ban of ${prefix}`} onClick={() => onRemove(prefix)}>
+                  Remove
+                </button>
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  )
+}

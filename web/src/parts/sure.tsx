@@ -1,0 +1,41 @@
+/** A button for what cannot be taken back: it asks once more, in place. */
+import { useSignal } from '@preact/signals'
+import { useEffect, useRef } from 'preact/hooks'
+
+interface SureProps {
+  readonly label: string
+  readonly question: string
+  readonly yes: string
+  readonly onYes: () => void
+  readonly disabled?: boolean
+}
+
+export function Sure({ label, question, yes, onYes, disabled = false }: SureProps) {
+  const isAsking = useSignal(false)
+  const no = useRef<HTMLButtonElement>(null)
+  useEffect(() => {
+    if (isAsking.value) no.current?.focus()
+  }, [isAsking.value])
+  if (!isAsking.value) {
+    return (
+      <button type="button" class="danger" disabled={disabled} onClick={() => (isAsking.value = true)}>
+        {label}
+      </button>
+    )
+  }
+  const answer = (isYes: boolean): void => {
+    isAsking.value = false
+    if (isYes) onYes()
+  }
+  return (
+    <span class="sure" role="group" aria-label={question}>
+      <span>{question}</span>
+      <button type="button" ref={no} onClick={() => answer(false)}>
+        Cancel
+      </button>
+      <button type="button" class="danger" onClick={() => answer(true)}>
+        {yes}
+      </button>
+    </span>
+  )
+}
