@@ -226,20 +226,23 @@ export const BAN_COMMENT_CHARACTERS_MAX = 200
 export const BAN_TTL_MS_MAX = 3650 * 86_400_000
 const Prefixes = z.array(z.string().max(100)).min(1).max(BANS_PER_REQUEST_MAX)
 
-export const BanRequest = z.strictObject({
-  prefixes: Prefixes,
-  /** 0 is for good. */
-  ttlMs: z.int().min(0).max(BAN_TTL_MS_MAX),
-  comment: z.string().max(BAN_COMMENT_CHARACTERS_MAX).optional(),
-  /** Also prefixes that are suspiciously wide. */
-  force: z.boolean().optional(),
-})
+export const BanRequest = z
+  .strictObject({
+    prefixes: Prefixes,
+    /** 0 is for good. */
+    ttlMs: z.int().min(0).max(BAN_TTL_MS_MAX),
+    comment: z.string().max(BAN_COMMENT_CHARACTERS_MAX).optional(),
+    /** Also prefixes that are suspiciously wide. */
+    force: z.boolean().optional(),
+  })
+  .meta({ examples: [{ prefixes: ['192.0.2.7'], ttlMs: 14_400_000, comment: 'scanner' }] })
 export type BanRequest = z.infer<typeof BanRequest>
 
 /** These, or all of them, or all of one origin. */
 export const UnbanRequest = z
   .strictObject({ prefixes: Prefixes.optional(), all: z.literal(true).optional(), origin: BanOrigin.optional() })
   .refine(({ prefixes, all }) => (prefixes === undefined) === (all === true), 'expected either prefixes or "all": true')
+  .meta({ examples: [{ prefixes: ['192.0.2.7'] }] })
 export type UnbanRequest = z.infer<typeof UnbanRequest>
 
 export const BanChangeAnswer = z.object({

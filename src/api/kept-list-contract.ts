@@ -58,6 +58,7 @@ export const KeptListRequest = z
     force: z.boolean().optional(),
   })
   .refine(({ entries, text }) => (entries === undefined) !== (text === undefined), 'expected either entries or text')
+  .meta({ examples: [{ entries: [{ network: '192.0.2.0/24', comment: 'scanner' }], ttlMs: 86_400_000 }] })
 export type KeptListRequest = z.infer<typeof KeptListRequest>
 
 export const KeptListRemoval = z
@@ -66,6 +67,7 @@ export const KeptListRemoval = z
     all: z.literal(true).optional(),
   })
   .refine(({ networks, all }) => (networks === undefined) === (all === true), 'expected either networks or "all": true')
+  .meta({ examples: [{ networks: ['192.0.2.0/24'] }] })
 export type KeptListRemoval = z.infer<typeof KeptListRemoval>
 
 const Networks = z.array(z.string()).max(KEPT_NAMED_MAX)

@@ -28,6 +28,7 @@ export const SignalRequest = z
     ({ client, connection }) => (client === undefined) !== (connection === undefined),
     'expected either client or connection',
   )
+  .meta({ examples: [{ client: '192.0.2.7', reason: '30 failed logins', ttlMs: 3_600_000 }] })
 export type SignalRequest = z.infer<typeof SignalRequest>
 
 export const SignalAnswer = z.object({

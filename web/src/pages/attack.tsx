@@ -4,7 +4,7 @@ import { bytes, count, duration } from '../format.ts'
 import { sum } from '../live.ts'
 import { AddressLink } from '../parts/address-link.tsx'
 import { useAnswer } from '../parts/answer.ts'
-import { endTitle, kindTitle, percent } from '../parts/attack-words.ts'
+import { endTitle, kindsTitle, percent } from '../parts/attack-words.ts'
 import { Since } from '../parts/end.tsx'
 import { Figure } from '../parts/figure.tsx'
 import { Problem } from '../parts/notice.tsx'
@@ -33,8 +33,8 @@ function Record({ attack }: { readonly attack: AttackView }) {
     <>
       <p>
         <span class={end === null ? 'badge bad' : 'badge'}>{end === null ? 'under way' : 'over'}</span>{' '}
-        {kinds.map(kindTitle).join(', ')} on <a href={linkTo('services', service)}>{service}</a>, began{' '}
-        <Since at={start} />, {end === null ? `lasts ${lasted} by now` : `lasted ${lasted}: ${endTitle(ended)}`}.
+        {kindsTitle(kinds)} on <a href={linkTo('services', service)}>{service}</a>, began <Since at={start} />,{' '}
+        {end === null ? `lasts ${lasted} by now` : `lasted ${lasted}: ${endTitle(ended)}`}.
       </p>
       <div class="figures">
         <Figure label="Clients that came" value={count(newcomers)} />

@@ -7,7 +7,7 @@ import { useAnswer } from '../parts/answer.ts'
 import { AttackTimeline } from '../parts/attack-timeline.tsx'
 import { Since } from '../parts/end.tsx'
 import { Empty, Problem } from '../parts/notice.tsx'
-import { kindTitle, percent } from '../parts/attack-words.ts'
+import { kindsTitle, percent } from '../parts/attack-words.ts'
 import { linkTo } from '../route.ts'
 import { Attack } from './attack.tsx'
 
@@ -49,7 +49,7 @@ function UnderAttack({ attacks }: Pick<AttacksAnswer, 'attacks'>) {
     <div class="banner bad" role="alert">
       {running.map(({ id, service, kinds, start }) => (
         <p key={id}>
-          <strong>{service} is under attack</strong> ({kinds.map(kindTitle).join(', ').toLowerCase()}), since{' '}
+          <strong>{service} is under attack</strong> ({kindsTitle(kinds).toLowerCase()}), since{' '}
           {duration(Date.now() - Date.parse(start))}. <a href={linkTo('attacks', String(id))}>What is done about it</a>
         </p>
       ))}
@@ -74,7 +74,7 @@ function Known({ attacks }: AttacksAnswer) {
   return (
     <>
       <AttackTimeline attacks={attacks} />
-      <table>
+      <table class="stacks">
         <thead>
           <tr>
             <th scope="col">Attack</th>
@@ -110,17 +110,25 @@ function AttackRow({ attack }: { readonly attack: AttackView }) {
       <th scope="row">
         <a href={linkTo('attacks', String(id))}>No. {id}</a>
       </th>
-      <td>
+      <td data-label="Service">
         <a href={linkTo('services', service)}>{service}</a>
       </td>
-      <td>{kinds.map(kindTitle).join(', ')}</td>
-      <td>
+      <td data-label="Kind">{kindsTitle(kinds)}</td>
+      <td data-label="Began">
         <Since at={start} />
       </td>
-      <td>{end === null ? <span class="badge bad">under way</span> : duration(Date.parse(end) - Date.parse(start))}</td>
-      <td class="number">{count(peak['newPerSecond'] ?? 0)}</td>
-      <td class="number">{count(sum(Object.values(refused)))}</td>
-      <td class="number">{count(served)}</td>
+      <td data-label="Lasted">
+        {end === null ? <span class="badge bad">under way</span> : duration(Date.parse(end) - Date.parse(start))}
+      </td>
+      <td data-label="New/s at most" class="number">
+        {count(peak['newPerSecond'] ?? 0)}
+      </td>
+      <td data-label="Refused" class="number">
+        {count(sum(Object.values(refused)))}
+      </td>
+      <td data-label="Served" class="number">
+        {count(served)}
+      </td>
     </tr>
   )
 }
@@ -128,7 +136,7 @@ function AttackRow({ attack }: { readonly attack: AttackView }) {
 function Watched({ services }: { readonly services: readonly WatchedServiceView[] }) {
   if (services.length === 0) return <p class="quiet">There is no service.</p>
   return (
-    <table>
+    <table class="stacks">
       <thead>
         <tr>
           <th scope="col">Service</th>
@@ -142,12 +150,12 @@ function Watched({ services }: { readonly services: readonly WatchedServiceView[
         {services.map((watched) => (
           <tr key={watched.service}>
             <th scope="row">{watched.service}</th>
-            <td>
+            <td data-label="State">
               <State {...watched} />
             </td>
-            <Level watched={watched} kind="connection-flood" text={count} />
-            <Level watched={watched} kind="distributed" text={count} />
-            <Level watched={watched} kind="unused" text={percent} />
+            <Level watched={watched} label="New/s" kind="connection-flood" text={count} />
+            <Level watched={watched} label="Addresses" kind="distributed" text={count} />
+            <Level watched={watched} label="Unused" kind="unused" text={percent} />
           </tr>
         ))}
       </tbody>
@@ -163,21 +171,24 @@ function State({ attack, learning, mode }: WatchedServiceView) {
 
 interface LevelProps {
   readonly watched: WatchedServiceView
+  readonly label: string
   readonly kind: string
   readonly text: (value: number) => string
 }
 
-function Level({ watched: { now, limits, calm }, kind, text }: LevelProps) {
+function Level({ watched: { now, limits, calm }, label, kind, text }: LevelProps) {
   const value = now[kind] ?? 0
   const limit = limits[kind] ?? 0
   return (
-    <td>
-      <span class={limit > 0 && value > limit ? 'bad-text' : ''}>{text(value)}</span>
-      <span class="quiet">
-        {' '}
-        of {text(limit)}, calm {text(calm[kind] ?? 0)}
+    <td data-label={label}>
+      <span>
+        <span class={limit > 0 && value > limit ? 'bad-text' : ''}>{text(value)}</span>
+        <span class="quiet">
+          {' '}
+          of {text(limit)}, calm {text(calm[kind] ?? 0)}
+        </span>
+        <meter class="meter" min={0} max={1} value={limit > 0 ? Math.min(1, value / limit) : 0} aria-hidden="true" />
       </span>
-      <meter class="meter" min={0} max={1} value={limit > 0 ? Math.min(1, value / limit) : 0} aria-hidden="true" />
     </td>
   )
 }

@@ -47,7 +47,7 @@ export default function Doctor() {
             return (
               <section key={group} aria-labelledby={`group-${group}`}>
                 <h2 id={`group-${group}`}>{title}</h2>
-                <ul class="findings">
+                <ul class="findings lined">
                   {shown.map((finding) => (
                     <Finding key={finding.id} finding={finding} />
                   ))}
@@ -74,8 +74,12 @@ function Finding({ finding: { id, level, sentence: text, remedy } }: { readonly 
   const [kind, word] = LEVELS[level]
   return (
     <li>
-      <span class={`badge ${kind}`}>{word}</span> <code class="quiet">{id}</code>
-      <p class="text">{text}</p>
+      <span>
+        <span class={`badge ${kind}`}>{word}</span>
+      </span>
+      <p class="text">
+        {text} <code class="quiet">{id}</code>
+      </p>
       {remedy !== null && (
         <p class="text remedy">
           <span aria-hidden="true">→ </span>

@@ -9,6 +9,11 @@ export function kindTitle(kind: string): string {
   return KINDS[kind] ?? kind
 }
 
+/** `Many addresses, connection flood` */
+export function kindsTitle(kinds: readonly string[]): string {
+  return kinds.map((kind, i) => (i === 0 ? kindTitle(kind) : kindTitle(kind).toLowerCase())).join(', ')
+}
+
 const ENDS: Readonly<Record<string, string>> = {
   calm: 'the service is calm again',
   'new-calm': 'it lasted so long that it is the new calm',

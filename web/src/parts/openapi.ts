@@ -8,6 +8,7 @@ export interface Schema {
   readonly format?: string
   readonly pattern?: string
   readonly default?: unknown
+  readonly examples?: readonly unknown[]
   readonly minimum?: number
   readonly maximum?: number
   readonly minLength?: number
@@ -127,6 +128,7 @@ export function choicesOf(schema: Schema): readonly Schema[] {
 
 /** A value as the schema wants it, with what is required and nothing else. */
 export function exampleOf(schema: Schema, depth = 0): unknown {
+  if (schema.examples !== undefined) return schema.examples[0]
   if (schema.const !== undefined) return schema.const
   if (schema.enum !== undefined) return schema.enum[0]
   if (schema.default !== undefined) return schema.default

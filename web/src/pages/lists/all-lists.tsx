@@ -35,7 +35,7 @@ export function AllLists() {
 function Table({ lists }: { readonly lists: readonly ListStatus[] }) {
   return (
     <div class="wide">
-      <table>
+      <table class="stacks">
         <thead>
           <tr>
             <th scope="col">List</th>
@@ -65,14 +65,16 @@ function Row({
   return (
     <tr>
       <th scope="row">{kept === null ? name : <a href={linkTo('lists', 'kept', action, kept)}>{kept}</a>}</th>
-      <td>
+      <td data-label="Who is on it">
         <span class={action === 'allow' ? 'badge good' : 'badge bad'}>{action === 'allow' ? 'let in' : 'refused'}</span>
       </td>
-      <td class="number">{count(entries)}</td>
-      <td>
+      <td data-label="Entries" class="number">
+        {count(entries)}
+      </td>
+      <td data-label="Changed">
         <Since at={readAt} />
       </td>
-      <td class="text">
+      <td data-label="Kept in" class="text">
         {kept === null ? <span class="mono">{file}</span> : 'here'}
         {problem !== null && <p class="bad-text">{problem}. What was read before is in force.</p>}
         {badLines > 0 && (

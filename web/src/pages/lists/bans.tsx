@@ -135,7 +135,7 @@ interface TableProps {
 function Table({ bans, onRemove }: TableProps) {
   return (
     <div class="wide">
-      <table>
+      <table class="stacks">
         <thead>
           <tr>
             <th scope="col">Who</th>
@@ -154,17 +154,17 @@ function Table({ bans, onRemove }: TableProps) {
               <th scope="row">
                 <AddressLink source={prefix} /> {watched && <span class="badge warn">only watched</span>}
               </th>
-              <td>
+              <td data-label="Ends">
                 <End until={until} />
               </td>
-              <td class="text">
+              <td data-label="Why" class="text">
                 {why}
                 {repeated > 0 && <span class="quiet"> ({howMany(repeated, 'time')} before)</span>}
               </td>
-              <td>
+              <td data-label="Made by">
                 {ORIGIN_TITLES[origin] ?? origin} <span class="quiet">{by}</span>
               </td>
-              <td>
+              <td data-label="Since">
                 <Since at={since} />
               </td>
               <td class="number">

@@ -124,7 +124,7 @@ interface EntriesProps {
 function Entries({ entries, onRemove }: EntriesProps) {
   return (
     <div class="wide">
-      <table>
+      <table class="stacks">
         <thead>
           <tr>
             <th scope="col">Network</th>
@@ -143,12 +143,14 @@ function Entries({ entries, onRemove }: EntriesProps) {
               <th scope="row">
                 <AddressLink source={network} />
               </th>
-              <td>
+              <td data-label="Ends">
                 <End until={until} />
               </td>
-              <td class="text">{comment}</td>
-              <td>{by}</td>
-              <td>
+              <td data-label="Comment" class="text">
+                {comment}
+              </td>
+              <td data-label="By">{by}</td>
+              <td data-label="Since">
                 <Since at={since} />
               </td>
               <td class="number">
