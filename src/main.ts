@@ -109,6 +109,7 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   inheritance?.closeUntaken()
   inheritance?.sayReady(options.version)
   void sayToServiceManager(log, ['READY=1', `MAINPID=${process.pid}`])
+  await takeOver(node, admin, stop)
 
   const request = await stop.first
   upgrades.stop()
@@ -117,6 +118,13 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   databaseWatch.stop()
   reload.upstreams.stop()
   return await stopServing({ node, admin, log, stop, request })
+}
+
+/** The version before answers operators until it has told everything; where there is none, nothing happens here. */
+async function takeOver(node: RunningNode, admin: AdminServer | undefined, stop: StopSignals): Promise<void> {
+  await Promise.race([node.legacy.takeOver(), stop.first])
+  node.legacy.own()
+  await admin?.open()
 }
 
 /** What outlives the daemon; a damaged file is told of and begun anew. */
@@ -146,7 +154,7 @@ async function stopServing({ node, admin, log, stop, request }: Serving): Promis
   if (last.by !== 'upgrade') {
     const timeoutMs = drainMs(last, node.config)
     sayDraining(log, last.by, node.memory.nodeWide.openConnections, timeoutMs)
-    await drain(node, timeoutMs, stop.second)
+    await withinDrain(node.drain(), timeoutMs, stop.second)
   }
   const { connectionsReset, isStuck } = await node.end()
   await admin?.close()
@@ -166,17 +174,18 @@ async function linger(
   stop: StopSignals,
 ): Promise<StopRequest> {
   stop.startOver()
-  node.bans.leave()
-  node.attacks.leave()
   admin?.closeGently()
-  await node.firewall.handOver()
   const { upgradeDrainTimeoutMs } = node.config.traffic
   sayDraining(log, 'upgrade', node.memory.nodeWide.openConnections, upgradeDrainTimeoutMs)
+  // Clients are the next version's from now on, and so is the rest as soon as it is told.
+  const drained = node.drain()
+  await node.legacy.handOver()
+  await node.firewall.handOver()
   const asked = stop.first
   const isAsked = asked.then(() => {})
   await (upgradeDrainTimeoutMs === 0
-    ? Promise.race([node.drain(), isAsked])
-    : drain(node, upgradeDrainTimeoutMs, isAsked))
+    ? Promise.race([drained, isAsked])
+    : withinDrain(drained, upgradeDrainTimeoutMs, isAsked))
   return await Promise.race([asked, Promise.resolve<StopRequest>({ by: 'upgrade' })])
 }
 
@@ -203,7 +212,7 @@ async function startAdmin(
     upgrade: () => upgrades.upgrade(),
     bans: node.bans,
   }
-  const admin = await AdminServer.listen(listen, node, actions, inheritance?.adminFd(listen))
+  const admin = await AdminServer.listen(listen, node, actions, inheritance?.adminSocket(listen))
   sayAdminListening(log, formatSocketAddress(admin.address))
   if (!isLoopback(admin.address)) sayAdminExposed(log, formatSocketAddress(admin.address))
   return admin
@@ -216,9 +225,9 @@ function drainMs({ by }: StopRequest, config: Config): number {
 }
 
 /** Returns when the last connection is gone, the time is over, or we are asked again. */
-async function drain(node: RunningNode, timeoutMs: number, askedAgain: Promise<void>): Promise<void> {
+async function withinDrain(drained: Promise<void>, timeoutMs: number, askedAgain: Promise<void>): Promise<void> {
   const timer = new AbortController()
   const timeout = delay(timeoutMs, undefined, { signal: timer.signal }).catch(() => {})
-  await Promise.race([node.drain(), timeout, askedAgain])
+  await Promise.race([drained, timeout, askedAgain])
   timer.abort()
 }

@@ -1,7 +1,8 @@
 /** /api/v1/bans: who is banned, and what operators ban and unban. */
 import type { IncomingMessage } from 'node:http'
 import type { Ban } from '../control/bans/ban.ts'
-import type { Bans, RefusedPrefix } from '../control/bans/bans.ts'
+import type { RefusedPrefix } from '../control/bans/ban-answers.ts'
+import type { Bans } from '../control/bans/bans.ts'
 import { parseBanned } from '../control/bans/source.ts'
 import { json, methodNotAllowed, problem, type Answer } from './answer.ts'
 import {
@@ -22,7 +23,10 @@ import { readJsonBody } from './json-body.ts'
 /** BANS_PER_REQUEST_MAX of the longest prefixes, with quotes. */
 const BODY_BYTES_MAX = 1024 * 1024
 
-export type BanActions = Pick<Bans, 'add' | 'remove' | 'flush' | 'list' | 'covering' | 'view' | 'noteAdminClient'>
+export type BanActions = Pick<
+  Bans,
+  'isLeft' | 'add' | 'remove' | 'flush' | 'list' | 'covering' | 'view' | 'noteAdminClient'
+>
 
 export async function answerBans(request: IncomingMessage, bans: BanActions): Promise<Answer> {
   const by = request.socket.remoteAddress ?? 'unknown'
@@ -64,6 +68,7 @@ function isOrigin(text: string): text is BanOriginWord {
 async function addBans(request: IncomingMessage, bans: BanActions, by: string): Promise<Answer> {
   const body = await readJsonBody(request, BanRequest, BODY_BYTES_MAX)
   if (!body.ok) return body.answer
+  if (bans.isLeft) return upgradedMeanwhile()
   const { prefixes, ttlMs, comment = '', force = false } = body.value
   const asked = { prefixes, ttlMs: ttlMs === 0 ? Infinity : ttlMs, comment: comment || 'by hand', force }
   const { changed, refused, stored } = await bans.add(asked, by)
@@ -73,6 +78,7 @@ async function addBans(request: IncomingMessage, bans: BanActions, by: string): 
 async function removeBans(request: IncomingMessage, bans: BanActions, by: string): Promise<Answer> {
   const body = await readJsonBody(request, UnbanRequest, BODY_BYTES_MAX)
   if (!body.ok) return body.answer
+  if (bans.isLeft) return upgradedMeanwhile()
   const { prefixes, origin } = body.value
   if (prefixes === undefined) {
     const { bans: changed, stored } = await bans.flush(origin, by)
@@ -80,6 +86,10 @@ async function removeBans(request: IncomingMessage, bans: BanActions, by: string
   }
   const { changed, refused, stored } = await bans.remove(prefixes, by)
   return changeAnswer(bans, { changed: changed.length, refused, stored })
+}
+
+function upgradedMeanwhile(): Answer {
+  return problem(503, 'Upgraded', 'Nothing has changed: the next version has taken over meanwhile. Ask again.')
 }
 
 interface ChangeByHand {

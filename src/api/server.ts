@@ -5,7 +5,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { NodeView } from '../control/node-view.ts'
-import { listenerKey, type ListeningSockets } from '../control/upgrade/handover.ts'
+import { type AdminSocket, listenerKey, type ListeningSockets } from '../control/upgrade/handover.ts'
 import { listenError } from '../control/workers/start-error.ts'
 import { fdOf } from '../lib/server-fd.ts'
 import { socketAddress, type SocketAddress } from '../lib/ip.ts'
@@ -69,36 +69,51 @@ export class AdminServer {
   readonly #server: Server
   readonly #asked: SocketAddress
   readonly address: SocketAddress
+  readonly #inheritedFd: number | undefined
 
-  private constructor(server: Server, asked: SocketAddress, address: SocketAddress) {
+  private constructor(server: Server, asked: SocketAddress, address: SocketAddress, inheritedFd?: number) {
     this.#server = server
+    this.#inheritedFd = inheritedFd
     this.#asked = asked
     this.address = address
   }
 
-  /** Throws StartError when the address can't be had. `fd`: a socket that listens already, of the version before. */
+  /**
+   * Throws StartError when the address can't be had. `inherited`: a socket that listens already, of the version before;
+   * who connects waits there until `open`.
+   */
   static async listen(
     address: SocketAddress,
     node: NodeView,
     actions: AdminActions,
-    fd?: number,
+    inherited?: AdminSocket,
   ): Promise<AdminServer> {
     const server = makeServer(node, makeMetricsPage(node), actions)
+    if (inherited !== undefined) return new AdminServer(server, address, inherited.address, inherited.fd)
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     server.once('error', (error: NodeJS.ErrnoException) => {
       reject(listenError(address, error.code ?? 'error', error.message, 'admin.listen'))
     })
     const { address: host, port: asked, family } = address
-    server.listen(fd === undefined ? { host, port: asked, ipv6Only: family === 6 } : { fd }, resolve)
+    server.listen({ host, port: asked, ipv6Only: family === 6 }, resolve)
     await promise
     const { port } = server.address() as AddressInfo
     return new AdminServer(server, address, socketAddress(address.address, port) ?? address)
   }
 
+  /** Answers from now on: the version before does no more. */
+  async open(): Promise<void> {
+    if (this.#inheritedFd === undefined || this.#server.listening) return
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    this.#server.once('error', reject)
+    this.#server.listen({ fd: this.#inheritedFd }, resolve)
+    await promise
+  }
+
   /** For the version that follows. */
   listeningSocket(): ListeningSockets {
     const [asked, got] = [this.#asked, this.address].map((address) => listenerKey({ address, dualStack: false }))
-    return { asked, got, fds: [fdOf(this.#server)] }
+    return { asked, got, fds: [this.#inheritedFd ?? fdOf(this.#server)] }
   }
 
   /** Takes no new requests; answers that are under way get a moment, among them the one to who asked for the upgrade. */

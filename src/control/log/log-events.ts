@@ -200,6 +200,10 @@ export const LOG_EVENTS = {
   'upgrade-started': { level: 'info', meaning: 'The next version is started beside this one; `command`.' },
   'upgrade-failed': { level: 'error', meaning: 'The next version did not start, and this one goes on; `why`.' },
   upgraded: { level: 'info', meaning: 'The next version has the listeners, this one drains; `pid`, `version`.' },
+  'not-handed-over': {
+    level: 'warn',
+    meaning: 'The version before ended (`lost`), or said nothing (`silent`), before it had told all its bans; `why`.',
+  },
   'service-manager': { level: 'warn', meaning: 'systemd could not be told how we are; `problem`.' },
   draining: { level: 'info', meaning: 'Listeners close; `by` (signal or event), `connections`, `drainTimeoutMs`.' },
   stopped: { level: 'info', meaning: 'The last line; `connectionsReset`, `exitCode`.' },

@@ -1,0 +1,101 @@
+/**
+ * What one process of this node leaves to the next beside its sockets: bans. They are on the disk when the next one
+ * starts; what changes from then on is told by news, so that nothing of it is lost. The old one goes on telling while it
+ * lingers, and learns of the new one's bans by the file.
+ */
+import { BanFileWatch } from '../bans/ban-file-watch.ts'
+import type { BanFile } from '../bans/ban-file.ts'
+import { banOf } from '../bans/ban-file.ts'
+import type { Bans } from '../bans/bans.ts'
+import type { Attacks } from '../detect/attacks.ts'
+import type { Log } from '../log/log.ts'
+import { type News, type NewsReader, NewsWriter } from './news.ts'
+
+export interface LegacyOptions {
+  readonly bans: Bans
+  readonly banFile: BanFile | undefined
+  readonly attacks: Attacks
+  readonly log: Log
+  /** Of the version before. */
+  readonly news: NewsReader | undefined
+}
+
+export class Legacy {
+  readonly #options: LegacyOptions
+  readonly #isOurs = Promise.withResolvers<void>()
+  #heir: NewsWriter | undefined
+  #watch: BanFileWatch | undefined
+
+  /** From here on this process has what the one before tells. */
+  constructor(options: LegacyOptions) {
+    this.#options = options
+    options.news?.follow((news) => this.#take(news))
+  }
+
+  #take(news: News): void {
+    const { bans } = this.#options
+    if (news.kind === 'banned') bans.adopt(readable(news), true)
+    if (news.kind === 'unbanned') bans.drop(news.prefixes)
+  }
+
+  /** The version before has been told that this one serves: waits until everything is ours. */
+  async takeOver(): Promise<void> {
+    const { news, log, bans, banFile } = this.#options
+    const end = (await news?.handedOver()) ?? 'handed-over'
+    if (end === 'handed-over') return
+    log.say(
+      'not-handed-over',
+      { why: end },
+      'The version before did not say that it has handed over; this one goes on.',
+    )
+    // It may have written what it could not tell any more.
+    const stored = await banFile?.readAgain().catch(() => undefined)
+    if (stored !== undefined) bans.adopt(stored, true)
+  }
+
+  /** Nobody else writes the files from now on. */
+  own(): void {
+    this.#options.bans.takeOver()
+    this.#isOurs.resolve()
+  }
+
+  /** What the next version reads when it starts is on the disk when this resolves; the rest is in the answer. */
+  async prepare(): Promise<NewsWriter> {
+    await this.#isOurs.promise
+    const { bans, attacks } = this.#options
+    const heir = new NewsWriter()
+    bans.tellOf({
+      banned: (stored) => heir.say({ kind: 'banned', bans: [...stored] }),
+      unbanned: (prefixes) => heir.say({ kind: 'unbanned', prefixes: [...prefixes] }),
+    })
+    this.#heir = heir
+    await bans.store()
+    await attacks.store()
+    return heir
+  }
+
+  /** The next version serves, and nobody asks this one any more: the files are its own when this resolves. */
+  async handOver(): Promise<void> {
+    const { bans, banFile, attacks } = this.#options
+    attacks.leave()
+    await bans.leave()
+    this.#heir?.say({ kind: 'handed-over' })
+    if (banFile !== undefined) this.#watch = new BanFileWatch(banFile, (read) => bans.adopt(read, false))
+  }
+
+  close(): void {
+    this.#watch?.close()
+    this.#heir?.close()
+  }
+}
+
+/** What a later version may make of a prefix is no reason to lose the others. */
+function readable({ bans }: News & { kind: 'banned' }) {
+  return bans.flatMap((stored) => {
+    try {
+      return [banOf(stored)]
+    } catch {
+      return []
+    }
+  })
+}
