@@ -3,28 +3,22 @@
  * there is no room for strangers, written when a useful connection ends, the oldest forgotten first. A client is an
  * address (of IPv6 the /64), kept whole: nobody is known for what another did.
  *
- *   head      16 int32: seed of the hash, so that nobody outside can aim at a bucket; clients known
+ *   head      16 int32: that of client-buckets.ts; clients known
  *   bucket    64 int32: lock, 21 entries of 3
  *   entry     the client's address: 32 bits and 0, or the 64 bits of the /64; when it was last useful, in seconds, and its
  *             family; 0 is a free entry
  */
-import { randomInt } from 'node:crypto'
-import { mix32, word } from '../balance/client-hash.ts'
+import { ClientBuckets, familyBit, lowWord, makeClientBuckets } from '../../lib/client-buckets.ts'
+import { word } from '../../lib/client-hash.ts'
 import { CLOSE_REASON_CODES } from '../close-reason.ts'
 import type { MonotonicMs } from '../node-wide.ts'
 
-const HEAD_INTS = 16
-const HEAD = { seed: 0, clients: 1 } as const
-const BUCKET_INTS = 64
+const HEAD = { clients: 1 } as const
 const ENTRY_INTS = 3
 const ENTRIES = 21
 /** Of the 21: with so many on average, clients share out so unevenly that few buckets overflow. */
 const ENTRIES_COUNTED = 12
 const ENTRY = { high: 0, low: 1, seen: 2 } as const
-/** A holder writes three numbers; who waits for longer than this goes on without the table. */
-const LOCK_TRIES_MAX = 1000
-const TWO_TO_32 = 2 ** 32
-
 /** An address may be another's after a while. */
 export const KNOWN_FOR_MS = 7 * 24 * 60 * 60_000
 /** One that was useful within this time is not written again. */
@@ -45,50 +39,39 @@ export function isUseful(reasonCode: number, bytesToUpstream: number, bytesToCli
 
 /** 21.3 bytes for each client and 64 more, as zero pages until they are used. */
 export function makeKnownClientsMemory(clientsMax: number): SharedArrayBuffer {
-  const buckets = Math.ceil(clientsMax / ENTRIES_COUNTED)
-  const memory = new SharedArrayBuffer((HEAD_INTS + buckets * BUCKET_INTS) * 4)
-  new Int32Array(memory)[HEAD.seed] = randomInt(TWO_TO_32) | 0
-  return memory
+  return makeClientBuckets(clientsMax, ENTRIES_COUNTED)
 }
 
 /** One thread's view. */
-export class KnownClients {
-  readonly #ints: Int32Array
-  readonly #buckets: number
-
-  constructor(memory: SharedArrayBuffer) {
-    this.#ints = new Int32Array(memory)
-    this.#buckets = (this.#ints.length - HEAD_INTS) / BUCKET_INTS
-  }
-
+export class KnownClients extends ClientBuckets {
   /** Entries in use, those among them that are too old to count. */
   get count(): number {
-    return Atomics.load(this.#ints, HEAD.clients)
+    return Atomics.load(this.ints, HEAD.clients)
   }
 
   /** A lock that is not to be had makes a stranger of the client. */
   has(bytes: Uint8Array, at: number, family: 4 | 6, nowMs: MonotonicMs): boolean {
     const high = word(bytes, at)
     const low = lowWord(bytes, at, family)
-    const bucketAt = this.#bucketAt(high, low, family)
-    if (!this.#lock(bucketAt)) return false
+    const bucketAt = this.bucketAt(high, low, family)
+    if (!this.lock(bucketAt)) return false
     const entryAt = this.#entryOf(bucketAt, high, low, family)
-    const isKnown = entryAt !== -1 && nowMs - secondsOf(this.#ints[entryAt + ENTRY.seen]) * 1000 <= KNOWN_FOR_MS
-    this.#unlock(bucketAt)
+    const isKnown = entryAt !== -1 && nowMs - secondsOf(this.ints[entryAt + ENTRY.seen]) * 1000 <= KNOWN_FOR_MS
+    this.unlock(bucketAt)
     return isKnown
   }
 
   /** The client was useful just now. */
   add(bytes: Uint8Array, at: number, family: 4 | 6, nowMs: MonotonicMs): void {
-    const ints = this.#ints
+    const ints = this.ints
     const high = word(bytes, at)
     const low = lowWord(bytes, at, family)
-    const bucketAt = this.#bucketAt(high, low, family)
+    const bucketAt = this.bucketAt(high, low, family)
     const seen = seenAt(nowMs, family)
     // Without the lock: that it is there and fresh is all that is asked, and a busy client's bucket is not fought for.
     const freshAt = this.#entryOf(bucketAt, high, low, family)
     if (freshAt !== -1 && seen - ints[freshAt + ENTRY.seen] < REFRESH_S * 2) return
-    if (!this.#lock(bucketAt)) return
+    if (!this.lock(bucketAt)) return
     let entryAt = this.#entryOf(bucketAt, high, low, family)
     if (entryAt === -1) {
       entryAt = this.#oldest(bucketAt)
@@ -97,16 +80,11 @@ export class KnownClients {
       ints[entryAt + ENTRY.low] = low
     }
     ints[entryAt + ENTRY.seen] = seen
-    this.#unlock(bucketAt)
-  }
-
-  #bucketAt(high: number, low: number, family: 4 | 6): number {
-    const hash = mix32(mix32(high ^ this.#ints[HEAD.seed]) ^ low ^ family) >>> 0
-    return HEAD_INTS + Math.floor((hash / TWO_TO_32) * this.#buckets) * BUCKET_INTS
+    this.unlock(bucketAt)
   }
 
   #entryOf(bucketAt: number, high: number, low: number, family: 4 | 6): number {
-    const ints = this.#ints
+    const ints = this.ints
     for (let i = 0; i < ENTRIES; i++) {
       const at = bucketAt + 1 + i * ENTRY_INTS
       const seen = ints[at + ENTRY.seen]
@@ -119,24 +97,13 @@ export class KnownClients {
 
   /** A free entry, which is 0, or the one that was useful longest ago. */
   #oldest(bucketAt: number): number {
-    const ints = this.#ints
+    const ints = this.ints
     let oldestAt = bucketAt + 1
     for (let i = 1; i < ENTRIES; i++) {
       const at = bucketAt + 1 + i * ENTRY_INTS
       if (ints[at + ENTRY.seen] < ints[oldestAt + ENTRY.seen]) oldestAt = at
     }
     return oldestAt
-  }
-
-  #lock(bucketAt: number): boolean {
-    for (let i = 0; i < LOCK_TRIES_MAX; i++) {
-      if (Atomics.compareExchange(this.#ints, bucketAt, 0, 1) === 0) return true
-    }
-    return false
-  }
-
-  #unlock(bucketAt: number): void {
-    Atomics.store(this.#ints, bucketAt, 0)
   }
 }
 
@@ -147,12 +114,4 @@ function seenAt(nowMs: MonotonicMs, family: 4 | 6): number {
 
 function secondsOf(seen: number): number {
   return (seen >> 1) - 1
-}
-
-function lowWord(bytes: Uint8Array, at: number, family: 4 | 6): number {
-  return family === 6 ? word(bytes, at + 4) : 0
-}
-
-function familyBit(family: 4 | 6): number {
-  return family === 6 ? 1 : 0
 }

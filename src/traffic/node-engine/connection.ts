@@ -16,7 +16,7 @@
 import type { Socket } from 'node:net'
 import { monotonicMs } from '../../lib/clock.ts'
 import { NOT_SCHEDULED, type WheelEntry } from '../../lib/timing-wheel.ts'
-import { clientHash32 } from '../balance/client-hash.ts'
+import { clientHash32 } from '../../lib/client-hash.ts'
 import type { CloseReason } from '../close-reason.ts'
 import type { FailedAttempt } from '../log-ring.ts'
 import type { MonotonicMs } from '../node-wide.ts'
