@@ -25,6 +25,7 @@ import { openStdout } from './control/log/stdout-stream.ts'
 import { BanFile } from './control/bans/ban-file.ts'
 import { AttackFiles } from './control/detect/attack-files.ts'
 import { OperatorStates } from './control/operator/operator-states.ts'
+import { KnownClientsFile } from './control/overload/known-clients-file.ts'
 import { type ConfigFile, ConfigWatch } from './control/reload/config-watch.ts'
 import { Hangup } from './control/reload/hangup.ts'
 import { Reload } from './control/reload/reload.ts'
@@ -135,6 +136,7 @@ async function readStored(stateDir: string, log: Log) {
   return {
     operatorStates,
     bans: { file: banFile, stored: await banFile.read(log) },
+    knownClients: new KnownClientsFile(stateDir),
     attacks: { files: attackFiles, stored: await attackFiles.read(log) },
   }
 }

@@ -3,6 +3,7 @@
  * `start` opens the listeners, `drain` and `end` close them; main.ts says when.
  */
 import { randomBytes } from 'node:crypto'
+import { KnownClients } from '../traffic/admit/known-clients.ts'
 import type { EngineName } from '../traffic/events.ts'
 import type { Service, Tables, Upstream } from '../traffic/tables.ts'
 import type { BanFile } from './bans/ban-file.ts'
@@ -27,6 +28,8 @@ import type { Lists } from './lists/lists.ts'
 import type { Log } from './log/log.ts'
 import type { RefusedCount } from './log/refused-sums.ts'
 import { type CountByReason, type NodeState, type NodeView, refusedByReason } from './node-view.ts'
+import type { KnownClientsFile } from './overload/known-clients-file.ts'
+import { KnownClientsStore } from './overload/known-clients-store.ts'
 import { Overload } from './overload/overload.ts'
 import { Firewall } from './shield/firewall.ts'
 import type { Inheritance, ListeningSockets } from './upgrade/handover.ts'
@@ -55,6 +58,8 @@ export interface RunningNodeOptions {
   readonly operatorStates?: OperatorStates
   /** Bans of before, and where those of now are kept. */
   readonly bans?: { readonly file: BanFile; readonly stored: readonly Ban[] }
+  /** Where known clients of before are, and those of now are kept. */
+  readonly knownClients?: KnownClientsFile
   /** Attacks of before and what was calm, and where those of now are kept. */
   readonly attacks?: { readonly files: AttackFiles; readonly stored: StoredAttacks }
   /** Without them nobody is on any. */
@@ -168,9 +173,10 @@ export class RunningNode implements NodeView {
     return new Attacks({ memory: this.memory, log, bans: this.bans, asnOf, ...attacks })
   }
 
-  #makeLegacy({ log, bans, inheritance }: RunningNodeOptions): Legacy {
+  #makeLegacy({ log, bans, inheritance, knownClients: file }: RunningNodeOptions): Legacy {
+    const known = file && new KnownClientsStore(file, new KnownClients(this.memory.knownClientsMemory), log)
     const news = inheritance?.openNews()
-    return new Legacy({ bans: this.bans, banFile: bans?.file, attacks: this.attacks, log, news })
+    return new Legacy({ bans: this.bans, banFile: bans?.file, attacks: this.attacks, known, log, news })
   }
 
   #makeConnectionLog({ config, log }: RunningNodeOptions, bootId: string): ConnectionLog {
@@ -243,6 +249,7 @@ export class RunningNode implements NodeView {
   async start(): Promise<void> {
     await checkPortsAreFree(this.tables(), this.#inheritance)
     this.bans.start(this.tables())
+    await this.legacy.start()
     this.attacks.start(this.#config, this.tables())
     await this.#workers.start()
     this.#names.learn(this.tables())
@@ -378,7 +385,7 @@ export class RunningNode implements NodeView {
     await this.firewall.close()
     this.#connectionLog.close()
     await this.bans.close()
-    this.legacy.close()
+    await this.legacy.close()
     await this.attacks.close()
     this.checks.stop()
     this.#upstreamWatch.close()

@@ -76,6 +76,15 @@ export const LOG_EVENTS = {
     meaning: 'The bans of before are lost, as the file is damaged; `file`, `reason`, `movedTo`.',
   },
   'bans-not-stored': { level: 'warn', meaning: 'Bans hold until the next start only; `file`, `reason`.' },
+  'known-clients-read': { level: 'info', meaning: 'Who was useful before the start is known; `clients`, `file`.' },
+  'known-clients-not-read': {
+    level: 'warn',
+    meaning: 'Nobody is known from before the start, as the file is damaged; `file`, `reason`, `movedTo`.',
+  },
+  'known-clients-not-stored': {
+    level: 'warn',
+    meaning: 'Clients are known until the next start only; `file`, `reason`.',
+  },
   'admin-exposed': {
     level: 'warn',
     meaning: 'The admin API, which has no password, can be reached from other machines; `address`.',

@@ -1,7 +1,7 @@
 /**
- * What one process of this node leaves to the next beside its sockets: bans. They are on the disk when the next one
- * starts; what changes from then on is told by news, so that nothing of it is lost. The old one goes on telling while it
- * lingers, and learns of the new one's bans by the file.
+ * What one process of this node leaves to the next beside its sockets: bans and known clients. They are on the disk when
+ * the next one starts. Bans that change from then on are told by news, so that nothing is lost; the old one goes on telling
+ * while it lingers, and learns of the new one's bans by the file. Known clients are read once more at the hand-over.
  */
 import { BanFileWatch } from '../bans/ban-file-watch.ts'
 import type { BanFile } from '../bans/ban-file.ts'
@@ -9,12 +9,15 @@ import { banOf } from '../bans/ban-file.ts'
 import type { Bans } from '../bans/bans.ts'
 import type { Attacks } from '../detect/attacks.ts'
 import type { Log } from '../log/log.ts'
+import type { KnownClientsStore } from '../overload/known-clients-store.ts'
 import { type News, type NewsReader, NewsWriter } from './news.ts'
 
 export interface LegacyOptions {
   readonly bans: Bans
   readonly banFile: BanFile | undefined
   readonly attacks: Attacks
+  /** Without one nobody is known after a restart. */
+  readonly known: KnownClientsStore | undefined
   readonly log: Log
   /** Of the version before. */
   readonly news: NewsReader | undefined
@@ -32,6 +35,11 @@ export class Legacy {
     options.news?.follow((news) => this.#take(news))
   }
 
+  /** Before the listeners open. Bans have been read by then. */
+  async start(): Promise<void> {
+    await this.#options.known?.read()
+  }
+
   #take(news: News): void {
     const { bans } = this.#options
     if (news.kind === 'banned') bans.adopt(readable(news), true)
@@ -40,8 +48,10 @@ export class Legacy {
 
   /** The version before has been told that this one serves: waits until everything is ours. */
   async takeOver(): Promise<void> {
-    const { news, log, bans, banFile } = this.#options
-    const end = (await news?.handedOver()) ?? 'handed-over'
+    const { news, log, bans, banFile, known } = this.#options
+    if (news === undefined) return
+    const end = await news.handedOver()
+    await known?.readAgain()
     if (end === 'handed-over') return
     log.say(
       'not-handed-over',
@@ -56,13 +66,14 @@ export class Legacy {
   /** Nobody else writes the files from now on. */
   own(): void {
     this.#options.bans.takeOver()
+    this.#options.known?.own()
     this.#isOurs.resolve()
   }
 
   /** What the next version reads when it starts is on the disk when this resolves; the rest is in the answer. */
   async prepare(): Promise<NewsWriter> {
     await this.#isOurs.promise
-    const { bans, attacks } = this.#options
+    const { bans, attacks, known } = this.#options
     const heir = new NewsWriter()
     bans.tellOf({
       banned: (stored) => heir.say({ kind: 'banned', bans: [...stored] }),
@@ -71,21 +82,25 @@ export class Legacy {
     this.#heir = heir
     await bans.store()
     await attacks.store()
+    await known?.write()
     return heir
   }
 
   /** The next version serves, and nobody asks this one any more: the files are its own when this resolves. */
   async handOver(): Promise<void> {
-    const { bans, banFile, attacks } = this.#options
+    const { bans, banFile, attacks, known } = this.#options
     attacks.leave()
     await bans.leave()
+    await known?.close()
     this.#heir?.say({ kind: 'handed-over' })
     if (banFile !== undefined) this.#watch = new BanFileWatch(banFile, (read) => bans.adopt(read, false))
   }
 
-  close(): void {
+  /** When the last connection has ended, and with it whoever was useful to the last. */
+  async close(): Promise<void> {
     this.#watch?.close()
     this.#heir?.close()
+    await this.#options.known?.close()
   }
 }
 

@@ -21,6 +21,8 @@ const ENTRIES_COUNTED = 12
 const ENTRY = { high: 0, low: 1, seen: 2 } as const
 /** An address may be another's after a while. */
 export const KNOWN_FOR_MS = 7 * 24 * 60 * 60_000
+/** Of the clock of an entry, so that one of before the machine's last start has a place in it as well. */
+const CLOCK_STARTS_S = -KNOWN_FOR_MS / 1000
 /** One that was useful within this time is not written again. */
 const REFRESH_S = 60
 
@@ -40,6 +42,15 @@ export function isUseful(reasonCode: number, bytesToUpstream: number, bytesToCli
 /** 21.3 bytes for each client and 64 more, as zero pages until they are used. */
 export function makeKnownClientsMemory(clientsMax: number): SharedArrayBuffer {
   return makeClientBuckets(clientsMax, ENTRIES_COUNTED)
+}
+
+export interface KnownClient {
+  /** The first 32 bits of its address, and of IPv6 the second. */
+  readonly high: number
+  readonly low: number
+  readonly family: 4 | 6
+  /** Since it was last useful. */
+  readonly ageMs: number
 }
 
 /** One thread's view. */
@@ -83,6 +94,45 @@ export class KnownClients extends ClientBuckets {
     this.unlock(bucketAt)
   }
 
+  /** A client of before: `ageMs` ago it was useful. It makes room for none that was useful later. */
+  restore(high: number, low: number, family: 4 | 6, ageMs: number, nowMs: MonotonicMs): void {
+    if (ageMs >= KNOWN_FOR_MS) return
+    const ints = this.ints
+    const seen = seenAt(nowMs - Math.max(0, ageMs), family)
+    const bucketAt = this.bucketAt(high, low, family)
+    if (!this.lock(bucketAt)) return
+    const knownAt = this.#entryOf(bucketAt, high, low, family)
+    const entryAt = knownAt === -1 ? this.#oldest(bucketAt) : knownAt
+    if (ints[entryAt + ENTRY.seen] < seen) {
+      if (ints[entryAt + ENTRY.seen] === 0) Atomics.add(ints, HEAD.clients, 1)
+      ints[entryAt + ENTRY.high] = high
+      ints[entryAt + ENTRY.low] = low
+      ints[entryAt + ENTRY.seen] = seen
+    }
+    this.unlock(bucketAt)
+  }
+
+  /** Everybody who is known now, in no order. A bucket at a time, so that workers wait for nothing that is long. */
+  *all(nowMs: MonotonicMs): Generator<KnownClient> {
+    for (let at = this.nextBucketAt(); at !== -1; at = this.nextBucketAt(at)) yield* this.#knownIn(at, nowMs)
+  }
+
+  #knownIn(bucketAt: number, nowMs: MonotonicMs): KnownClient[] {
+    const ints = this.ints
+    const found: KnownClient[] = []
+    if (ints[bucketAt + 1 + ENTRY.seen] === 0 || !this.lock(bucketAt)) return found
+    for (let i = 0; i < ENTRIES; i++) {
+      const at = bucketAt + 1 + i * ENTRY_INTS
+      const seen = ints[at + ENTRY.seen]
+      if (seen === 0) break
+      const ageMs = Math.max(0, nowMs - secondsOf(seen) * 1000)
+      if (ageMs >= KNOWN_FOR_MS) continue
+      found.push({ high: ints[at + ENTRY.high], low: ints[at + ENTRY.low], family: (seen & 1) === 1 ? 6 : 4, ageMs })
+    }
+    this.unlock(bucketAt)
+    return found
+  }
+
   #entryOf(bucketAt: number, high: number, low: number, family: 4 | 6): number {
     const ints = this.ints
     for (let i = 0; i < ENTRIES; i++) {
@@ -107,11 +157,11 @@ export class KnownClients extends ClientBuckets {
   }
 }
 
-/** Never 0: the clock is that of the machine since its start, and counts from 1 here. 2^30 s are 34 years. */
+/** Never 0, and the greater the later. 2^30 s are 34 years. */
 function seenAt(nowMs: MonotonicMs, family: 4 | 6): number {
-  return ((Math.floor(nowMs / 1000) + 1) << 1) | familyBit(family)
+  return ((Math.floor(nowMs / 1000) - CLOCK_STARTS_S + 1) << 1) | familyBit(family)
 }
 
 function secondsOf(seen: number): number {
-  return (seen >> 1) - 1
+  return (seen >> 1) + CLOCK_STARTS_S - 1
 }
