@@ -213,6 +213,7 @@ async function startAdmin(
     reload: { run: () => reload.run('admin'), check: () => reload.check() },
     upgrade: () => upgrades.upgrade(),
     bans: node.bans,
+    hosts: () => node.config.admin.hosts,
   }
   const admin = await AdminServer.listen(listen, node, actions, inheritance?.adminSocket(listen))
   sayAdminListening(log, formatSocketAddress(admin.address))

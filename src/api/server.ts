@@ -41,6 +41,8 @@ export interface AdminActions {
   readonly reload: ReloadActions
   readonly upgrade: UpgradeAction
   readonly bans: BanActions
+  /** Names by which it may be asked, beside those of this machine (guard.ts). */
+  readonly hosts?: () => readonly string[]
 }
 
 type Route = (node: NodeView, metrics: MetricsPage, query: URLSearchParams) => Answer | Promise<Answer>
@@ -162,7 +164,7 @@ async function answer(
   actions: AdminActions,
 ): Promise<Answer> {
   try {
-    const refusal = refuseWebPage(request)
+    const refusal = refuseWebPage(request, actions.hosts?.() ?? [])
     if (refusal !== undefined) return refusal
     // Whoever could take a ban back is not banned.
     actions.bans.noteAdminClient(request.socket.remoteAddress ?? '')

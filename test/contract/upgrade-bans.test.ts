@@ -1,7 +1,7 @@
 /** No ban is lost in an upgrade, whichever process made it, and none spares the connections of the other one. */
 import assert from 'node:assert/strict'
 import { afterEach, it } from 'node:test'
-import { BanChangeAnswer, BanList } from '../../src/api/contract.ts'
+import { BanChangeAnswer, BanList, BANS_LISTED_MAX } from '../../src/api/contract.ts'
 import { waitFor } from '../harness/deadline.ts'
 import { forEachEngine } from '../harness/engines.ts'
 import { Peer } from '../harness/peer.ts'
@@ -44,7 +44,7 @@ forEachEngine((engine) => {
   }
 
   async function banned(): Promise<readonly string[]> {
-    const { body } = await versions.daemon.get('/api/v1/bans')
+    const { body } = await versions.daemon.get(`/api/v1/bans?limit=${BANS_LISTED_MAX}`)
     return BanList.parse(JSON.parse(body)).bans.map(({ prefix }) => prefix)
   }
 
