@@ -65,7 +65,13 @@ export class Upgrades {
     const news = await node.legacy.prepare()
     const command = ownCommand()
     this.#log.say('upgrade-started', { command }, `Starting the next version: ${command[0]}.`)
-    return await startSuccessor({ command, listeners: node.listeningSockets(), admin, news })
+    try {
+      return await startSuccessor({ command, listeners: node.listeningSockets(), admin, news })
+    } catch (error) {
+      // What is said to nobody would wait without end.
+      news.close()
+      throw error
+    }
   }
 }
 
