@@ -3,7 +3,6 @@
  * `start` opens the listeners, `drain` and `end` close them; main.ts says when.
  */
 import { randomBytes } from 'node:crypto'
-import { KnownClients } from '../traffic/admit/known-clients.ts'
 import type { EngineName } from '../traffic/events.ts'
 import type { Service, Tables, Upstream } from '../traffic/tables.ts'
 import type { BanFile } from './bans/ban-file.ts'
@@ -29,7 +28,6 @@ import type { Log } from './log/log.ts'
 import type { RefusedCount } from './log/refused-sums.ts'
 import { type CountByReason, type NodeState, type NodeView, refusedByReason } from './node-view.ts'
 import type { KnownClientsFile } from './overload/known-clients-file.ts'
-import { KnownClientsStore } from './overload/known-clients-store.ts'
 import { Overload } from './overload/overload.ts'
 import { Firewall } from './shield/firewall.ts'
 import type { Inheritance, ListeningSockets } from './upgrade/handover.ts'
@@ -173,10 +171,9 @@ export class RunningNode implements NodeView {
     return new Attacks({ memory: this.memory, log, bans: this.bans, asnOf, ...attacks })
   }
 
-  #makeLegacy({ log, bans, inheritance, knownClients: file }: RunningNodeOptions): Legacy {
-    const known = file && new KnownClientsStore(file, new KnownClients(this.memory.knownClientsMemory), log)
+  #makeLegacy({ log, bans, knownClients: knownFile, operatorStates, inheritance }: RunningNodeOptions): Legacy {
     const news = inheritance?.openNews()
-    return new Legacy({ bans: this.bans, banFile: bans?.file, attacks: this.attacks, known, log, news })
+    return new Legacy({ node: this, banFile: bans?.file, knownFile, operatorStates, log, news })
   }
 
   #makeConnectionLog({ config, log }: RunningNodeOptions, bootId: string): ConnectionLog {

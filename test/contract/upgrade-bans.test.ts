@@ -1,7 +1,7 @@
-/** No ban is lost in an upgrade, whichever process made it, and none spares the connections of the other one. */
+/** No ban is lost in an upgrade, whichever process made it, and none spares the connections of the other one; so it is with what operators set. */
 import assert from 'node:assert/strict'
 import { afterEach, it } from 'node:test'
-import { BanChangeAnswer, BanList, BANS_LISTED_MAX } from '../../src/api/contract.ts'
+import { BanChangeAnswer, BanList, BANS_LISTED_MAX, NodeStatus, upstreamStatePath } from '../../src/api/contract.ts'
 import { waitFor } from '../harness/deadline.ts'
 import { forEachEngine } from '../harness/engines.ts'
 import { Peer } from '../harness/peer.ts'
@@ -91,6 +91,28 @@ forEachEngine((engine) => {
     // Also over the next start, which knows the file only.
     await versions.upgrade()
     assert.deepEqual([...(await banned())].sort(), expected)
+  })
+
+  it('an upstream that is taken out while the next version starts is out in it', async () => {
+    upstream = await Upstream.listen({ onConnection: echo })
+    const spare = { address: '127.0.0.1:9', name: 'spare', backup: true }
+    versions = await Versions.start({
+      engine,
+      protect: { allow: [], firewall: { mode: 'off' } },
+      services: [{ upstreams: [upstream.address.text, spare] }],
+    })
+    await ban(FIRST)
+    await versions.whileStarting('bans-read', async () => {
+      const headers = { 'content-type': 'application/json', connection: 'close' }
+      const url = `http://${versions.daemon.adminAddress.text}${upstreamStatePath('web', 'spare')}`
+      const response = await fetch(url, { method: 'POST', headers, body: '{"state":"drain"}' })
+      assert.equal(response.status, 200)
+    })
+    const status = NodeStatus.parse(JSON.parse((await versions.daemon.get('/status.json')).body))
+    assert.deepEqual(
+      status.services[0].upstreams.map(({ wanted }) => wanted),
+      ['up', 'drain'],
+    )
   })
 
   it('who asks for bans in the moments of an upgrade has them, or is told that he has not', async () => {

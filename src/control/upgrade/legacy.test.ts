@@ -12,7 +12,7 @@ import { makeBan } from '../bans/ban.ts'
 import { BanFile, storedOf } from '../bans/ban-file.ts'
 import { Bans } from '../bans/bans.ts'
 import { KnownClientsFile } from '../overload/known-clients-file.ts'
-import { KnownClientsStore } from '../overload/known-clients-store.ts'
+import { SharedMemory } from '../workers/shared-memory.ts'
 import { Legacy } from './legacy.ts'
 import type { HandOverEnd, News, NewsReader } from './news.ts'
 
@@ -41,7 +41,8 @@ function follower(end: HandOverEnd) {
   const folder = join(root, String(++folders))
   const { log, records } = capturedLog()
   const banFile = new BanFile(folder)
-  const known = new KnownClients(makeKnownClientsMemory(100))
+  const memory = new SharedMemory(1, { services: 1, upstreams: 1 }, 1, { knownClientsMax: 100 })
+  const known = new KnownClients(memory.knownClientsMemory)
   const knownFile = new KnownClientsFile(folder)
   const bans = new Bans({
     rules: RULES,
@@ -61,13 +62,16 @@ function follower(end: HandOverEnd) {
     },
     handedOver: () => Promise.resolve(end),
   } as unknown as NewsReader
-  const store = new KnownClientsStore(knownFile, known, log)
-  const legacy = new Legacy({ bans, banFile, attacks: {} as never, known: store, log, news })
+  let statesRead = 0
+  const operatorStates = { readAgain: async (): Promise<void> => void statesRead++ }
+  const node = { bans, attacks: {} as never, memory, tables: () => ({}) as never }
+  const legacy = new Legacy({ node, banFile, knownFile, operatorStates, log, news })
   return {
     banFile,
     knownFile,
     legacy,
     known,
+    statesRead: () => statesRead,
     tell: (one: News) => tell(one),
     banned: () => [...bans.list(10)].map(({ text }) => text).sort(),
     events: () => records().map(({ event }) => event),
@@ -83,14 +87,14 @@ test('what the version before tells is true here, what a later one may make of i
 })
 
 test('who became known in the version before while this one started is known, too', async () => {
-  const { legacy, known, knownFile, events } = follower('handed-over')
+  const { legacy, known, knownFile, events, statesRead } = follower('handed-over')
   await legacy.start()
   const before = new KnownClients(makeKnownClientsMemory(100))
   before.add(parseIp('192.0.2.1')!, 0, 4, monotonicMs())
   await knownFile.write(before)
   await legacy.takeOver()
   assert.equal(known.has(parseIp('192.0.2.1')!, 0, 4, monotonicMs()), true)
-  assert.deepEqual(events(), [])
+  assert.deepEqual([events(), statesRead()], [[], 1])
   legacy.own()
   await legacy.close()
 })

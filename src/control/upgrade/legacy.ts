@@ -1,23 +1,33 @@
 /**
- * What one process of this node leaves to the next beside its sockets: bans and known clients. They are on the disk when
+ * What one process of this node leaves to the next beside its sockets: bans, known clients and states of upstreams. They are on the disk when
  * the next one starts. Bans that change from then on are told by news, so that nothing is lost; the old one goes on telling
- * while it lingers, and learns of the new one's bans by the file. Known clients are read once more at the hand-over.
+ * while it lingers, and learns of the new one's bans by the file. The others are read once more at the hand-over.
  */
+import { KnownClients } from '../../traffic/admit/known-clients.ts'
+import type { Tables } from '../../traffic/tables.ts'
 import { BanFileWatch } from '../bans/ban-file-watch.ts'
 import type { BanFile } from '../bans/ban-file.ts'
 import { banOf } from '../bans/ban-file.ts'
 import type { Bans } from '../bans/bans.ts'
 import type { Attacks } from '../detect/attacks.ts'
 import type { Log } from '../log/log.ts'
-import type { KnownClientsStore } from '../overload/known-clients-store.ts'
+import type { OperatorStates } from '../operator/operator-states.ts'
+import type { KnownClientsFile } from '../overload/known-clients-file.ts'
+import { KnownClientsStore } from '../overload/known-clients-store.ts'
+import type { SharedMemory } from '../workers/shared-memory.ts'
 import { type News, type NewsReader, NewsWriter } from './news.ts'
 
 export interface LegacyOptions {
-  readonly bans: Bans
+  readonly node: {
+    readonly bans: Bans
+    readonly attacks: Pick<Attacks, 'store' | 'leave'>
+    readonly memory: Pick<SharedMemory, 'knownClientsMemory' | 'states'>
+    readonly tables: () => Tables
+  }
   readonly banFile: BanFile | undefined
-  readonly attacks: Attacks
   /** Without one nobody is known after a restart. */
-  readonly known: KnownClientsStore | undefined
+  readonly knownFile: KnownClientsFile | undefined
+  readonly operatorStates: Pick<OperatorStates, 'readAgain'> | undefined
   readonly log: Log
   /** Of the version before. */
   readonly news: NewsReader | undefined
@@ -25,33 +35,38 @@ export interface LegacyOptions {
 
 export class Legacy {
   readonly #options: LegacyOptions
+  readonly #known: KnownClientsStore | undefined
   readonly #isOurs = Promise.withResolvers<void>()
   #heir: NewsWriter | undefined
   #watch: BanFileWatch | undefined
 
   /** From here on this process has what the one before tells. */
   constructor(options: LegacyOptions) {
+    const { node, knownFile, log, news } = options
     this.#options = options
-    options.news?.follow((news) => this.#take(news))
+    const known = new KnownClients(node.memory.knownClientsMemory)
+    this.#known = knownFile && new KnownClientsStore(knownFile, known, log)
+    news?.follow((one) => this.#take(one))
   }
 
   /** Before the listeners open. Bans have been read by then. */
   async start(): Promise<void> {
-    await this.#options.known?.read()
+    await this.#known?.read()
   }
 
   #take(news: News): void {
-    const { bans } = this.#options
+    const { bans } = this.#options.node
     if (news.kind === 'banned') bans.adopt(readable(news), true)
     if (news.kind === 'unbanned') bans.drop(news.prefixes)
   }
 
   /** The version before has been told that this one serves: waits until everything is ours. */
   async takeOver(): Promise<void> {
-    const { news, log, bans, banFile, known } = this.#options
+    const { node, news, log, banFile, operatorStates } = this.#options
     if (news === undefined) return
     const end = await news.handedOver()
-    await known?.readAgain()
+    await this.#known?.readAgain()
+    await operatorStates?.readAgain(node.tables(), node.memory.states)
     if (end === 'handed-over') return
     log.say(
       'not-handed-over',
@@ -60,20 +75,20 @@ export class Legacy {
     )
     // It may have written what it could not tell any more.
     const stored = await banFile?.readAgain().catch(() => undefined)
-    if (stored !== undefined) bans.adopt(stored, true)
+    if (stored !== undefined) node.bans.adopt(stored, true)
   }
 
   /** Nobody else writes the files from now on. */
   own(): void {
-    this.#options.bans.takeOver()
-    this.#options.known?.own()
+    this.#options.node.bans.takeOver()
+    this.#known?.own()
     this.#isOurs.resolve()
   }
 
   /** What the next version reads when it starts is on the disk when this resolves; the rest is in the answer. */
   async prepare(): Promise<NewsWriter> {
     await this.#isOurs.promise
-    const { bans, attacks, known } = this.#options
+    const { bans, attacks } = this.#options.node
     const heir = new NewsWriter()
     bans.tellOf({
       banned: (stored) => heir.say({ kind: 'banned', bans: [...stored] }),
@@ -82,16 +97,17 @@ export class Legacy {
     this.#heir = heir
     await bans.store()
     await attacks.store()
-    await known?.write()
+    await this.#known?.write()
     return heir
   }
 
   /** The next version serves, and nobody asks this one any more: the files are its own when this resolves. */
   async handOver(): Promise<void> {
-    const { bans, banFile, attacks, known } = this.#options
+    const { banFile } = this.#options
+    const { bans, attacks } = this.#options.node
     attacks.leave()
     await bans.leave()
-    await known?.close()
+    await this.#known?.close()
     this.#heir?.say({ kind: 'handed-over' })
     if (banFile !== undefined) this.#watch = new BanFileWatch(banFile, (read) => bans.adopt(read, false))
   }
@@ -100,7 +116,7 @@ export class Legacy {
   async close(): Promise<void> {
     this.#watch?.close()
     this.#heir?.close()
-    await this.#options.known?.close()
+    await this.#known?.close()
   }
 }
 
