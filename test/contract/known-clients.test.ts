@@ -102,6 +102,27 @@ forBothEnginesAtOnce((engine) => {
       assert.equal(await isAdmitted(daemon, KNOWN), true)
     })
 
+    it('who has proved useful on a connection to the old version is known in the new one', async () => {
+      const { upstream, config } = await options()
+      const versions = await Versions.start(config)
+      open.push(versions)
+      const { daemon, pid: first } = versions
+      const client = await connect(daemon, KNOWN)
+      const server = await upstream.next()
+      await versions.upgrade()
+      assert.ok(versions.isRunning(first))
+      await client.write('.'.repeat(USEFUL_BYTES))
+      await server.receive(USEFUL_BYTES)
+      await server.write('!')
+      await client.receive(1)
+      client.finish()
+      server.finish()
+      await client.receiveAll()
+      await daemon.waitForMetric('tidegate_known_clients', {}, 1)
+      await fillWithStrangers(daemon)
+      assert.equal(await isAdmitted(daemon, KNOWN), true)
+    })
+
     it('a damaged file stops nothing: the log says so, and everybody is a stranger', async () => {
       const stateDir = temporaryFolder()
       writeFileSync(join(stateDir, 'known-clients.bin'), 'damaged')

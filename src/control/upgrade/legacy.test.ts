@@ -64,7 +64,7 @@ function follower(end: HandOverEnd) {
   } as unknown as NewsReader
   let statesRead = 0
   const operatorStates = { readAgain: async (): Promise<void> => void statesRead++ }
-  const node = { bans, attacks: {} as never, memory, tables: () => ({}) as never }
+  const node = { bans, attacks: { store: async () => {}, leave: () => {} }, memory, tables: () => ({}) as never }
   const legacy = new Legacy({ node, banFile, knownFile, operatorStates, log, news })
   return {
     banFile,
@@ -97,6 +97,36 @@ test('who became known in the version before while this one started is known, to
   assert.deepEqual([events(), statesRead()], [[], 1])
   legacy.own()
   await legacy.close()
+})
+
+test('who becomes known while a process lingers is known in the next one, and told on by those between', async () => {
+  const told: News[] = []
+  const lingering = async () => {
+    const one = follower('handed-over')
+    one.legacy.own()
+    const heir = await one.legacy.prepare()
+    heir.say = (news) => void told.push(news)
+    return one
+  }
+  const [first, second, third] = [await lingering(), await lingering(), follower('handed-over')]
+  const long = monotonicMs() - 3_600_000
+  first.known.add(parseIp('192.0.2.1')!, 0, 4, long)
+  await first.legacy.handOver()
+  await second.legacy.handOver()
+  first.known.add(parseIp('192.0.2.2')!, 0, 4, monotonicMs())
+  first.known.add(parseIp('2001:db8:1:2::3')!, 0, 6, monotonicMs())
+  for (const [from, to] of [
+    [first, second],
+    [second, third],
+  ] as const) {
+    told.length = 0
+    await from.legacy.close()
+    // As the pipe has it.
+    for (const news of JSON.parse(JSON.stringify(told)) as News[]) to.tell(news)
+  }
+  const isKnown = (address: string, family: 4 | 6) => third.known.has(parseIp(address)!, 0, family, monotonicMs())
+  assert.deepEqual([isKnown('192.0.2.2', 4), isKnown('2001:db8:1:2::', 6)], [true, true])
+  assert.equal(isKnown('192.0.2.1', 4), false, 'the file had that one')
 })
 
 test('where the version before has died or stands still, its file has what it did not tell, and the log says so', async () => {

@@ -1,8 +1,10 @@
 /**
- * What one process of this node leaves to the next beside its sockets: bans, known clients and states of upstreams. They are on the disk when
- * the next one starts. Bans that change from then on are told by news, so that nothing is lost; the old one goes on telling
- * while it lingers, and learns of the new one's bans by the file. The others are read once more at the hand-over.
+ * What one process of this node leaves to the next beside its sockets: bans, known clients and states of upstreams. They
+ * are on the disk when the next one starts. Bans that change from then on are told by news, so that nothing is lost; the
+ * others are read once more at the hand-over. While it lingers, the old one goes on telling whom it bans and who became
+ * known, and learns of the new one's bans by the file.
  */
+import { monotonicMs } from '../../lib/clock.ts'
 import { KnownClients } from '../../traffic/admit/known-clients.ts'
 import type { Tables } from '../../traffic/tables.ts'
 import { BanFileWatch } from '../bans/ban-file-watch.ts'
@@ -15,7 +17,7 @@ import type { OperatorStates } from '../operator/operator-states.ts'
 import type { KnownClientsFile } from '../overload/known-clients-file.ts'
 import { KnownClientsStore } from '../overload/known-clients-store.ts'
 import type { SharedMemory } from '../workers/shared-memory.ts'
-import { type News, type NewsReader, NewsWriter } from './news.ts'
+import { type KnownNews, type News, type NewsReader, NewsWriter } from './news.ts'
 
 export interface LegacyOptions {
   readonly node: {
@@ -33,9 +35,16 @@ export interface LegacyOptions {
   readonly news: NewsReader | undefined
 }
 
+const TELL_KNOWN_EVERY_MS = 60_000
+/** Known clients are dated in whole seconds. */
+const KNOWN_MARGIN_MS = 2_000
+
 export class Legacy {
   readonly #options: LegacyOptions
+  readonly #clients: KnownClients
   readonly #known: KnownClientsStore | undefined
+  #knownTimer: NodeJS.Timeout | undefined
+  #knownToldAtMs = 0
   readonly #isOurs = Promise.withResolvers<void>()
   #heir: NewsWriter | undefined
   #watch: BanFileWatch | undefined
@@ -44,8 +53,8 @@ export class Legacy {
   constructor(options: LegacyOptions) {
     const { node, knownFile, log, news } = options
     this.#options = options
-    const known = new KnownClients(node.memory.knownClientsMemory)
-    this.#known = knownFile && new KnownClientsStore(knownFile, known, log)
+    this.#clients = new KnownClients(node.memory.knownClientsMemory)
+    this.#known = knownFile && new KnownClientsStore(knownFile, this.#clients, log)
     news?.follow((one) => this.#take(one))
   }
 
@@ -58,6 +67,9 @@ export class Legacy {
     const { bans } = this.#options.node
     if (news.kind === 'banned') bans.adopt(readable(news), true)
     if (news.kind === 'unbanned') bans.drop(news.prefixes)
+    if (news.kind !== 'known') return
+    const nowMs = monotonicMs()
+    for (const [family, high, low, ageMs] of news.clients) this.#clients.restore(high, low, family, ageMs, nowMs)
   }
 
   /** The version before has been told that this one serves: waits until everything is ours. */
@@ -108,12 +120,28 @@ export class Legacy {
     attacks.leave()
     await bans.leave()
     await this.#known?.close()
+    this.#knownToldAtMs = monotonicMs()
     this.#heir?.say({ kind: 'handed-over' })
+    this.#knownTimer = setInterval(() => this.#tellKnown(), TELL_KNOWN_EVERY_MS).unref()
     if (banFile !== undefined) this.#watch = new BanFileWatch(banFile, (read) => bans.adopt(read, false))
+  }
+
+  /** Who became known here since it was told last, also by an older process that lingers. */
+  #tellKnown(): void {
+    const nowMs = monotonicMs()
+    const sinceMs = nowMs - this.#knownToldAtMs + KNOWN_MARGIN_MS
+    this.#knownToldAtMs = nowMs
+    const clients: KnownNews['clients'] = []
+    for (const { family, high, low, ageMs } of this.#clients.all(nowMs)) {
+      if (ageMs <= sinceMs) clients.push([family, high, low, ageMs])
+    }
+    if (clients.length > 0) this.#heir?.say({ kind: 'known', clients })
   }
 
   /** When the last connection has ended, and with it whoever was useful to the last. */
   async close(): Promise<void> {
+    if (this.#knownTimer !== undefined) this.#tellKnown()
+    clearInterval(this.#knownTimer)
     this.#watch?.close()
     this.#heir?.close()
     await this.#known?.close()

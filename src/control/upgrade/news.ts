@@ -1,6 +1,6 @@
 /**
- * What the old process goes on telling the next one after it has started it: which bans it makes and takes back, and, once,
- * that everything is handed over. One line of JSON for each, on a pipe of their own that lasts as long as both do.
+ * What the old process goes on telling the next one after it has started it: which bans it makes and takes back, who became
+ * known while it lingers, and, once, that everything is handed over. One line of JSON for each, on a pipe of their own that lasts as long as both do.
  * The new one begins to answer operators, and to write the files, with that one word.
  */
 import { createInterface } from 'node:readline'
@@ -9,9 +9,17 @@ import type { Writable } from 'node:stream'
 import { z } from 'zod'
 import { StoredBan } from '../bans/ban-file.ts'
 
+const Known = z.object({
+  kind: z.literal('known'),
+  /** Family, the two words of the address, how long ago it was useful (known-clients.ts). */
+  clients: z.array(z.tuple([z.union([z.literal(4), z.literal(6)]), z.int(), z.int(), z.number().nonnegative()])),
+})
+export type KnownNews = z.infer<typeof Known>
+
 const News = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('banned'), bans: z.array(StoredBan) }),
   z.object({ kind: z.literal('unbanned'), prefixes: z.array(z.string()) }),
+  Known,
   z.object({ kind: z.literal('handed-over') }),
 ])
 export type News = Readonly<z.infer<typeof News>>
