@@ -26,6 +26,7 @@ import { openStdout } from './control/log/stdout-stream.ts'
 import { BanFile } from './control/bans/ban-file.ts'
 import { AttackFiles } from './control/detect/attack-files.ts'
 import { OperatorStates } from './control/operator/operator-states.ts'
+import { KnownClientsFile } from './control/overload/known-clients-file.ts'
 import { type ConfigFile, ConfigWatch } from './control/reload/config-watch.ts'
 import { FileWatches } from './control/reload/file-watches.ts'
 import { Hangup } from './control/reload/hangup.ts'
@@ -111,6 +112,7 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   inheritance?.closeUntaken()
   inheritance?.sayReady(options.version)
   void sayToServiceManager(log, ['READY=1', `MAINPID=${process.pid}`])
+  await takeOver(node, admin, stop)
 
   const request = await stop.first
   upgrades.stop()
@@ -121,6 +123,13 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   return await stopServing({ node, admin, log, stop, request })
 }
 
+/** The version before answers operators until it has told everything; where there is none, nothing happens here. */
+async function takeOver(node: RunningNode, admin: AdminServer | undefined, stop: StopSignals): Promise<void> {
+  await Promise.race([node.legacy.takeOver(), stop.first])
+  node.legacy.own()
+  await admin?.open()
+}
+
 /** What outlives the daemon; a damaged file is told of and begun anew. */
 async function readStored(stateDir: string, log: Log) {
   const operatorStates = await OperatorStates.read(stateDir, log)
@@ -129,6 +138,7 @@ async function readStored(stateDir: string, log: Log) {
   return {
     operatorStates,
     bans: { file: banFile, stored: await banFile.read(log) },
+    knownClients: new KnownClientsFile(stateDir),
     attacks: { files: attackFiles, stored: await attackFiles.read(log) },
   }
 }
@@ -148,7 +158,7 @@ async function stopServing({ node, admin, log, stop, request }: Serving): Promis
   if (last.by !== 'upgrade') {
     const timeoutMs = drainMs(last, node.config)
     sayDraining(log, last.by, node.memory.nodeWide.openConnections, timeoutMs)
-    await drain(node, timeoutMs, stop.second)
+    await withinDrain(node.drain(), timeoutMs, stop.second)
   }
   const { connectionsReset, isStuck } = await node.end()
   await admin?.close()
@@ -168,17 +178,18 @@ async function linger(
   stop: StopSignals,
 ): Promise<StopRequest> {
   stop.startOver()
-  node.bans.leave()
-  node.attacks.leave()
   admin?.closeGently()
-  await node.firewall.handOver()
   const { upgradeDrainTimeoutMs } = node.config.traffic
   sayDraining(log, 'upgrade', node.memory.nodeWide.openConnections, upgradeDrainTimeoutMs)
+  // Clients are the next version's from now on, and so is the rest as soon as it is told.
+  const drained = node.drain()
+  await node.legacy.handOver()
+  await node.firewall.handOver()
   const asked = stop.first
   const isAsked = asked.then(() => {})
   await (upgradeDrainTimeoutMs === 0
-    ? Promise.race([node.drain(), isAsked])
-    : drain(node, upgradeDrainTimeoutMs, isAsked))
+    ? Promise.race([drained, isAsked])
+    : withinDrain(drained, upgradeDrainTimeoutMs, isAsked))
   return await Promise.race([asked, Promise.resolve<StopRequest>({ by: 'upgrade' })])
 }
 
@@ -204,12 +215,13 @@ async function startAdmin(
     reload: { run: () => reload.run('admin'), check: () => reload.check() },
     upgrade: () => upgrades.upgrade(),
     bans: node.bans,
+    hosts: () => node.config.admin.hosts,
   }
   const { token, problem } = await readLocalToken(config.admin.stateDir)
   if (problem !== undefined) sayNoLocalToken(log, config.admin.stateDir, problem, token?.file)
   const admin = await AdminServer.listen({
     address: listen,
-    fd: inheritance?.adminFd(listen),
+    inherited: inheritance?.adminSocket(listen),
     node,
     actions,
     access: new Access(token),
@@ -227,9 +239,9 @@ function drainMs({ by }: StopRequest, config: Config): number {
 }
 
 /** Returns when the last connection is gone, the time is over, or we are asked again. */
-async function drain(node: RunningNode, timeoutMs: number, askedAgain: Promise<void>): Promise<void> {
+async function withinDrain(drained: Promise<void>, timeoutMs: number, askedAgain: Promise<void>): Promise<void> {
   const timer = new AbortController()
   const timeout = delay(timeoutMs, undefined, { signal: timer.signal }).catch(() => {})
-  await Promise.race([node.drain(), timeout, askedAgain])
+  await Promise.race([drained, timeout, askedAgain])
   timer.abort()
 }

@@ -19,18 +19,19 @@ import type { ResolvedAddresses } from './config/upstream-ips.ts'
 import { memoriesOf } from './memories-of.ts'
 import { requireRoom } from './workers/require-room.ts'
 import type { NodeLimits } from './limits/node-limits.ts'
-import { listenerText } from './listener-text.ts'
 import { ConnectionLog } from './log/connection-log.ts'
-import { sayHedgingInVain, sayListening } from './log/daemon-lines.ts'
+import { sayHedgingInVain, sayNewListeners } from './log/daemon-lines.ts'
 import { KnownNames } from './log/known-names.ts'
 import type { NetworkDatabases } from './databases/network-databases.ts'
 import type { Lists } from './lists/lists.ts'
 import type { Log } from './log/log.ts'
 import type { RefusedCount } from './log/refused-sums.ts'
 import { type CountByReason, type NodeState, type NodeView, refusedByReason } from './node-view.ts'
+import type { KnownClientsFile } from './overload/known-clients-file.ts'
 import { Overload } from './overload/overload.ts'
 import { Firewall } from './shield/firewall.ts'
 import type { Inheritance, ListeningSockets } from './upgrade/handover.ts'
+import { Legacy } from './upgrade/legacy.ts'
 import { UpstreamWatch } from './upstream-watch.ts'
 import { Queues } from './queues.ts'
 import { BusyRatios } from './workers/busy-ratios.ts'
@@ -55,6 +56,8 @@ export interface RunningNodeOptions {
   readonly operatorStates?: OperatorStates
   /** Bans of before, and where those of now are kept. */
   readonly bans?: { readonly file: BanFile; readonly stored: readonly Ban[] }
+  /** Where known clients of before are, and those of now are kept. */
+  readonly knownClients?: KnownClientsFile
   /** Attacks of before and what was calm, and where those of now are kept. */
   readonly attacks?: { readonly files: AttackFiles; readonly stored: StoredAttacks }
   /** Without them nobody is on any. */
@@ -84,6 +87,7 @@ export class RunningNode implements NodeView {
   readonly bans: Bans
   readonly attacks: Attacks
   readonly overload: Overload
+  readonly legacy: Legacy
   #config: Config
   readonly #log: Log
   readonly #capacity: Capacity
@@ -157,6 +161,7 @@ export class RunningNode implements NodeView {
     })
     this.bans = this.#makeBans(options)
     this.attacks = this.#makeAttacks(options)
+    this.legacy = this.#makeLegacy(options)
     this.#upstreamWatch = new UpstreamWatch(this, log)
     this.#connectionLog = this.#makeConnectionLog(options, bootId)
   }
@@ -164,6 +169,11 @@ export class RunningNode implements NodeView {
   #makeAttacks({ log, attacks }: RunningNodeOptions): Attacks {
     const asnOf: AsnOf = (address) => this.#databases?.lookUp('asn', address)
     return new Attacks({ memory: this.memory, log, bans: this.bans, asnOf, ...attacks })
+  }
+
+  #makeLegacy({ log, bans, knownClients: knownFile, operatorStates, inheritance }: RunningNodeOptions): Legacy {
+    const news = inheritance?.openNews()
+    return new Legacy({ node: this, banFile: bans?.file, knownFile, operatorStates, log, news })
   }
 
   #makeConnectionLog({ config, log }: RunningNodeOptions, bootId: string): ConnectionLog {
@@ -177,13 +187,14 @@ export class RunningNode implements NodeView {
     })
   }
 
-  #makeBans({ config, log, bans }: RunningNodeOptions): Bans {
+  #makeBans({ config, log, bans, inheritance }: RunningNodeOptions): Bans {
     return new Bans({
       rules: config.protect.bans,
       table: this.memory.bans,
       rings: this.memory.workers.map(({ strikesMemory }) => strikesMemory),
       log,
       ...bans,
+      hasPredecessor: inheritance !== undefined,
       serviceName: (index) => this.tables().services.find((service) => service.index === index)?.name,
       closeBanned: () => this.#workers.closeBanned(),
     })
@@ -235,6 +246,7 @@ export class RunningNode implements NodeView {
   async start(): Promise<void> {
     await checkPortsAreFree(this.tables(), this.#inheritance)
     this.bans.start(this.tables())
+    await this.legacy.start()
     this.attacks.start(this.#config, this.tables())
     await this.#workers.start()
     this.#names.learn(this.tables())
@@ -246,7 +258,7 @@ export class RunningNode implements NodeView {
     this.#state = 'ready'
     this.checks.start(this.#config)
     this.overload.start()
-    this.#sayListening(undefined, this.tables())
+    sayNewListeners(this.#log, undefined, this.tables())
   }
 
   /** What this node goes by now. */
@@ -341,23 +353,7 @@ export class RunningNode implements NodeView {
     this.#log.change(config.log)
     this.#connectionLog.change(config.log.connections)
     sayHedgingInVain(this.#log, config)
-    this.#sayListening(before, tables)
-  }
-
-  /** Each listener that was not there, or that another service had. */
-  #sayListening(before: Tables | undefined, tables: Tables): void {
-    for (const service of tables.services) {
-      const known = before?.services.find(({ index }) => index === service.index)?.listeners
-      for (const listener of service.listeners) {
-        if (known?.some(({ index }) => index === listener.index)) continue
-        sayListening(this.#log, service.name, listenerText(listener))
-      }
-    }
-  }
-
-  async beforeUpgrade(): Promise<void> {
-    await this.bans.store()
-    await this.attacks.store()
+    sayNewListeners(this.#log, before, tables)
   }
 
   listeningSockets(): ListeningSockets[] {
@@ -386,6 +382,7 @@ export class RunningNode implements NodeView {
     await this.firewall.close()
     this.#connectionLog.close()
     await this.bans.close()
+    await this.legacy.close()
     await this.attacks.close()
     this.checks.stop()
     this.#upstreamWatch.close()
