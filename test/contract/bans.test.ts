@@ -231,7 +231,7 @@ forEachEngine((engine) => {
     it('bans hold until they end or are removed; the file is for us alone', async () => {
       const stateDir = join(temporaryFolder(), 'state')
       const daemon = await start({ stateDir })
-      assert.equal(existsSync(stateDir), false)
+      assert.equal(existsSync(join(stateDir, 'bans.json')), false)
       await ban(daemon, [BAD, '127.0.1.8'], { comment: 'before' })
       // What was answered is on the disk, whatever happens next.
       daemon.kill()
