@@ -33,6 +33,7 @@ import { Hangup } from './control/reload/hangup.ts'
 import { Reload } from './control/reload/reload.ts'
 import { UpstreamAddresses } from './control/resolve/upstream-addresses.ts'
 import { RunningNode } from './control/running-node.ts'
+import { Store } from './control/store/store.ts'
 import { type StopRequest, StopSignals } from './control/stop-signals.ts'
 import type { Inheritance } from './control/upgrade/handover.ts'
 import { sayToServiceManager } from './control/upgrade/service-manager.ts'
@@ -132,11 +133,13 @@ async function takeOver(node: RunningNode, admin: AdminServer | undefined, stop:
 
 /** What outlives the daemon; a damaged file is told of and begun anew. */
 async function readStored(stateDir: string, log: Log) {
+  const opening = Store.open(stateDir, log)
   const operatorStates = await OperatorStates.read(stateDir, log)
   const banFile = new BanFile(stateDir)
   const attackFiles = new AttackFiles(stateDir)
   return {
     operatorStates,
+    store: await opening,
     bans: { file: banFile, stored: await banFile.read(log) },
     knownClients: new KnownClientsFile(stateDir),
     attacks: { files: attackFiles, stored: await attackFiles.read(log) },
@@ -162,11 +165,12 @@ async function stopServing({ node, admin, log, stop, request }: Serving): Promis
   }
   const { connectionsReset, isStuck } = await node.end()
   await admin?.close()
+  const isStoreStuck = (await node.store.close()) === 'stuck'
   const exitCode = stop.hasFailed ? 1 : 0
   sayStopped(log, connectionsReset, exitCode)
   await log.output.close(LOG_FLUSH_TIMEOUT_MS)
   // A daemon that never ends is never started again.
-  if (isStuck) process.kill(process.pid, 'SIGKILL')
+  if (isStuck || isStoreStuck) process.kill(process.pid, 'SIGKILL')
   return exitCode
 }
 
@@ -178,6 +182,7 @@ async function linger(
   stop: StopSignals,
 ): Promise<StopRequest> {
   stop.startOver()
+  node.leaveStore()
   admin?.closeGently()
   const { upgradeDrainTimeoutMs } = node.config.traffic
   sayDraining(log, 'upgrade', node.memory.nodeWide.openConnections, upgradeDrainTimeoutMs)

@@ -117,6 +117,15 @@ export const OverloadStatus = z.object({
 })
 export type OverloadStatus = z.infer<typeof OverloadStatus>
 
+/** `failing`: what is asked of it may be read, and was not written last; `why` says so. A daemon of before says nothing. */
+export const StoreStatus = z.object({
+  state: z.enum(['open', 'failing', 'off']),
+  code: z.string().optional(),
+  why: z.string().optional(),
+  since: z.iso.datetime().optional(),
+})
+export type StoreStatus = z.infer<typeof StoreStatus>
+
 export const NodeStatus = z.object({
   version: z.string(),
   state: z.enum(['starting', 'ready', 'draining']),
@@ -128,6 +137,7 @@ export const NodeStatus = z.object({
   connectionsMax: Count,
   overload: OverloadStatus,
   logDropped: Count,
+  store: StoreStatus.optional(),
   tablesVersion: z.number(),
   services: z.array(ServiceStatus),
 })

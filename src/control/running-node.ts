@@ -5,10 +5,7 @@
 import { randomBytes } from 'node:crypto'
 import type { EngineName } from '../traffic/events.ts'
 import type { Service, Tables, Upstream } from '../traffic/tables.ts'
-import type { BanFile } from './bans/ban-file.ts'
 import { Bans } from './bans/bans.ts'
-import type { Ban } from './bans/ban.ts'
-import type { AttackFiles, StoredAttacks } from './detect/attack-files.ts'
 import type { AsnOf } from './detect/attack.ts'
 import { Attacks } from './detect/attacks.ts'
 import { ActiveChecks } from './check/active-checks.ts'
@@ -25,13 +22,16 @@ import { KnownNames } from './log/known-names.ts'
 import type { NetworkDatabases } from './databases/network-databases.ts'
 import type { Lists } from './lists/lists.ts'
 import type { Log } from './log/log.ts'
+import { SeriesSampler } from './series/series-sampler.ts'
+import { AttackMirror } from './store/attack-mirror.ts'
+import { Store } from './store/store.ts'
 import type { RefusedCount } from './log/refused-sums.ts'
 import { type CountByReason, type NodeState, type NodeView, refusedByReason } from './node-view.ts'
-import type { KnownClientsFile } from './overload/known-clients-file.ts'
 import { Overload } from './overload/overload.ts'
 import { Firewall } from './shield/firewall.ts'
 import type { Inheritance, ListeningSockets } from './upgrade/handover.ts'
 import { Legacy } from './upgrade/legacy.ts'
+import type { NodeEnd, RunningNodeOptions } from './running-node-options.ts'
 import { UpstreamWatch } from './upstream-watch.ts'
 import { Queues } from './queues.ts'
 import { BusyRatios } from './workers/busy-ratios.ts'
@@ -44,36 +44,6 @@ import { Workers } from './workers/workers.ts'
 
 /** What makes connection ids differ from start to start: the 12 hex digits of WorkerStart.bootId. */
 const BOOT_ID_BYTES = 6
-
-export interface RunningNodeOptions {
-  readonly config: Config
-  readonly addresses: ResolvedAddresses
-  readonly log: Log
-  readonly version: string
-  /** What the version before has given us. */
-  readonly inheritance?: Inheritance | undefined
-  /** What an operator wants of upstreams. */
-  readonly operatorStates?: OperatorStates
-  /** Bans of before, and where those of now are kept. */
-  readonly bans?: { readonly file: BanFile; readonly stored: readonly Ban[] }
-  /** Where known clients of before are, and those of now are kept. */
-  readonly knownClients?: KnownClientsFile
-  /** Attacks of before and what was calm, and where those of now are kept. */
-  readonly attacks?: { readonly files: AttackFiles; readonly stored: StoredAttacks }
-  /** Without them nobody is on any. */
-  readonly lists?: Lists
-  /** Without them nobody's country or AS is known. */
-  readonly databases?: NetworkDatabases
-  /** Another worker than our own, for tests. */
-  readonly workerEntry?: URL
-  readonly onLostWorker: (error: Error | undefined) => void
-}
-
-export interface NodeEnd {
-  readonly connectionsReset: number
-  /** A thread is left that an ordinary exit would wait for, without end. */
-  readonly isStuck: boolean
-}
 
 export class RunningNode implements NodeView {
   readonly version: string
@@ -88,6 +58,9 @@ export class RunningNode implements NodeView {
   readonly attacks: Attacks
   readonly overload: Overload
   readonly legacy: Legacy
+  readonly store: Store
+  readonly series: SeriesSampler
+  readonly #attackMirror: AttackMirror
   #config: Config
   readonly #log: Log
   readonly #capacity: Capacity
@@ -162,6 +135,10 @@ export class RunningNode implements NodeView {
     this.bans = this.#makeBans(options)
     this.attacks = this.#makeAttacks(options)
     this.legacy = this.#makeLegacy(options)
+    this.store = options.store ?? Store.none()
+    const { memory, bans, store } = this
+    this.series = new SeriesSampler({ memory, tables: () => this.tables(), bans, store })
+    this.#attackMirror = new AttackMirror(this.attacks, store)
     this.#upstreamWatch = new UpstreamWatch(this, log)
     this.#connectionLog = this.#makeConnectionLog(options, bootId)
   }
@@ -248,6 +225,8 @@ export class RunningNode implements NodeView {
     this.bans.start(this.tables())
     await this.legacy.start()
     this.attacks.start(this.#config, this.tables())
+    this.series.start()
+    this.#attackMirror.start()
     await this.#workers.start()
     this.#names.learn(this.tables())
     this.firewall.useTables(this.tables())
@@ -356,6 +335,12 @@ export class RunningNode implements NodeView {
     sayNewListeners(this.#log, before, tables)
   }
 
+  /** The next version serves: what the store keeps is its own to write. */
+  leaveStore(): void {
+    this.#attackMirror.leave()
+    this.series.leave()
+  }
+
   listeningSockets(): ListeningSockets[] {
     return this.#workers.listeningSockets()
   }
@@ -381,9 +366,11 @@ export class RunningNode implements NodeView {
     }
     await this.firewall.close()
     this.#connectionLog.close()
+    await this.series.close()
     await this.bans.close()
     await this.legacy.close()
     await this.attacks.close()
+    await this.#attackMirror.close()
     this.checks.stop()
     this.#upstreamWatch.close()
     this.#queues.close()

@@ -120,6 +120,7 @@ export const SAMPLES: Readonly<Record<MetricName, (node: NodeView) => Sample[]>>
   tidegate_strikes_total: strikes,
   tidegate_strikes_dropped_total: (node) => one(node.memory.workerSum(WORKER.strikesDropped)),
   tidegate_accept_pauses_total: (node) => one(node.memory.workerSum(WORKER.acceptPauses)),
+  tidegate_store_up: ({ store }) => one(store.state.trouble === undefined ? 1 : 0),
   tidegate_log_dropped_total: (node) => one(node.logLinesDropped() + node.memory.workerSum(WORKER.logRecordsDropped)),
   process_cpu_seconds_total: () => {
     const { user, system } = process.cpuUsage()

@@ -190,6 +190,16 @@ export const LOG_EVENTS = {
     level: 'warn',
     meaning: 'Records of attacks, or what is calm, could not be written; `file`, `reason`.',
   },
+  'store-failing': {
+    level: 'warn',
+    meaning:
+      'The store can not be read or written, and what needs it does without; `file`, `code` (docs/store.md), `reason`. Said once.',
+  },
+  'store-back': { level: 'info', meaning: 'It can again; `file`, `seconds` since it could not.' },
+  'store-damaged': {
+    level: 'warn',
+    meaning: 'The file of the store was damaged, and is begun anew; `file`, `reason`, `movedTo`.',
+  },
   overload: {
     level: 'warn',
     meaning:
