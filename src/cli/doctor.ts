@@ -2,8 +2,9 @@
 import type { Command } from 'commander'
 import type { Finding, Level } from '../control/doctor/examine.ts'
 import { addExamples } from './examples.ts'
-import { CommandError, EXIT_CODES } from './exit-code.ts'
+import { EXIT_CODES } from './exit-code.ts'
 import { type Painter, painterFor } from './painter.ts'
+import { readConfig } from './read-config.ts'
 
 interface DoctorOptions {
   readonly config?: string
@@ -33,16 +34,6 @@ async function doctor({ config: path, json }: DoctorOptions): Promise<void> {
   const worst = worstLevel(findings)
   process.stdout.write(json ? `${JSON.stringify({ level: worst, findings })}\n` : report(findings))
   if (worst === 'fail') process.exitCode = EXIT_CODES.failed
-}
-
-async function readConfig(path: string) {
-  const { ConfigError, loadConfig } = await import('../main.ts')
-  try {
-    return await loadConfig(path, process.env)
-  } catch (error) {
-    if (error instanceof ConfigError) throw new CommandError(error.format(), EXIT_CODES.usage)
-    throw error
-  }
 }
 
 const COLOURS = { ok: 'green', warn: 'yellow', fail: 'red' } as const

@@ -10,6 +10,7 @@ import { addCheckIpCommand } from './check-ip.ts'
 import { addDemoCommand } from './demo.ts'
 import { addDoctorCommand } from './doctor.ts'
 import { CommandError, EXIT_CODES, type ExitCode } from './exit-code.ts'
+import { addFirewallCommand } from './firewall.ts'
 import { addListsCommand } from './lists.ts'
 import { packageVersion } from './package-version.ts'
 import { addReloadCommand } from './reload.ts'
@@ -38,6 +39,7 @@ const COMMANDS: readonly AddCommand[] = [
   addBansCommand,
   addListsCommand,
   addCheckIpCommand,
+  addFirewallCommand,
 ]
 
 export function makeProgram(): Command {
