@@ -13,6 +13,7 @@ import { CommandError, EXIT_CODES, type ExitCode } from './exit-code.ts'
 import { addFirewallCommand } from './firewall.ts'
 import { addListsCommand } from './lists.ts'
 import { packageVersion } from './package-version.ts'
+import { addProbeCommand } from './probe.ts'
 import { addReloadCommand } from './reload.ts'
 import { addRunCommand } from './run.ts'
 import { addShieldCommand } from './shield.ts'
@@ -40,6 +41,7 @@ const COMMANDS: readonly AddCommand[] = [
   addListsCommand,
   addCheckIpCommand,
   addFirewallCommand,
+  addProbeCommand,
 ]
 
 export function makeProgram(): Command {

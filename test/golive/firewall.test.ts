@@ -1,7 +1,7 @@
 /** The scripts do what they say, with the real programs: this network is the upstream's machine, the foreign one the world. */
 import assert from 'node:assert/strict'
-import { execFileSync, spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { chmodSync, existsSync, mkdtempSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server } from 'node:net'
@@ -12,6 +12,7 @@ import { type FirewallFormat, makeFirewallPlan } from '../../src/control/golive/
 import { temporaryFolder } from '../harness/config.ts'
 import { waitFor, within } from '../harness/deadline.ts'
 import { type ForeignConnect, ForeignNetwork, NEAR } from '../harness/foreign-network.ts'
+import { FirewallRun } from '../harness/firewall-run.ts'
 import { missingTool } from '../harness/real-peer.ts'
 
 const NODE = '10.99.0.2'
@@ -22,6 +23,7 @@ const STRANGER = '10.99.1.2'
 const STRANGER_6 = 'fd99:0:0:2::2'
 const EVERYBODY = [NODE, NODE_6, OFFICE, ADMIN, STRANGER, STRANGER_6]
 
+const FOLDER = temporaryFolder()
 const network = await ForeignNetwork.open()
 const foreign = network as ForeignNetwork
 const skip = typeof network === 'string' ? network : missingTool('nft', 'iptables', 'ip6tables', 'ipset')
@@ -36,7 +38,7 @@ interface Variant {
 
 /** Each of `names` is the program that stands for it. */
 function programs(names: Readonly<Record<string, string>>): string {
-  const folder = temporaryFolder()
+  const folder = mkdtempSync(join(FOLDER, 'programs-'))
   for (const [name, program] of Object.entries(names)) symlinkSync(program, join(folder, name))
   return folder
 }
@@ -60,40 +62,6 @@ const VARIANTS: readonly Variant[] = [
     : []),
 ]
 
-class Script {
-  readonly file: string
-  readonly state: string
-  readonly units: string
-  readonly #programs: string | undefined
-
-  /** `like`: another script on the same machine. */
-  constructor(text: string, programs?: string, like?: Script) {
-    const folder = temporaryFolder()
-    this.file = join(folder, 'firewall.sh')
-    this.state = like?.state ?? join(folder, 'state')
-    this.units = like?.units ?? temporaryFolder()
-    this.#programs = programs
-    writeFileSync(this.file, text)
-  }
-
-  run(...args: readonly string[]): { code: number; output: string } {
-    const first = this.#programs === undefined ? '' : `${this.#programs}:`
-    const env = {
-      PATH: `${first}${process.env['PATH']}`,
-      TIDEGATE_FIREWALL_STATE: this.state,
-      TIDEGATE_FIREWALL_UNITS: this.units,
-    }
-    const { status, stdout, stderr } = spawnSync('sh', [this.file, ...args], { env, encoding: 'utf8' })
-    return { code: status ?? -1, output: stdout + stderr }
-  }
-
-  do(...args: readonly string[]): string {
-    const { code, output } = this.run(...args)
-    assert.equal(code, 0, `${args.join(' ')}: ${output}`)
-    return output
-  }
-}
-
 /** Everything that any firewall program knows of, without counters. */
 function wholeRuleset(): string {
   const run = (program: string, ...args: string[]): string =>
@@ -116,7 +84,7 @@ describe('firewall scripts on the machine of an upstream', { skip }, () => {
   let heard = ''
   const connects: ForeignConnect[] = []
   let untouched: string
-  let script: Script
+  let script: FirewallRun
 
   const portOf = (server: Server): number => (server.address() as AddressInfo).port
 
@@ -188,7 +156,7 @@ describe('firewall scripts on the machine of an upstream', { skip }, () => {
         // Rules that accept everything, before any that are appended.
         for (const program of ['iptables', 'ip6tables', 'iptables-legacy'])
           execFileSync(program, ['-I', 'INPUT', '-j', 'ACCEPT'])
-        script = new Script(textOf(format), programs)
+        script = new FirewallRun(FOLDER, textOf(format), { path: programs })
         script.do('apply')
         for (const state of ['in trial', 'confirmed']) {
           for (const address of [NODE, NODE_6, OFFICE, ADMIN]) await getsIn(address)
@@ -208,7 +176,7 @@ describe('firewall scripts on the machine of an upstream', { skip }, () => {
       })
 
       test('twice is once, and uninstall leaves nothing', () => {
-        script = new Script(textOf(format), programs)
+        script = new FirewallRun(FOLDER, textOf(format), { path: programs })
         script.do('apply')
         script.do('confirm')
         const once = wholeRuleset()
@@ -227,7 +195,7 @@ describe('firewall scripts on the machine of an upstream', { skip }, () => {
       })
 
       test('it is taken back after its time, unless confirmed', async () => {
-        script = new Script(textOf(format, { rollbackAfterS: 1 }), programs)
+        script = new FirewallRun(FOLDER, textOf(format, { rollbackAfterS: 1 }), { path: programs })
         script.do('apply')
         await waitFor('the rollback', () => !existsSync(join(script.state, 'trial')))
         assert.equal(wholeRuleset(), untouched)
@@ -239,11 +207,14 @@ describe('firewall scripts on the machine of an upstream', { skip }, () => {
       })
 
       test('the rollback goes back to what was confirmed', async () => {
-        script = new Script(textOf(format), programs)
+        script = new FirewallRun(FOLDER, textOf(format), { path: programs })
         script.do('apply')
         script.do('confirm')
         const confirmed = wholeRuleset()
-        const second = new Script(textOf(format, { trusted: ['10.99.1.0/24'] }), programs, script)
+        const second = new FirewallRun(FOLDER, textOf(format, { trusted: ['10.99.1.0/24'] }), {
+          path: programs,
+          like: script,
+        })
         second.do('apply')
         await getsIn(STRANGER)
         assert.match(script.run('confirm').output, /Another script than this one is in trial/)
@@ -255,27 +226,24 @@ describe('firewall scripts on the machine of an upstream', { skip }, () => {
         second.do('apply')
         second.do('remove')
         assert.equal(second.run('status').code, 1)
-        execFileSync('sh', [join(script.state, 'boot.sh'), 'boot'], {
-          env: {
-            PATH: programs === undefined ? process.env['PATH'] : `${programs}:${process.env['PATH']}`,
-            TIDEGATE_FIREWALL_STATE: script.state,
-            TIDEGATE_FIREWALL_UNITS: script.units,
-          },
-        })
+        script.boot()
         assert.equal(wholeRuleset(), confirmed)
         assert.match(script.do('status'), /^Confirmed\./)
       })
 
       test('what cannot be set changes nothing', async () => {
-        script = new Script(textOf(format), programs)
-        const broken = temporaryFolder()
+        script = new FirewallRun(FOLDER, textOf(format), { path: programs })
+        const broken = mkdtempSync(join(FOLDER, 'broken-'))
         for (const program of ['nft', 'ip6tables-restore']) {
           const real = execFileSync('sh', ['-c', `command -v ${program}`], { encoding: 'utf8' }).trim()
           const text = `#!/bin/sh\ncase "$*" in *-f*|*noflush*) exit 1;; esac\nexec ${real} "$@"\n`
           writeFileSync(join(broken, program), text)
           chmodSync(join(broken, program), 0o755)
         }
-        const failing = new Script(textOf(format), programs === undefined ? broken : `${broken}:${programs}`, script)
+        const failing = new FirewallRun(FOLDER, textOf(format), {
+          path: programs === undefined ? broken : `${broken}:${programs}`,
+          like: script,
+        })
         const { code, output } = failing.run('apply')
         assert.equal(code, 1)
         assert.match(output, /could not be set; what held before holds again/)
@@ -284,7 +252,7 @@ describe('firewall scripts on the machine of an upstream', { skip }, () => {
       })
 
       test('the dry run shows the rules and changes nothing', () => {
-        script = new Script(textOf(format), programs)
+        script = new FirewallRun(FOLDER, textOf(format), { path: programs })
         const output = script.do('--dry-run')
         assert.match(output, /Checked; nothing was changed/)
         assert.ok(output.includes(NODE))
@@ -297,11 +265,11 @@ describe('firewall scripts on the machine of an upstream', { skip }, () => {
   }
 
   test('another format takes the place of the one before', async () => {
-    script = new Script(textOf('nftables'))
+    script = new FirewallRun(FOLDER, textOf('nftables'))
     script.do('apply')
     script.do('confirm')
     const nftables = wholeRuleset()
-    const second = new Script(textOf('ipset'), undefined, script)
+    const second = new FirewallRun(FOLDER, textOf('ipset'), { like: script })
     second.do('apply')
     assert.ok(!wholeRuleset().includes('table inet tidegate_upstream'))
     await staysOut(STRANGER)
@@ -314,7 +282,7 @@ describe('firewall scripts on the machine of an upstream', { skip }, () => {
   })
 
   test('rules that somebody else removed are missed by status', () => {
-    script = new Script(textOf('nftables'))
+    script = new FirewallRun(FOLDER, textOf('nftables'))
     script.do('apply')
     script.do('confirm')
     execFileSync('nft', ['flush', 'chain', 'inet', 'tidegate_upstream', 'arriving'])

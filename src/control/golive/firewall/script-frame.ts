@@ -144,30 +144,45 @@ apply() {
   fi
   cat "$0" >"$STATE/new.sh" && mv "$STATE/new.sh" "$STATE/trial.sh" || fail "Cannot write to $STATE."
   token=$(date +%s).$$
-  say "$token $(($(date +%s) + ROLLBACK_AFTER_S))" >"$STATE/trial"
+  note_trial
   # Before anything changes: whatever happens to us or to the login we came by, this goes on.
   set -- nohup
   if command -v setsid >/dev/null; then set -- nohup setsid; fi
   "$@" sh "$STATE/trial.sh" take-back "$token" </dev/null >/dev/null 2>&1 9>&- &
   if [ -n "$before" ]; then set -- "$before"; else set --; fi
   if ! take_over trial "$@"; then
-    roll_back
+    roll_back || fail "The rules could not be set, nor taken back at once; it will be tried again."
     fail "The rules could not be set; what held before holds again."
   fi
   rm -f "$STATE/before.sh"
+  # The time begins now: slow tools have used some of it.
+  note_trial
   put_unit
   say "The rules hold for $ROLLBACK_AFTER_S s. Log in once more from elsewhere and try the service; if all is well:"
   say "  sh $0 confirm"
 }
 
+# Which trial it is, and until when it may be confirmed.
+note_trial() { say "$token $(($(date +%s) + ROLLBACK_AFTER_S))" >"$STATE/trial"; }
+
 # Started by apply: waits, then rolls back unless it was confirmed, taken back or applied anew meanwhile.
 take_back() {
   sleep "$ROLLBACK_AFTER_S"
-  [ -f "$STATE/trial" ] || exit 0
-  enter_state
-  token=
-  if [ -f "$STATE/trial" ]; then read -r token _ <"$STATE/trial"; fi
-  if [ "$token" = "$1" ]; then roll_back; fi
+  # Where the firewall can't be asked, it is asked again.
+  for _ in 1 2 3 4 5 6 7 8 9 10 11 12; do
+    [ -f "$STATE/trial" ] || exit 0
+    enter_state
+    token=
+    if [ -f "$STATE/trial" ]; then read -r token until <"$STATE/trial"; fi
+    [ "$token" = "$1" ] || exit 0
+    left=$((until - $(date +%s)))
+    if [ "$left" -le 0 ]; then
+      roll_back && exit 0
+      left=5
+    fi
+    exec 9>&-
+    sleep "$left"
+  done
 }
 
 # To the confirmed rules, or to none. before.sh is there only where apply stopped half way.
@@ -179,7 +194,7 @@ roll_back() {
   if [ -f "$STATE/confirmed.sh" ]; then
     sh "$STATE/confirmed.sh" take-over "$@" || return 1
   else
-    for script in "$@"; do sh "$script" remove; done
+    for script in "$@"; do sh "$script" remove || return 1; done
     rm -f "$STATE/rules"
     remove_unit
   fi
@@ -302,11 +317,12 @@ main() {
       need_root
       enter_state
       [ -f "$STATE/trial" ] || fail "Nothing is in trial. To take confirmed rules away: sh $0 uninstall"
-      roll_back || fail "The confirmed rules could not be set."
+      roll_back || fail "The rules could not be taken back."
       say "Taken back."
       ;;
     # Said by other copies of this script and by the service manager.
     format) say "$FORMAT" ;;
+    rules) if [ "$FORMAT" = ufw ]; then rules; fi ;;
     dump) dump_rules ;;
     remove) remove_rules ;;
     boot) boot ;;

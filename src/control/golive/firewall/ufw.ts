@@ -31,22 +31,23 @@ is_active() {
   return 1
 }
 
+# Whatever of ours is there goes away first, so that all of it comes before everything else again.
 # The words of a rule are words for ufw.
 # shellcheck disable=SC2086
 put_rules() {
   is_active || return 1
   shift
-  for script in "$@"; do
-    if [ "$(sh "$script" format)" = "$FORMAT" ]; then sh "$script" remove; fi
-  done
-  remove_rules
+  { rules; for script in "$@"; do sh "$script" rules; done; } | delete_rules
   rules | while read -r rule; do ufw prepend $rule comment $MARK >/dev/null </dev/null || exit 1; done
 }
 
 # shellcheck disable=SC2086
-remove_rules() {
-  rules | while read -r rule; do ufw --force delete $rule >/dev/null 2>&1 </dev/null; done
+delete_rules() {
+  ufw show added | grep -q -F "$MARK" || return 0
+  sort -u | while read -r rule; do ufw --force delete $rule >/dev/null 2>&1 </dev/null; done
 }
+
+remove_rules() { rules | delete_rules; }
 
 show_rules() { rules | while read -r rule; do say "ufw prepend $rule comment $MARK"; done; }
 
