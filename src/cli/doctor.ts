@@ -5,6 +5,7 @@ import { addExamples } from './examples.ts'
 import { EXIT_CODES } from './exit-code.ts'
 import { type Painter, painterFor } from './painter.ts'
 import { readConfig } from './read-config.ts'
+import { wrap } from './wrap.ts'
 
 interface DoctorOptions {
   readonly config?: string
@@ -62,16 +63,4 @@ function summary(findings: readonly Finding[]): string {
     ...(['warn', 'fail'] as const).filter(count).map((level) => `${count(level)} ${level}`),
   ]
   return `${said.join(', ')}.`
-}
-
-function wrap(text: string, width: number): string[] {
-  const lines: string[] = []
-  let line = ''
-  for (const word of text.split(' ')) {
-    if (line !== '' && line.length + 1 + word.length > width) {
-      lines.push(line)
-      line = word
-    } else line = line === '' ? word : `${line} ${word}`
-  }
-  return [...lines, line]
 }

@@ -10,7 +10,9 @@ import { addCheckIpCommand } from './check-ip.ts'
 import { addDemoCommand } from './demo.ts'
 import { addDoctorCommand } from './doctor.ts'
 import { CommandError, EXIT_CODES, type ExitCode } from './exit-code.ts'
+import { addExposureCommand } from './exposure.ts'
 import { addFirewallCommand } from './firewall.ts'
+import { addGoliveCommand } from './golive.ts'
 import { addListsCommand } from './lists.ts'
 import { packageVersion } from './package-version.ts'
 import { addProbeCommand } from './probe.ts'
@@ -42,6 +44,8 @@ const COMMANDS: readonly AddCommand[] = [
   addCheckIpCommand,
   addFirewallCommand,
   addProbeCommand,
+  addExposureCommand,
+  addGoliveCommand,
 ]
 
 export function makeProgram(): Command {

@@ -8,11 +8,11 @@ import { probeUpstream } from '../../src/control/golive/probe/probe-upstream.ts'
 import { decodeProxyHeader } from '../../src/lib/proxy-protocol/decode.ts'
 import { makeCertificate } from '../harness/certificates.ts'
 import { temporaryFolder } from '../harness/config.ts'
-import { enterOwnNetwork } from '../harness/own-network.ts'
+import { blackhole, prepareFirewall } from '../harness/own-network.ts'
 import { freeAddress, missingTool, RealPeer } from '../harness/real-peer.ts'
 import { closedAddress } from '../harness/upstream.ts'
 
-enterOwnNetwork()
+const noFirewall = prepareFirewall()
 
 /** For those that answer at all they answer at once; silence costs each of its attempts so long. */
 const QUICK = { answerTimeoutMs: 300 }
@@ -175,6 +175,13 @@ describe('toys', () => {
     const probe = await probeUpstream(at, QUICK)
     // eslint-disable-next-line no-control-regex
     assert.doesNotMatch(JSON.stringify(probe), /\\u00|[\x00-\x1f\x7f-\x9f]/)
+  })
+
+  test('an address that does not answer is given up in time', { skip: noFirewall ?? false }, async () => {
+    blackhole('127.0.0.7', 4444)
+    const probe = await probeUpstream('127.0.0.7:4444', { connectTimeoutMs: 100 })
+    assert.match(probe.sentence, /did not answer the connect/)
+    assert.equal(probe.attempts.length, 1)
   })
 
   test('nobody there', async () => {

@@ -70,8 +70,10 @@ export async function attempt(
     const answerMs = Math.round(performance.now() - connectedAt)
     return { header, said, saw, connectMs: Math.round((connectedAt - begunAt) * 10) / 10, answerMs }
   } finally {
-    // A reset: the upstream need not wait for words that never come.
-    socket.resetAndDestroy()
+    // A reset: the upstream need not wait for words that never come. A socket that is still connecting would wait
+    // for its connection, to reset that.
+    if (socket.connecting) socket.destroy()
+    else socket.resetAndDestroy()
   }
 }
 
