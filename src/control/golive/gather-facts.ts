@@ -1,6 +1,6 @@
 /** Looks at everything that can be looked at from here, for one service. */
 import { Semaphore } from '../resolve/semaphore.ts'
-import type { ChecklistService, CutOver, GoliveFacts } from './checklist.ts'
+import type { ChecklistService, CutOver, GoliveFacts } from './checklist/item.ts'
 import { probeDns } from './dns/probe-dns.ts'
 import type { ExposureReport } from './exposure/report.ts'
 import { nodeAddresses } from './own-addresses.ts'

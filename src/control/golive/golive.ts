@@ -1,6 +1,6 @@
 /** The door of the room: what a service needs before clients are sent to it. The command line knows this file only. */
+export { checklist } from './checklist/checklist.ts'
 export {
-  checklist,
   CHECKLIST_IDS,
   type ChecklistId,
   type ChecklistItem,
@@ -10,16 +10,10 @@ export {
   EXPOSURE_AGE_MAX_MS,
   type GoliveFacts,
   worstState,
-} from './checklist.ts'
+} from './checklist/item.ts'
 export type { DnsLeak } from './dns/dns-leaks.ts'
-export {
-  type DnsProbe,
-  DnsProbeError,
-  type DnsSight,
-  type PointsTo,
-  probeDns,
-  type ProbeDnsOptions,
-} from './dns/probe-dns.ts'
+export { DnsProbeError } from './dns/dns-words.ts'
+export { type DnsProbe, type DnsSight, type PointsTo, probeDns, type ProbeDnsOptions } from './dns/probe-dns.ts'
 export {
   EXPOSURE_PORTS_DEFAULT,
   ExposureError,

@@ -1,10 +1,9 @@
 /** `probe dns`: where a domain leads now, until when somebody may still hold an old answer, and what gives upstreams away. */
 import { isIP } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
-import { formatIp, parseIp } from '../../../lib/ip.ts'
-import { readHostname } from '../../config/read-address.ts'
 import { type DnsLeak, searchLeaks } from './dns-leaks.ts'
 import { type DnsAddress, DnsQueries, QueryBudget } from './dns-queries.ts'
+import { canonical, readName, readServer } from './dns-words.ts'
 
 export interface ProbeDnsOptions {
   /** Where the domain has to lead: the service's public addresses. */
@@ -67,8 +66,6 @@ const TIMEOUT_MS_DEFAULT = 2_000
 const WHOLE_TIMEOUT_MS = 20_000
 const CHAIN_MAX = 8
 const AUTHORITIES_MAX = 4
-
-export class DnsProbeError extends Error {}
 
 /** Throws DnsProbeError for what is no domain, address or server; everything DNS does is in the answer. */
 export async function probeDns(text: string, options: ProbeDnsOptions): Promise<DnsProbe> {
@@ -245,30 +242,4 @@ function pointsTo(sights: readonly DnsSight[], all: number, strangers: number): 
 
 function longest(records: readonly DnsAddress[]): number | undefined {
   return records.length === 0 ? undefined : Math.max(...records.map(({ ttlS }) => ttlS))
-}
-
-function readName(text: string): string {
-  const read = isIP(text) === 0 ? readHostname(text) : undefined
-  if (read?.ok !== true || !/\./.test(text.replace(/\.$/, ''))) {
-    const why = read === undefined ? 'is an address' : read.ok ? 'has no dot' : read.problem
-    throw new DnsProbeError(`${JSON.stringify(text.slice(0, 300))} ${why}; expected a domain such as www.example.com.`)
-  }
-  return read.value.replace(/\.$/, '')
-}
-
-function canonical(text: string, what: string): string {
-  const bytes = parseIp(text)
-  if (bytes === undefined) throw new DnsProbeError(`${what} ${JSON.stringify(text.slice(0, 80))} is no IP address.`)
-  return formatIp(bytes)
-}
-
-/** `IP`, `IP:PORT` or `[IPv6]:PORT`. */
-function readServer(text: string): string {
-  const [, six, sixPort] = /^\[([^\]]+)\](?::([1-9]\d{0,4}))?$/.exec(text) ?? []
-  const [, four, fourPort] = /^([^:]+)(?::([1-9]\d{0,4}))?$/.exec(text) ?? []
-  const address = six ?? (isIP(text) === 6 ? text : four)
-  if (isIP(address ?? '') !== 0 && Number(sixPort ?? fourPort ?? 53) <= 65535) return text
-  throw new DnsProbeError(
-    `name server ${JSON.stringify(text.slice(0, 80))}: expected an IP address, with :PORT if not 53.`,
-  )
 }

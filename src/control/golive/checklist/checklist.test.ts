@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { parseConfig } from '../config/load.ts'
-import { checklist, CHECKLIST_IDS, type ChecklistId, type GoliveFacts, worstState } from './checklist.ts'
-import type { DnsProbe } from './dns/probe-dns.ts'
-import type { ExposedPort, ExposureReport } from './exposure/report.ts'
-import type { UpstreamProbe } from './probe/probe-upstream.ts'
-import { serviceAddresses } from './service-addresses.ts'
+import { parseConfig } from '../../config/load.ts'
+import { checklist } from './checklist.ts'
+import { CHECKLIST_IDS, type ChecklistId, type GoliveFacts, worstState } from './item.ts'
+import type { DnsProbe } from '../dns/probe-dns.ts'
+import type { ExposedPort, ExposureReport } from '../exposure/report.ts'
+import type { UpstreamProbe } from '../probe/probe-upstream.ts'
+import { serviceAddresses } from '../service-addresses.ts'
 
 const UPSTREAM = '203.0.113.10'
 const NOW = Date.parse('2026-03-01T12:00:00Z')
@@ -221,7 +222,7 @@ describe('the checklist', () => {
     ['planned', 'cut-over', { cutOver: { state: 'planned', atMs: NOW } }, 'ok', /planned for 2026-03-01T12:00/],
   ] as const) {
     test(`${id}: ${shows}`, () => {
-      const found = item(id, change as Partial<GoliveFacts>)
+      const found = item(id, change)
       assert.equal(found.state, state, JSON.stringify(found))
       assert.match(`${found.saw} ${found.next ?? ''}`, words)
     })
