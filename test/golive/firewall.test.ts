@@ -264,6 +264,34 @@ describe('firewall scripts on the machine of an upstream', { skip }, () => {
     })
   }
 
+  for (const format of ['nftables', 'iptables'] as const) {
+    test(`${format}: a port that leads to another one, as Docker publishes them, is closed as well`, async () => {
+      const redirect = [
+        'PREROUTING',
+        '-p',
+        'tcp',
+        '--dport',
+        '61001',
+        '-j',
+        'REDIRECT',
+        '--to-port',
+        `${portOf(other)}`,
+      ]
+      execFileSync('iptables', ['-t', 'nat', '-A', ...redirect])
+      try {
+        script = new FirewallRun(FOLDER, textOf(format))
+        script.do('apply')
+        const [stranger, node] = [STRANGER, NODE].map((from) => foreign.connect(from, NEAR.ipv4, 61_001))
+        connects.push(stranger, node)
+        await waitFor('the node to get in', () => node.state() === 'connected')
+        assert.equal(stranger.state(), 'trying')
+        await getsIn(STRANGER, other)
+      } finally {
+        execFileSync('iptables', ['-t', 'nat', '-D', ...redirect])
+      }
+    })
+  }
+
   test('another format takes the place of the one before', async () => {
     script = new FirewallRun(FOLDER, textOf('nftables'))
     script.do('apply')

@@ -162,26 +162,24 @@ apply() {
   say "  sh $0 confirm"
 }
 
-# Which trial it is, and until when it may be confirmed.
-note_trial() { say "$token $(($(date +%s) + ROLLBACK_AFTER_S))" >"$STATE/trial"; }
+# Which trial it is, and until when it may be confirmed; never half written.
+note_trial() {
+  say "$token $(($(date +%s) + ROLLBACK_AFTER_S))" >"$STATE/new" && mv "$STATE/new" "$STATE/trial"
+}
 
-# Started by apply: waits, then rolls back unless it was confirmed, taken back or applied anew meanwhile.
+is_trial() { [ -f "$STATE/trial" ] && read -r token until <"$STATE/trial" && [ "$token" = "$1" ]; }
+
+# Started by apply: rolls back when its time is over, unless it was confirmed, taken back or applied anew meanwhile.
+# Where the firewall can't be asked then, it is asked again, for ten minutes.
 take_back() {
-  sleep "$ROLLBACK_AFTER_S"
-  # Where the firewall can't be asked, it is asked again.
-  for _ in 1 2 3 4 5 6 7 8 9 10 11 12; do
-    [ -f "$STATE/trial" ] || exit 0
-    enter_state
-    token=
-    if [ -f "$STATE/trial" ]; then read -r token until <"$STATE/trial"; fi
-    [ "$token" = "$1" ] || exit 0
-    left=$((until - $(date +%s)))
-    if [ "$left" -le 0 ]; then
-      roll_back && exit 0
-      left=5
+  while is_trial "$1"; do
+    late=$(($(date +%s) - until))
+    if [ "$late" -ge 0 ]; then
+      enter_state
+      if ! is_trial "$1" || roll_back || [ "$late" -gt 600 ]; then exit 0; fi
+      exec 9>&-
     fi
-    exec 9>&-
-    sleep "$left"
+    sleep 1
   done
 }
 
@@ -276,7 +274,7 @@ uninstall() {
   done
   remove_rules
   remove_unit
-  for file in trial trial.sh before.sh new.sh confirmed.sh rules lock; do rm -f "$STATE/$file"; done
+  for file in trial trial.sh before.sh new new.sh confirmed.sh rules lock; do rm -f "$STATE/$file"; done
   rmdir "$STATE"
   say "Nothing of ours is left."
 }

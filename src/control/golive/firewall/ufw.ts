@@ -1,5 +1,5 @@
 /** Rules in front of all others of ufw, which keeps loopback and established connections by itself. */
-import type { FirewallPlan, PortRange, Sources } from './plan.ts'
+import type { FirewallPlan, Sources } from './plan.ts'
 import { hereDocument, multiports } from './script-frame.ts'
 
 export const UFW_NOTES = [
@@ -66,16 +66,24 @@ dump_rules() {
 `
 }
 
+/**
+ * ufw keeps one rule for one match: `deny 443` in place of somebody's `allow 443`, which would then be gone when ours
+ * is removed. So ours name what nobody names, the halves of all destinations.
+ */
+const HALVES = { 4: ['0.0.0.0/1', '128.0.0.0/1'], 6: ['::/1', '8000::/1'] } as const
+
 function ruleLines({ ports, adminPorts, allowed, admins }: FirewallPlan): string {
-  const denials = (ranges: readonly PortRange[]): string[] =>
-    multiports(ranges).map((text) => `* deny proto tcp from any to any port ${text}`)
-  const permits = (ranges: readonly PortRange[], { ipv4, ipv6 }: Sources): string[] =>
-    multiports(ranges).flatMap((text) => {
-      const permit = (family: 4 | 6) => (network: string) =>
-        `${family} allow proto tcp from ${network} to any port ${text}`
-      return ipv4.map(permit(4)).concat(ipv6.map(permit(6)))
-    })
-  return [...denials(adminPorts), ...denials(ports), ...permits(adminPorts, admins), ...permits(ports, allowed)].join(
-    '\n',
-  )
+  const lines = (verb: 'allow' | 'deny', family: 4 | 6, source: string, text: string): string[] =>
+    HALVES[family].map((half) => `${family} ${verb} proto tcp from ${source} to ${half} port ${text}`)
+  const denials = (text: string): string[] => lines('deny', 4, 'any', text).concat(lines('deny', 6, 'any', text))
+  const permits = (text: string, { ipv4, ipv6 }: Sources): string[] =>
+    ipv4
+      .flatMap((network) => lines('allow', 4, network, text))
+      .concat(ipv6.flatMap((network) => lines('allow', 6, network, text)))
+  const [service, admin]: readonly (readonly string[])[] = [multiports(ports), multiports(adminPorts)]
+  return [
+    ...[...admin, ...service].flatMap(denials),
+    ...admin.flatMap((text) => permits(text, admins)),
+    ...service.flatMap((text) => permits(text, allowed)),
+  ].join('\n')
 }

@@ -97,7 +97,7 @@ function Set-OurRules {
 }
 
 function Assert-FirewallOn {
-  $off = @(Get-NetFirewallProfile | Where-Object { $_.Enabled -ne 'True' })
+  $off = @(Get-NetFirewallProfile -PolicyStore ActiveStore | Where-Object { $_.Enabled -ne 'True' })
   if ($off.Count -gt 0) { throw "The Windows firewall is off for: $($off.Name -join ', '). Turn it on first." }
   $deaf = @(Get-NetFirewallProfile -PolicyStore ActiveStore | Where-Object { $_.AllowLocalFirewallRules -eq 'False' })
   if ($deaf.Count -gt 0) { throw "A group policy ignores local rules for: $($deaf.Name -join ', '). Set the rules there." }
