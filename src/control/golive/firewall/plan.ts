@@ -1,8 +1,8 @@
 /** What a firewall script is made of: everything a person gave, read, canonical and without overlap. */
 import { isIPv4 } from 'node:net'
-import { type Network, parseNetwork } from '../../../lib/ip.ts'
+import { formatNetwork, type Network, parseNetwork } from '../../../lib/ip.ts'
 import { explainNetwork, isUnspecified, unconnectable } from '../../config/explain-address.ts'
-import { coverOf, networkText } from '../../shield/cover.ts'
+import { coverOf } from '../../shield/cover.ts'
 
 export const FIREWALL_FORMATS = ['nftables', 'iptables', 'ipset', 'ufw', 'firewalld', 'windows'] as const
 export type FirewallFormat = (typeof FIREWALL_FORMATS)[number]
@@ -144,9 +144,10 @@ function withoutPorts(ranges: readonly PortRange[], taken: readonly PortRange[])
 }
 
 function sourcesOf(networks: readonly Network[]): Sources {
-  const texts = coverOf(networks.map((network) => ({ network }))).map(({ network }) => networkText(network))
+  const texts = coverOf(networks.map((network) => ({ network }))).map(({ network }) => formatNetwork(network))
   const isFour = (text: string): boolean => isIPv4(text.split('/')[0])
-  return { ipv4: texts.filter(isFour).sort(), ipv6: texts.filter((text) => !isFour(text)).sort() }
+  const sorted = texts.toSorted((one, other) => (one < other ? -1 : 1))
+  return { ipv4: sorted.filter(isFour), ipv6: sorted.filter((text) => !isFour(text)) }
 }
 
 /** Somebody's text in a sentence of ours: one line, not endless. */
