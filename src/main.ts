@@ -28,10 +28,11 @@ import { BanFile } from './control/bans/ban-file.ts'
 import { AttackFiles } from './control/detect/attack-files.ts'
 import { examineMachine } from './control/doctor/examine.ts'
 import { OperatorStates } from './control/operator/operator-states.ts'
+import { KnownClientsFile } from './control/overload/known-clients-file.ts'
 import { type ConfigFile, ConfigWatch } from './control/reload/config-watch.ts'
 import { FileWatches } from './control/reload/file-watches.ts'
 import { Hangup } from './control/reload/hangup.ts'
-import { Reload } from './control/reload/reload.ts'
+import { Reload, type ReloadOptions } from './control/reload/reload.ts'
 import { UpstreamAddresses } from './control/resolve/upstream-addresses.ts'
 import { RunningNode } from './control/running-node.ts'
 import { Store } from './control/store/store.ts'
@@ -74,13 +75,11 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   sayDatabases(log, databases)
   const stop = new StopSignals((error) => sayUncaught(log, error))
   const upgrades = new Upgrades(log, () => stop.request({ by: 'upgrade' }))
-  const { inheritance } = options
+  const { inheritance, configFile } = options
   await inheritance?.keepFromChildren()
   const stored = await readStored(config.admin.stateDir, log)
-  const { operatorStates, store } = stored
-  const keptLists = new KeptLists({ store, log, apply: () => reload.readLists() })
-  await keptLists.load()
-  const lists = keptLists.all.length === 0 ? fileLists : await Lists.read(config.protect, fileLists, keptLists.all)
+  const { operatorStates, keptLists } = stored
+  const lists = await fileLists.with(keptLists.all)
   const hangup = new Hangup()
   const node = new RunningNode({
     ...options,
@@ -91,7 +90,7 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
     log,
     onLostWorker: () => stop.request({ by: 'lost-worker' }),
   })
-  const watch = new ConfigWatch(options.configFile, () => void reload.run('watchConfig'))
+  const watch = new ConfigWatch(configFile, () => void reload.run('watchConfig'))
   const follow = (names: UpstreamAddresses): void => {
     names.start(
       (addresses) => node.useAddresses(addresses),
@@ -101,9 +100,8 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   }
   const listWatch = new FileWatches(() => void reload.readLists())
   const databaseWatch = new FileWatches(() => void reload.readDatabases())
-  const path = options.configFile?.path
-  const watches = { watch, listWatch, databaseWatch, follow }
-  const reload = new Reload({ path, env: process.env, node, log, upstreams, keptLists, ...watches })
+  const followed = { watch, listWatch, databaseWatch, keptLists }
+  const reload = new Reload({ ...followed, path: configFile?.path, env: process.env, node, log, upstreams, follow })
   const admin = await startAdmin(config, node, log, { operatorStates, reload, upgrades, inheritance, keptLists })
   await node.start().catch(async (error: unknown) => {
     await admin?.close()
@@ -112,22 +110,36 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   follow(upstreams)
   listWatch.follow(lists.files)
   databaseWatch.follow(databases.files)
-  keptLists.start(inheritance !== undefined)
   upgrades.allow(node, admin?.listeningSocket())
   sayReady(log, node)
   hangup.use(() => void reload.run('SIGHUP'))
   inheritance?.closeUntaken()
   inheritance?.sayReady(options.version)
   void sayToServiceManager(log, ['READY=1', `MAINPID=${process.pid}`])
+  await takeOver(node, admin, stop)
+  keptLists.start(() => reload.readLists(), inheritance !== undefined)
 
   const request = await stop.first
   upgrades.stop()
-  watch.set(false)
-  listWatch.stop()
-  keptLists.leave()
-  databaseWatch.stop()
+  stopFollowing(followed)
   reload.upstreams.stop()
   return await stopServing({ node, admin, log, stop, request })
+}
+
+/** The version before answers operators until it has told everything; where there is none, nothing happens here. */
+async function takeOver(node: RunningNode, admin: AdminServer | undefined, stop: StopSignals): Promise<void> {
+  await Promise.race([node.legacy.takeOver(), stop.first])
+  node.legacy.own()
+  await admin?.open()
+}
+
+type Followed = Pick<ReloadOptions, 'watch' | 'listWatch' | 'databaseWatch'> & { readonly keptLists: KeptLists }
+
+function stopFollowing({ watch, listWatch, databaseWatch, keptLists }: Followed): void {
+  watch.set(false)
+  listWatch.stop()
+  databaseWatch.stop()
+  keptLists.leave()
 }
 
 /** What outlives the daemon; a damaged file is told of and begun anew. */
@@ -136,10 +148,13 @@ async function readStored(stateDir: string, log: Log) {
   const operatorStates = await OperatorStates.read(stateDir, log)
   const banFile = new BanFile(stateDir)
   const attackFiles = new AttackFiles(stateDir)
+  const store = await opening
   return {
     operatorStates,
-    store: await opening,
+    store,
+    keptLists: await KeptLists.load(store, log),
     bans: { file: banFile, stored: await banFile.read(log) },
+    knownClients: new KnownClientsFile(stateDir),
     attacks: { files: attackFiles, stored: await attackFiles.read(log) },
   }
 }
@@ -159,7 +174,7 @@ async function stopServing({ node, admin, log, stop, request }: Serving): Promis
   if (last.by !== 'upgrade') {
     const timeoutMs = drainMs(last, node.config)
     sayDraining(log, last.by, node.memory.nodeWide.openConnections, timeoutMs)
-    await drain(node, timeoutMs, stop.second)
+    await withinDrain(node.drain(), timeoutMs, stop.second)
   }
   const { connectionsReset, isStuck } = await node.end()
   await admin?.close()
@@ -180,16 +195,19 @@ async function linger(
   stop: StopSignals,
 ): Promise<StopRequest> {
   stop.startOver()
-  node.leave()
+  node.leaveStore()
   admin?.closeGently()
-  await node.firewall.handOver()
   const { upgradeDrainTimeoutMs } = node.config.traffic
   sayDraining(log, 'upgrade', node.memory.nodeWide.openConnections, upgradeDrainTimeoutMs)
+  // Clients are the next version's from now on, and so is the rest as soon as it is told.
+  const drained = node.drain()
+  await node.legacy.handOver()
+  await node.firewall.handOver()
   const asked = stop.first
   const isAsked = asked.then(() => {})
   await (upgradeDrainTimeoutMs === 0
-    ? Promise.race([node.drain(), isAsked])
-    : drain(node, upgradeDrainTimeoutMs, isAsked))
+    ? Promise.race([drained, isAsked])
+    : withinDrain(drained, upgradeDrainTimeoutMs, isAsked))
   return await Promise.race([asked, Promise.resolve<StopRequest>({ by: 'upgrade' })])
 }
 
@@ -219,12 +237,13 @@ async function startAdmin(
     keptLists,
     clientOf: (id) => node.clientOf(id),
     examine: () => examineMachine(node.config),
+    hosts: () => node.config.admin.hosts,
   }
   const { token, problem } = await readLocalToken(config.admin.stateDir)
   if (problem !== undefined) sayNoLocalToken(log, config.admin.stateDir, problem, token?.file)
   const admin = await AdminServer.listen({
     address: listen,
-    fd: inheritance?.adminFd(listen),
+    inherited: inheritance?.adminSocket(listen),
     node,
     actions,
     access: new Access(token),
@@ -242,9 +261,9 @@ function drainMs({ by }: StopRequest, config: Config): number {
 }
 
 /** Returns when the last connection is gone, the time is over, or we are asked again. */
-async function drain(node: RunningNode, timeoutMs: number, askedAgain: Promise<void>): Promise<void> {
+async function withinDrain(drained: Promise<void>, timeoutMs: number, askedAgain: Promise<void>): Promise<void> {
   const timer = new AbortController()
   const timeout = delay(timeoutMs, undefined, { signal: timer.signal }).catch(() => {})
-  await Promise.race([node.drain(), timeout, askedAgain])
+  await Promise.race([drained, timeout, askedAgain])
   timer.abort()
 }

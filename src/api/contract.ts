@@ -357,8 +357,11 @@ export const ADDRESS_FINDINGS = {
   'country-rule': 'A service refuses its country, or would if the rule were on.',
   asn: 'Its AS, by protect.asnDatabase.',
   'asn-rule': 'A service refuses its AS, or would if the rule were on.',
-  counted: 'A service counts connections of the address, or of its prefix.',
-  'over-limit': 'The address, or its prefix, is at a limit of a service: the next connection is refused, or would be.',
+  counted: 'A service counts connections of the address, of its prefix, or of its AS.',
+  'over-limit':
+    'The address, its prefix or its AS is at a limit of a service: the next connection is refused, or would be.',
+  'attack-budget':
+    'A service is under attack, or treated so: which budgets it has for strangers, and whether the address is one.',
   'dropped-in-kernel': 'The kernel drops its packets before a connection comes to be.',
   upstream: 'An upstream of a service has this address.',
   'own-address': 'This machine has the address.',

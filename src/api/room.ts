@@ -24,6 +24,8 @@ export interface AdminActions {
   readonly keptLists: KeptListActions
   readonly clientOf: ClientOf
   readonly examine: ExamineAction
+  /** Names by which it may be asked, beside those of this machine (guard.ts). */
+  readonly hosts?: () => readonly string[]
 }
 
 export interface Room {

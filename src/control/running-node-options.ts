@@ -8,6 +8,7 @@ import type { AttackFiles, StoredAttacks } from './detect/attack-files.ts'
 import type { Lists } from './lists/lists.ts'
 import type { Log } from './log/log.ts'
 import type { OperatorStates } from './operator/operator-states.ts'
+import type { KnownClientsFile } from './overload/known-clients-file.ts'
 import type { Store } from './store/store.ts'
 import type { Inheritance } from './upgrade/handover.ts'
 
@@ -22,6 +23,8 @@ export interface RunningNodeOptions {
   readonly operatorStates?: OperatorStates
   /** Bans of before, and where those of now are kept. */
   readonly bans?: { readonly file: BanFile; readonly stored: readonly Ban[] }
+  /** Where known clients of before are, and those of now are kept. */
+  readonly knownClients?: KnownClientsFile
   /** Attacks of before and what was calm, and where those of now are kept. */
   readonly attacks?: { readonly files: AttackFiles; readonly stored: StoredAttacks }
   /** Without one nothing is kept. The node does not close it. */

@@ -16,9 +16,8 @@ import type { ResolvedAddresses } from './config/upstream-ips.ts'
 import { memoriesOf } from './memories-of.ts'
 import { requireRoom } from './workers/require-room.ts'
 import type { NodeLimits } from './limits/node-limits.ts'
-import { listenerText } from './listener-text.ts'
 import { ConnectionLog } from './log/connection-log.ts'
-import { sayHedgingInVain, sayListening } from './log/daemon-lines.ts'
+import { sayHedgingInVain, sayNewListeners } from './log/daemon-lines.ts'
 import { KnownNames } from './log/known-names.ts'
 import type { NetworkDatabases } from './databases/network-databases.ts'
 import type { Lists } from './lists/lists.ts'
@@ -31,6 +30,7 @@ import { type CountByReason, type NodeState, type NodeView, refusedByReason } fr
 import { Overload } from './overload/overload.ts'
 import { Firewall } from './shield/firewall.ts'
 import type { Inheritance, ListeningSockets } from './upgrade/handover.ts'
+import { Legacy } from './upgrade/legacy.ts'
 import type { NodeEnd, RunningNodeOptions } from './running-node-options.ts'
 import { UpstreamWatch } from './upstream-watch.ts'
 import { Queues } from './queues.ts'
@@ -57,6 +57,7 @@ export class RunningNode implements NodeView {
   readonly bans: Bans
   readonly attacks: Attacks
   readonly overload: Overload
+  readonly legacy: Legacy
   readonly store: Store
   readonly series: SeriesSampler
   readonly #attackMirror: AttackMirror
@@ -133,6 +134,7 @@ export class RunningNode implements NodeView {
     })
     this.bans = this.#makeBans(options)
     this.attacks = this.#makeAttacks(options)
+    this.legacy = this.#makeLegacy(options)
     this.store = options.store ?? Store.none()
     const { memory, bans, store } = this
     this.series = new SeriesSampler({ memory, tables: () => this.tables(), bans, store })
@@ -146,6 +148,11 @@ export class RunningNode implements NodeView {
     return new Attacks({ memory: this.memory, log, bans: this.bans, asnOf, ...attacks })
   }
 
+  #makeLegacy({ log, bans, knownClients: knownFile, operatorStates, inheritance }: RunningNodeOptions): Legacy {
+    const news = inheritance?.openNews()
+    return new Legacy({ node: this, banFile: bans?.file, knownFile, operatorStates, log, news })
+  }
+
   #makeConnectionLog({ config, log }: RunningNodeOptions, bootId: string): ConnectionLog {
     return new ConnectionLog({
       log,
@@ -157,13 +164,14 @@ export class RunningNode implements NodeView {
     })
   }
 
-  #makeBans({ config, log, bans }: RunningNodeOptions): Bans {
+  #makeBans({ config, log, bans, inheritance }: RunningNodeOptions): Bans {
     return new Bans({
       rules: config.protect.bans,
       table: this.memory.bans,
       rings: this.memory.workers.map(({ strikesMemory }) => strikesMemory),
       log,
       ...bans,
+      hasPredecessor: inheritance !== undefined,
       serviceName: (index) => this.tables().services.find((service) => service.index === index)?.name,
       closeBanned: () => this.#workers.closeBanned(),
     })
@@ -215,6 +223,7 @@ export class RunningNode implements NodeView {
   async start(): Promise<void> {
     await checkPortsAreFree(this.tables(), this.#inheritance)
     this.bans.start(this.tables())
+    await this.legacy.start()
     this.attacks.start(this.#config, this.tables())
     this.series.start()
     this.#attackMirror.start()
@@ -228,7 +237,7 @@ export class RunningNode implements NodeView {
     this.#state = 'ready'
     this.checks.start(this.#config)
     this.overload.start()
-    this.#sayListening(undefined, this.tables())
+    sayNewListeners(this.#log, undefined, this.tables())
   }
 
   /** What this node goes by now. */
@@ -323,30 +332,12 @@ export class RunningNode implements NodeView {
     this.#log.change(config.log)
     this.#connectionLog.change(config.log.connections)
     sayHedgingInVain(this.#log, config)
-    this.#sayListening(before, tables)
+    sayNewListeners(this.#log, before, tables)
   }
 
-  /** Each listener that was not there, or that another service had. */
-  #sayListening(before: Tables | undefined, tables: Tables): void {
-    for (const service of tables.services) {
-      const known = before?.services.find(({ index }) => index === service.index)?.listeners
-      for (const listener of service.listeners) {
-        if (known?.some(({ index }) => index === listener.index)) continue
-        sayListening(this.#log, service.name, listenerText(listener))
-      }
-    }
-  }
-
-  async beforeUpgrade(): Promise<void> {
-    await this.bans.store()
-    await this.attacks.store()
-  }
-
-  /** The next version serves: what it keeps is no longer ours to write. */
-  leave(): void {
-    this.bans.leave()
+  /** The next version serves: what the store keeps is its own to write. */
+  leaveStore(): void {
     this.#attackMirror.leave()
-    this.attacks.leave()
     this.series.leave()
   }
 
@@ -382,6 +373,7 @@ export class RunningNode implements NodeView {
     this.#connectionLog.close()
     await this.series.close()
     await this.bans.close()
+    await this.legacy.close()
     await this.attacks.close()
     await this.#attackMirror.close()
     this.checks.stop()

@@ -6,7 +6,7 @@ import { CONNECT_MS_BUCKETS, SERVICE, UPSTREAM, WORKER } from '../traffic/counte
 import type { Service, Upstream } from '../traffic/tables.ts'
 import { WANTED, WANTED_NAMES } from '../traffic/upstream-states.ts'
 import { BAN_ORIGIN_NAMES } from '../control/bans/ban.ts'
-import type { CountByOrigin } from '../control/bans/bans.ts'
+import type { CountByOrigin } from '../control/bans/ban-answers.ts'
 import { ATTACK_KIND_NAMES } from '../control/detect/attack-kinds.ts'
 import type { CheckView } from '../control/check/active-checks.ts'
 import type { Database } from '../control/databases/network-databases.ts'

@@ -3,8 +3,17 @@ import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, it } from 'node:test'
-import { type BanView, BanList, CheckIpAnswer, KeptListChange, KeptListPage, Problem } from '../../src/api/contract.ts'
-import { keptListPath, SignalAnswer, signalsPath } from '../../src/api/contract.ts'
+import {
+  type BanView,
+  BanList,
+  CheckIpAnswer,
+  KeptListChange,
+  KeptListPage,
+  keptListPath,
+  Problem,
+  SignalAnswer,
+  signalsPath,
+} from '../../src/api/contract.ts'
 import { temporaryFolder, type TestConfig, type TestService } from '../harness/config.ts'
 import { Daemon } from '../harness/daemon.ts'
 import { waitFor } from '../harness/deadline.ts'

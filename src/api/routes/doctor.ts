@@ -35,9 +35,10 @@ export function doctorRoutes(app: App, { actions }: Room): void {
 }
 
 function answerOf(findings: readonly Finding[]): DoctorAnswer {
-  const groups = inGroups(findings).map(({ findings: those, ...group }) => ({
-    ...group,
-    findings: those.map(({ remedy = null, ...finding }) => ({ ...finding, remedy })),
+  const groups = inGroups(findings).map(({ group, title, findings: those }) => ({
+    group,
+    title,
+    findings: those.map(({ id, level, sentence, remedy = null }) => ({ id, level, sentence, remedy })),
   }))
   return { level: worstLevel(findings), at: new Date().toISOString(), groups }
 }

@@ -13,9 +13,8 @@ describe('lists that operators keep', () => {
   const store = storeForLists()
   let applied = 0
   before(async () => {
-    const apply = async () => ++applied > 0
-    const keptLists = new KeptLists({ store, log: capturedLog().log, apply })
-    await keptLists.load()
+    const keptLists = await KeptLists.load(store, capturedLog().log)
+    keptLists.start(async () => ++applied > 0, false)
     admin = await AdminForTest.start({ actions: { ...NO_ACTIONS, keptLists } })
   })
   after(() => admin.close())

@@ -6,6 +6,7 @@ import type { Service } from '../../traffic/tables.ts'
 import { Problem, SIGNAL_TTL_MS_DEFAULT, SignalAnswer, SignalRequest, SIGNALS_PATH } from '../contract.ts'
 import { ApiProblem } from '../problem.ts'
 import { type App, askedBy, type Room } from '../room.ts'
+import { refuseWhenLeft } from './bans.ts'
 import { findService } from './named.ts'
 
 /** Who has the connection with this id; `busy` where too many ask at once. */
@@ -26,6 +27,7 @@ export function signalRoutes(app: App, { node, actions }: Room): void {
       },
     },
     async (request) => {
+      refuseWhenLeft(actions.bans)
       const service = findService(node, request.params.service)
       const { reason, ttlMs = SIGNAL_TTL_MS_DEFAULT } = request.body
       const client = await clientOf(actions.clientOf, service, request.body)

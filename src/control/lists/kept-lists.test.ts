@@ -9,10 +9,9 @@ function entry(network: string, ttlMs = Infinity, comment = ''): AskedEntry {
   return { network: parseNetwork(network)!, comment, ttlMs }
 }
 
-function listsFor(store = storeForLists(), apply: () => Promise<boolean> = async () => true) {
-  let nowMs = 1_000_000
+async function listsFor(store = storeForLists(), nowMs = 1_000_000) {
   const { log, records } = capturedLog()
-  const lists = new KeptLists({ store, log, apply, nowMs: () => nowMs })
+  const lists = await KeptLists.load(store, log, () => nowMs)
   return { lists, store, records, pass: (ms: number) => (nowMs += ms) }
 }
 
@@ -24,31 +23,26 @@ function inForce(lists: KeptLists): string[] {
 
 describe('lists that operators keep', () => {
   test('what was kept is there again, less what has ended meanwhile', async () => {
-    const { lists, store } = listsFor()
-    await lists.load()
+    const { lists, store } = await listsFor()
     await lists.put('deny', 'a', [entry('192.0.2.1', 500), entry('192.0.2.2', Infinity, 'stays')], 'ann')
     await lists.put('allow', 'a', [entry('192.0.2.3')], 'ann')
-    const later = listsFor(store)
-    later.pass(1_000)
-    await later.lists.load()
+    const later = await listsFor(store, 1_001_000)
     assert.deepEqual(inForce(later.lists), ['allow kept/a 192.0.2.3/32', 'deny kept/a 192.0.2.2/32'])
     assert.deepEqual(later.lists.of('deny', 'a').all()[0].comment, 'stays')
   })
 
   test('before the store has said what was kept, nothing changes', async () => {
-    const { lists, store } = listsFor()
+    const store = storeForLists()
     store.break('E_STORE_OFF')
-    await lists.load()
-    await assert.rejects(lists.put('deny', 'a', [entry('192.0.2.1')], 'ann'), { code: 'E_STORE_OFF' })
+    const { lists } = await listsFor(store)
     store.mend()
+    await assert.rejects(lists.put('deny', 'a', [entry('192.0.2.1')], 'ann'), { code: 'E_STORE_OFF' })
     await assert.rejects(lists.replace('deny', 'a', [], 'ann'), { code: 'E_STORE_OFF' })
-    await lists.load()
-    assert.equal((await lists.put('deny', 'a', [entry('192.0.2.1')], 'ann')).entries, 1)
+    assert.deepEqual(await store.listEntries.all(), [])
   })
 
   test('changes that come at once are made one after the other, each against what the one before has left', async () => {
-    const { lists, store } = listsFor()
-    await lists.load()
+    const { lists, store } = await listsFor()
     const [first, second] = await Promise.all([
       lists.replace('deny', 'a', [entry('192.0.2.1'), entry('192.0.2.2')], 'ann'),
       lists.replace('deny', 'a', [entry('192.0.2.2'), entry('192.0.2.3')], 'bob'),
@@ -70,22 +64,23 @@ describe('lists that operators keep', () => {
   test('many changes are one change of the tables', async () => {
     let applied = 0
     const first = Promise.withResolvers<void>()
-    const { lists } = listsFor(undefined, async () => {
+    const { lists } = await listsFor()
+    lists.start(async () => {
       applied++
       await first.promise
       return true
-    })
-    await lists.load()
+    }, false)
     const changes = Array.from({ length: 20 }, (_, i) => lists.put('deny', 'a', [entry(`192.0.2.${i}`)], 'ann'))
     await lists.put('allow', 'b', [], 'ann')
     first.resolve()
     await Promise.all(changes)
     assert.ok(applied <= 2, `${applied}`)
+    lists.leave()
+    await assert.rejects(lists.put('deny', 'a', [entry('192.0.2.99')], 'ann'), { code: 'E_STORE_OFF' })
   })
 
   test('what the store refuses is not in force', async () => {
-    const { lists, store } = listsFor()
-    await lists.load()
+    const { lists, store } = await listsFor()
     await lists.put('deny', 'a', [entry('192.0.2.1')], 'ann')
     store.break()
     await assert.rejects(lists.put('deny', 'a', [entry('192.0.2.2')], 'ann'), { code: 'E_STORE_FULL' })
@@ -94,8 +89,7 @@ describe('lists that operators keep', () => {
   })
 
   test('of a network that is named twice the last counts; the same again changes nothing', async () => {
-    const { lists } = listsFor()
-    await lists.load()
+    const { lists } = await listsFor()
     const twice = [entry('192.0.2.1', Infinity, 'one'), entry('192.0.2.1', Infinity, 'two')]
     assert.deepEqual((await lists.put('deny', 'a', twice, 'ann')).added, ['192.0.2.1/32'])
     const { changed, unchanged } = await lists.put('deny', 'a', [entry('192.0.2.1', Infinity, 'two')], 'bob')
@@ -105,8 +99,7 @@ describe('lists that operators keep', () => {
   })
 
   test('there are only so many lists; one that is empty makes room', async () => {
-    const { lists } = listsFor()
-    await lists.load()
+    const { lists } = await listsFor()
     for (let i = 0; i < KEPT_LISTS_MAX; i++) await lists.put('deny', `l${i}`, [entry('192.0.2.1')], 'ann')
     await assert.rejects(lists.put('deny', 'more', [entry('192.0.2.1')], 'ann'), { code: 'E_STORE_VALUE' })
     await lists.replace('deny', 'l0', [], 'ann')
@@ -117,10 +110,10 @@ describe('lists that operators keep', () => {
   test('an end is noticed without anybody asking, and a list that could not be had is asked for again', async (t) => {
     t.mock.timers.enable({ apis: ['setTimeout'] })
     const applied: number[] = []
-    const { lists, store, pass, records } = listsFor(undefined, async () => applied.push(1) > 0)
+    const store = storeForLists()
     store.break('E_STORE_OFF')
-    await lists.load()
-    lists.start(false)
+    const { lists, pass, records } = await listsFor(store)
+    lists.start(async () => applied.push(1) > 0, false)
     store.mend()
     t.mock.timers.tick(5_000)
     await settled()
@@ -141,8 +134,7 @@ describe('lists that operators keep', () => {
 
   test('a change of which the store did not say what became of it is undone there', async (t) => {
     t.mock.timers.enable({ apis: ['setTimeout'] })
-    const { lists, store } = listsFor()
-    await lists.load()
+    const { lists, store } = await listsFor()
     await lists.put('deny', 'a', [entry('192.0.2.1')], 'ann')
     store.break('E_STORE_LATE')
     await assert.rejects(lists.put('deny', 'a', [entry('192.0.2.2')], 'ann'), { code: 'E_STORE_LATE' })

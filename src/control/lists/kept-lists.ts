@@ -38,17 +38,11 @@ export interface KeptChange {
   readonly inForce: boolean
 }
 
-export interface KeptListsOptions {
-  readonly store: Pick<Store, 'listEntries'>
-  readonly log: Log
-  /** Compiles the lists anew and has the workers go by them. */
-  readonly apply: () => Promise<boolean>
-  readonly nowMs?: () => number
-}
-
 export class KeptLists {
-  readonly #options: KeptListsOptions
+  readonly #stored: Store['listEntries']
+  readonly #log: Log
   readonly #nowMs: () => number
+  #applyAll: () => Promise<boolean> = async () => false
   /** By `deny/scanners`. */
   readonly #lists = new Map<string, KeptList>()
   #isLoaded = false
@@ -61,15 +55,22 @@ export class KeptLists {
   #lastApplied: Promise<unknown> = Promise.resolve()
   #lastChange: Promise<unknown> = Promise.resolve()
 
-  constructor(options: KeptListsOptions) {
-    this.#options = options
-    this.#nowMs = options.nowMs ?? steadyMs
+  private constructor({ listEntries }: Pick<Store, 'listEntries'>, log: Log, nowMs: () => number) {
+    this.#stored = listEntries
+    this.#log = log
+    this.#nowMs = nowMs
   }
 
-  /** What was kept before; where the store does not say, it is asked again until it does. */
-  async load(): Promise<void> {
+  /** With what was kept before; where the store does not say, it is asked again from `start` on. */
+  static async load(store: Pick<Store, 'listEntries'>, log: Log, nowMs: () => number = steadyMs): Promise<KeptLists> {
+    const lists = new KeptLists(store, log, nowMs)
+    await lists.#load()
+    return lists
+  }
+
+  async #load(): Promise<void> {
     try {
-      const stored = await this.#options.store.listEntries.all()
+      const stored = await this.#stored.all()
       this.#lists.clear()
       for (const entry of stored) this.#restore(entry)
       this.#isLoaded = true
@@ -78,10 +79,14 @@ export class KeptLists {
     }
   }
 
-  /** From now on ends are looked for, and lists that could not be had are asked for. A predecessor may have changed some since. */
-  start(hasPredecessor: boolean): void {
+  /**
+   * From now on a change comes into force by `applyAll`, which compiles the lists anew and says whether it could, and ends
+   * are looked for. A predecessor may have changed something since they were read.
+   */
+  start(applyAll: () => Promise<boolean>, hasPredecessor: boolean): void {
+    this.#applyAll = applyAll
     this.#lookAgain()
-    if (hasPredecessor) void this.#inTurn(() => this.load()).then(() => this.#apply())
+    if (hasPredecessor) void this.#inTurn(() => this.#load()).then(() => this.#apply())
   }
 
   /** The next version keeps them from now on. */
@@ -157,6 +162,7 @@ export class KeptLists {
   }
 
   #forChange(action: ListAction, name: string): KeptList {
+    if (this.#hasLeft) throw new StoreError('E_STORE_OFF', 'This process ends, and keeps no lists any more. Ask again.')
     if (!this.#isLoaded) {
       throw new StoreError(
         'E_STORE_OFF',
@@ -181,7 +187,7 @@ export class KeptLists {
   /** Whether it was done is not known after some errors: as it was refused, it is undone when the store answers again. */
   async #store(list: KeptList, change: (entries: Store['listEntries']) => Promise<unknown>): Promise<void> {
     try {
-      await change(this.#options.store.listEntries)
+      await change(this.#stored)
     } catch (error) {
       if (error instanceof StoreError && (error.code === 'E_STORE_LATE' || error.code === 'E_STORE_OFF')) {
         this.#unsure.add(list.key)
@@ -195,7 +201,7 @@ export class KeptLists {
     for (const key of this.#unsure) {
       const list = this.#lists.get(key)
       const entries = list === undefined ? [] : list.all().map((entry) => toStore(list, entry))
-      await this.#options.store.listEntries.replace(key, entries)
+      await this.#stored.replace(key, entries)
       this.#unsure.delete(key)
     }
   }
@@ -204,7 +210,7 @@ export class KeptLists {
     if (this.#waiting !== undefined) return this.#waiting
     this.#waiting = this.#lastApplied.then(() => {
       this.#waiting = undefined
-      return this.#options.apply()
+      return this.#applyAll()
     })
     this.#lastApplied = this.#waiting.catch(() => {})
     return this.#waiting
@@ -240,17 +246,16 @@ export class KeptLists {
 
   async #look(): Promise<void> {
     const wasLoaded = this.#isLoaded
-    if (!wasLoaded) await this.#inTurn(() => this.load())
+    if (!wasLoaded) await this.#inTurn(() => this.#load())
     if (this.#unsure.size > 0) await this.#inTurn(() => this.#makeSure()).catch(() => {})
     const isLate = this.#isLoaded && !wasLoaded
     const nowMs = this.#nowMs()
     let ended = 0
     for (const list of this.#lists.values()) ended += list.expire(nowMs)
     // What the store still has of them is left out by whoever reads it.
-    if (ended > 0) await this.#options.store.listEntries.takeExpired(Math.floor(nowMs)).catch(() => {})
+    if (ended > 0) await this.#stored.takeExpired(Math.floor(nowMs)).catch(() => {})
     if ((ended > 0 || isLate) && !this.#hasLeft) await this.#apply()
-    if (ended > 0)
-      this.#options.log.say('list-entries-ended', { entries: ended }, `The time of ${ended} list entries is over.`)
+    if (ended > 0) this.#log.say('list-entries-ended', { entries: ended }, `The time of ${ended} list entries is over.`)
     this.#lookAgain()
   }
 }

@@ -73,6 +73,13 @@ export class Lists {
     return new Lists(all, await makeListTables(all))
   }
 
+  /** These, and those that operators keep. */
+  async with(kept: readonly List[]): Promise<Lists> {
+    if (kept.length === 0) return this
+    const all = [...this.all, ...kept]
+    return new Lists(all, await makeListTables(all))
+  }
+
   /** As they were read. */
   get files(): ConfigFile[] {
     return this.all.flatMap(({ noted }) => noted ?? [])

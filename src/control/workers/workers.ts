@@ -3,8 +3,15 @@
  * and picks the port where port 0 was asked, so that all workers share one.
  */
 import type { SocketAddress } from '../../lib/ip.ts'
-import { type EngineName, type FoundClient, type ListeningAddress, parseConnectionId } from '../../traffic/events.ts'
-import type { WorkerCommand, WorkerEvent, WorkerLimits } from '../../traffic/events.ts'
+import {
+  type EngineName,
+  type FoundClient,
+  type ListeningAddress,
+  parseConnectionId,
+  type WorkerCommand,
+  type WorkerEvent,
+  type WorkerLimits,
+} from '../../traffic/events.ts'
 import type { Listener, Tables } from '../../traffic/tables.ts'
 import { listenerKey, type Inheritance, type ListeningSockets } from '../upgrade/handover.ts'
 import { ClientQuestions } from './client-questions.ts'

@@ -4,7 +4,9 @@ import { useEffect } from 'preact/hooks'
 import type { AddressFinding, BanChangeAnswer, CheckIpAnswer, KeptListChange } from '../../../src/api/contract.ts'
 import { ask } from '../api.ts'
 import type { PageProps } from '../pages.ts'
-import { asApiError, useAnswer } from '../parts/answer.ts'
+import { useAnswer } from '../parts/answer.ts'
+import { useDoing } from '../parts/doing.ts'
+import { TextField } from '../parts/fields.tsx'
 import { Empty, Notice, Problem, type Told } from '../parts/notice.tsx'
 import { TTL_MS_DEFAULT, TtlField } from '../parts/ttl-field.tsx'
 import { goTo, linkTo } from '../route.ts'
@@ -31,19 +33,14 @@ export default function CheckIp({ rest: [address] }: PageProps) {
       <h1>Check IP</h1>
       <section aria-label="Which address">
         <form class="row" onSubmit={submit}>
-          <div class="field grows">
-            <label for="address">IP address</label>
-            <input
-              id="address"
-              class="mono"
-              value={text.value}
-              maxLength={100}
-              placeholder="192.0.2.1 or 2001:db8::1"
-              spellcheck={false}
-              autocapitalize="off"
-              onInput={({ currentTarget }) => (text.value = currentTarget.value)}
-            />
-          </div>
+          <TextField
+            id="address"
+            label="IP address"
+            value={text}
+            maxLength={100}
+            placeholder="192.0.2.1 or 2001:db8::1"
+            isCode
+          />
           <div class="field">
             <button type="submit" class="main" disabled={text.value.trim() === ''}>
               Check
@@ -117,78 +114,36 @@ interface ActionsProps {
 function Actions({ answer: { address, findings }, onDone }: ActionsProps) {
   const ttlMs = useSignal(TTL_MS_DEFAULT)
   const comment = useSignal('')
-  const told = useSignal<Told | undefined>(undefined)
-  const run = async (work: () => Promise<Told>): Promise<void> => {
-    try {
-      told.value = await work()
-    } catch (error) {
-      told.value = { kind: 'bad', text: asApiError(error).message }
-    }
-    onDone()
-  }
-  const ban = async (): Promise<Told> => {
-    const body = { prefixes: [address], ttlMs: ttlMs.value, comment: comment.value }
-    return banTold(await ask<BanChangeAnswer>('POST', '/api/v1/bans', body), `${address} is banned.`)
-  }
-  const unban = async (network: string): Promise<Told> => {
-    const answer = await ask<BanChangeAnswer>('DELETE', '/api/v1/bans', { prefixes: [network] })
-    return banTold(answer, `${network} is banned no more.`)
-  }
-  const allow = async (): Promise<Told> => {
-    const body = { entries: [{ network: address, comment: comment.value, ttlMs: ttlMs.value }] }
-    const answer = await ask<KeptListChange>('POST', `/api/v1/lists/allow/${ALLOW_LIST}`, body)
-    return listTold(answer, `${address} is on the allow list ${ALLOW_LIST} now.`)
-  }
-  const takeOff = async (action: string, list: string, network: string): Promise<Told> => {
-    const path = `/api/v1/lists/${action}/${encodeURIComponent(list)}`
-    return listTold(
-      await ask<KeptListChange>('DELETE', path, { networks: [network] }),
-      `${network} is off the list ${list}.`,
-    )
-  }
+  const { told, run } = useDoing(onDone)
+  const how = { comment: comment.value, ttlMs: ttlMs.value }
   const bans = findings.filter(({ code, network }) => code.startsWith('ban') && network !== undefined)
-  const kept = findings.flatMap(keptEntryOf)
   return (
     <section aria-labelledby="actions">
       <h2 id="actions">What to do</h2>
       <div class="row">
-        <div class="field grows">
-          <label for="why">Why</label>
-          <input
-            id="why"
-            value={comment.value}
-            maxLength={120}
-            onInput={({ currentTarget }) => (comment.value = currentTarget.value)}
-          />
-        </div>
-        <TtlField id="action-ttl" value={ttlMs.value} onChange={(ms) => (ttlMs.value = ms)} />
+        <TextField id="why" label="Why" value={comment} maxLength={120} />
+        <TtlField id="action-ttl" value={ttlMs} />
         <div class="field buttons">
-          <button type="button" class="danger" onClick={() => void run(ban)}>
+          <button type="button" class="danger" onClick={() => void run(() => ban(address, how))}>
             Ban
           </button>
-          <button type="button" onClick={() => void run(allow)}>
+          <button type="button" onClick={() => void run(() => allow(address, how))}>
             Always let in
           </button>
         </div>
       </div>
-      {(bans.length > 0 || kept.length > 0) && (
-        <p class="buttons">
-          {bans.map(({ network = '' }) => (
-            <button key={network} type="button" onClick={() => void run(() => unban(network))}>
-              Remove the ban of {network}
-            </button>
-          ))}
-          {kept.map(({ action, list, network }) => (
-            <button
-              key={`${action} ${list} ${network}`}
-              type="button"
-              onClick={() => void run(() => takeOff(action, list, network))}
-            >
-              Take {network} off {list}
-            </button>
-          ))}
-        </p>
-      )}
+      <p class="buttons">
+        {bans.map(({ network = '' }) => (
+          <button key={network} type="button" onClick={() => void run(() => unban(network))}>
+            Remove the ban of {network}
+          </button>
+        ))}
+        {findings.flatMap(keptEntryOf).map((entry) => (
+          <button key={`${entry.action} ${entry.list}`} type="button" onClick={() => void run(() => takeOff(entry))}>
+            Take {entry.network} off {entry.list}
+          </button>
+        ))}
+      </p>
       <Notice told={told.value} />
       <p class="quiet">
         See <a href={linkTo('lists', 'bans')}>all bans</a> and <a href={linkTo('lists', 'all')}>all lists</a>.
@@ -197,8 +152,43 @@ function Actions({ answer: { address, findings }, onDone }: ActionsProps) {
   )
 }
 
+interface How {
+  readonly comment: string
+  readonly ttlMs: number
+}
+
+async function ban(address: string, how: How): Promise<Told> {
+  return banTold(
+    await ask<BanChangeAnswer>('POST', '/api/v1/bans', { prefixes: [address], ...how }),
+    `${address} is banned.`,
+  )
+}
+
+async function unban(network: string): Promise<Told> {
+  const answer = await ask<BanChangeAnswer>('DELETE', '/api/v1/bans', { prefixes: [network] })
+  return banTold(answer, `${network} is banned no more.`)
+}
+
+async function allow(address: string, how: How): Promise<Told> {
+  const body = { entries: [{ network: address, ...how }] }
+  const answer = await ask<KeptListChange>('POST', `/api/v1/lists/allow/${ALLOW_LIST}`, body)
+  return listTold(answer, `${address} is on the allow list ${ALLOW_LIST} now.`)
+}
+
+async function takeOff({ action, list, network }: KeptEntry): Promise<Told> {
+  const path = `/api/v1/lists/${action}/${encodeURIComponent(list)}`
+  const answer = await ask<KeptListChange>('DELETE', path, { networks: [network] })
+  return listTold(answer, `${network} is off the list ${list}.`)
+}
+
+interface KeptEntry {
+  readonly action: string
+  readonly list: string
+  readonly network: string
+}
+
 /** An entry that can be taken off here: those of files can't. */
-function keptEntryOf({ code, list, network }: AddressFinding): { action: string; list: string; network: string }[] {
+function keptEntryOf({ code, list, network }: AddressFinding): KeptEntry[] {
   if (list === undefined || network === undefined || !list.startsWith('kept/')) return []
   return [{ action: code === 'allowed' ? 'allow' : 'deny', list: list.slice('kept/'.length), network }]
 }

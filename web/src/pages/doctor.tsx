@@ -3,6 +3,7 @@ import { useSignal } from '@preact/signals'
 import type { DoctorAnswer, DoctorFinding } from '../../../src/api/contract.ts'
 import { useAnswer } from '../parts/answer.ts'
 import { Since } from '../parts/end.tsx'
+import { CheckField } from '../parts/fields.tsx'
 import { howMany } from '../parts/lines.ts'
 import { Problem } from '../parts/notice.tsx'
 
@@ -29,14 +30,7 @@ export default function Doctor() {
                 Looked at <Since at={answer.at} />.
               </span>
             </p>
-            <label class="check">
-              <input
-                type="checkbox"
-                checked={isBrief.value}
-                onChange={({ currentTarget }) => (isBrief.value = currentTarget.checked)}
-              />{' '}
-              only what is to be done
-            </label>
+            <CheckField value={isBrief}>only what is to be done</CheckField>
             <button type="button" onClick={again}>
               Look again
             </button>

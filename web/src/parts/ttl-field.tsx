@@ -1,4 +1,6 @@
 /** For how long: the choices that operators need. */
+import type { Signal } from '@preact/signals'
+
 const CHOICES: readonly [ms: number, text: string][] = [
   [600_000, '10 minutes'],
   [3_600_000, '1 hour'],
@@ -12,15 +14,18 @@ export const TTL_MS_DEFAULT = 4 * 3_600_000
 
 interface TtlFieldProps {
   readonly id: string
-  readonly value: number
-  readonly onChange: (ttlMs: number) => void
+  readonly value: Signal<number>
 }
 
-export function TtlField({ id, value, onChange }: TtlFieldProps) {
+export function TtlField({ id, value }: TtlFieldProps) {
   return (
     <div class="field">
       <label for={id}>For</label>
-      <select id={id} value={String(value)} onChange={({ currentTarget }) => onChange(Number(currentTarget.value))}>
+      <select
+        id={id}
+        value={String(value.value)}
+        onChange={({ currentTarget }) => (value.value = Number(currentTarget.value))}
+      >
         {CHOICES.map(([ms, text]) => (
           <option key={ms} value={String(ms)}>
             {text}

@@ -2,7 +2,8 @@
 import { useSignal } from '@preact/signals'
 import type { BanChangeAnswer } from '../../../../src/api/contract.ts'
 import { ask } from '../../api.ts'
-import { asApiError } from '../../parts/answer.ts'
+import { useDoing } from '../../parts/doing.ts'
+import { CheckField, LinesField, TextField } from '../../parts/fields.tsx'
 import { howMany, linesOf, type PastedLine } from '../../parts/lines.ts'
 import { Notice, type Told } from '../../parts/notice.tsx'
 import { TTL_MS_DEFAULT, TtlField } from '../../parts/ttl-field.tsx'
@@ -16,69 +17,41 @@ export function AddBans({ onDone }: { readonly onDone: () => void }) {
   const comment = useSignal('')
   const ttlMs = useSignal(TTL_MS_DEFAULT)
   const force = useSignal(false)
-  const told = useSignal<Told | undefined>(undefined)
-  const isBusy = useSignal(false)
+  const { told, isBusy, run } = useDoing(onDone)
   const lines = linesOf(text.value)
-
-  const submit = async (event: SubmitEvent): Promise<void> => {
-    event.preventDefault()
-    isBusy.value = true
-    try {
-      const common = { ttlMs: ttlMs.value, comment: comment.value, force: force.value }
-      const sum = await banAll(lines, common)
-      told.value = toldOf(sum, lines)
-      // What was refused stays, to be mended.
-      text.value = refusedLines(sum, lines)
-        .map(({ value }) => value)
-        .join('\n')
-    } catch (error) {
-      told.value = { kind: 'bad', text: asApiError(error).message }
-    }
-    isBusy.value = false
-    onDone()
+  const ban = async (): Promise<Told> => {
+    const sum = await banAll(lines, { ttlMs: ttlMs.value, comment: comment.value, force: force.value })
+    // What was refused stays, to be mended.
+    text.value = refusedLines(sum, lines)
+      .map(({ value }) => value)
+      .join('\n')
+    return toldOf(sum, lines)
   }
-
+  const submit = (event: SubmitEvent): void => {
+    event.preventDefault()
+    void run(ban)
+  }
   return (
     <section aria-labelledby="ban">
       <h2 id="ban">Ban</h2>
-      <form onSubmit={(event) => void submit(event)}>
-        <div class="field">
-          <label for="ban-who">Addresses and networks, one a line</label>
-          <textarea
-            id="ban-who"
-            class="mono full"
-            rows={3}
-            spellcheck={false}
-            placeholder={'192.0.2.7\n2001:db8:7::/48   # comments are left out'}
-            value={text.value}
-            onInput={({ currentTarget }) => (text.value = currentTarget.value)}
-          />
-        </div>
+      <form onSubmit={submit}>
+        <LinesField
+          id="ban-who"
+          label="Addresses and networks, one a line"
+          value={text}
+          rows={3}
+          placeholder={'192.0.2.7\n2001:db8:7::/48   # a comment'}
+        />
         <div class="row">
-          <div class="field grows">
-            <label for="ban-comment">Why</label>
-            <input
-              id="ban-comment"
-              value={comment.value}
-              maxLength={200}
-              onInput={({ currentTarget }) => (comment.value = currentTarget.value)}
-            />
-          </div>
-          <TtlField id="ban-ttl" value={ttlMs.value} onChange={(ms) => (ttlMs.value = ms)} />
+          <TextField id="ban-comment" label="Why" value={comment} maxLength={200} />
+          <TtlField id="ban-ttl" value={ttlMs} />
           <div class="field">
             <button type="submit" class="main" disabled={lines.length === 0 || isBusy.value}>
               {isBusy.value ? 'Banning…' : lines.length > 1 ? `Ban ${howMany(lines.length, 'line')}` : 'Ban'}
             </button>
           </div>
         </div>
-        <label class="check">
-          <input
-            type="checkbox"
-            checked={force.value}
-            onChange={({ currentTarget }) => (force.value = currentTarget.checked)}
-          />{' '}
-          also networks wider than a /8 (IPv6: /16)
-        </label>
+        <CheckField value={force}>also networks wider than a /8 (IPv6: /16)</CheckField>
       </form>
       <Notice told={told.value} />
     </section>

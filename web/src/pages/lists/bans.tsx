@@ -1,10 +1,12 @@
 /** Who is banned: search, add, remove. */
-import { useSignal } from '@preact/signals'
+import { type Signal, useSignal } from '@preact/signals'
 import type { BanChangeAnswer, BanList, BanOriginWord, BanView } from '../../../../src/api/contract.ts'
 import { ask } from '../../api.ts'
 import { AddressLink } from '../../parts/address-link.tsx'
-import { asApiError, useAnswer } from '../../parts/answer.ts'
+import { useAnswer } from '../../parts/answer.ts'
+import { useDoing } from '../../parts/doing.ts'
 import { End, Since } from '../../parts/end.tsx'
+import { TextField } from '../../parts/fields.tsx'
 import { howMany, isWholeAddress } from '../../parts/lines.ts'
 import { Empty, Notice, Problem, type Told } from '../../parts/notice.tsx'
 import { Sure } from '../../parts/sure.tsx'
@@ -24,83 +26,40 @@ export const ORIGIN_TITLES: Readonly<Record<BanOriginWord, string>> = {
 export function Bans() {
   const origin = useSignal<BanOriginWord | ''>('')
   const search = useSignal('')
-  const told = useSignal<Told | undefined>(undefined)
   const text = search.value.trim()
   // The API finds who an address is banned with; other words are looked for in what is here.
   const isAddress = isWholeAddress(text)
-  const query = isAddress
-    ? `?covering=${encodeURIComponent(text)}`
-    : origin.value === ''
-      ? '?limit=1000'
-      : `?limit=1000&origin=${origin.value}`
-  const { answer, problem, again } = useAnswer<BanList>(`/api/v1/bans${query}`, ASK_EVERY_MS)
+  const { answer, problem, again } = useAnswer<BanList>(pathOf(isAddress ? text : '', origin.value), ASK_EVERY_MS)
+  const { told, run } = useDoing(again)
   const found = answer?.bans.filter((ban) => isAddress || isFound(ban, text.toLowerCase())) ?? []
-
-  const remove = async (body: object, done: (answer: BanChangeAnswer) => Told): Promise<void> => {
-    try {
-      told.value = done(await ask<BanChangeAnswer>('DELETE', '/api/v1/bans', body))
-    } catch (error) {
-      told.value = { kind: 'bad', text: asApiError(error).message }
-    }
-    again()
-  }
-  const removeOne = (prefix: string): void => {
-    void remove({ prefixes: [prefix] }, ({ refused: [refused] }) =>
-      refused === undefined
-        ? { kind: 'good', text: `${prefix} is banned no more.` }
-        : { kind: 'warn', text: `${refused.prefix} ${refused.why}.` },
-    )
-  }
-  const flush = (): void => {
-    const of = origin.value === '' ? {} : { origin: origin.value }
-    void remove({ all: true, ...of }, ({ changed }) => ({ kind: 'good', text: `${howMany(changed, 'ban')} ended.` }))
-  }
-
   return (
     <>
       <AddBans onDone={again} />
       <section aria-labelledby="banned">
         <h2 id="banned">Banned now{answer !== undefined && ` (${answer.total.toLocaleString('en')})`}</h2>
         <div class="row">
-          <div class="field grows">
-            <label for="ban-search">Search: an address, or a part of reason or network</label>
-            <input
-              id="ban-search"
-              type="search"
-              value={search.value}
-              maxLength={100}
-              onInput={({ currentTarget }) => (search.value = currentTarget.value)}
-            />
-          </div>
+          <TextField
+            id="ban-search"
+            type="search"
+            label="Search: an address, or a part of reason or network"
+            value={search}
+            maxLength={100}
+          />
+          <OriginField value={origin} />
           <div class="field">
-            <label for="ban-origin">Made by</label>
-            <select
-              id="ban-origin"
-              value={origin.value}
-              onChange={({ currentTarget }) => (origin.value = currentTarget.value as BanOriginWord | '')}
-            >
-              <option value="">anybody</option>
-              {Object.entries(ORIGIN_TITLES).map(([word, title]) => (
-                <option key={word} value={word}>
-                  {title}
-                </option>
-              ))}
-            </select>
-          </div>
-          <div class="field">
-            <Sure
-              label={origin.value === '' ? 'End all bans…' : `End all by ${ORIGIN_TITLES[origin.value]}…`}
-              question={origin.value === '' ? 'End every ban?' : `End every ban by ${ORIGIN_TITLES[origin.value]}?`}
-              yes="End them"
-              disabled={(answer?.total ?? 0) === 0}
-              onYes={flush}
+            <Flush
+              origin={origin.value}
+              isNone={(answer?.total ?? 0) === 0}
+              onYes={() => void run(() => flush(origin.value))}
             />
           </div>
         </div>
         <Notice told={told.value} />
         <Problem problem={problem} />
         {answer !== undefined && found.length === 0 && <NoBans isSearch={text !== '' || origin.value !== ''} />}
-        {found.length > 0 && <Table bans={found.slice(0, SHOWN_MAX)} onRemove={removeOne} />}
+        {found.length > 0 && (
+          <Table bans={found.slice(0, SHOWN_MAX)} onRemove={(prefix) => void run(() => removeBan(prefix))} />
+        )}
         {found.length > SHOWN_MAX && (
           <p class="quiet">
             {SHOWN_MAX} of {howMany(found.length, 'ban')} are shown, the newest first. Search for the others.
@@ -108,6 +67,62 @@ export function Bans() {
         )}
       </section>
     </>
+  )
+}
+
+function pathOf(address: string, origin: BanOriginWord | ''): string {
+  if (address !== '') return `/api/v1/bans?covering=${encodeURIComponent(address)}`
+  return origin === '' ? '/api/v1/bans?limit=1000' : `/api/v1/bans?limit=1000&origin=${origin}`
+}
+
+async function removeBan(prefix: string): Promise<Told> {
+  const { refused } = await ask<BanChangeAnswer>('DELETE', '/api/v1/bans', { prefixes: [prefix] })
+  if (refused.length === 0) return { kind: 'good', text: `${prefix} is banned no more.` }
+  return { kind: 'warn', text: `${refused[0].prefix} ${refused[0].why}.` }
+}
+
+async function flush(origin: BanOriginWord | ''): Promise<Told> {
+  const of = origin === '' ? {} : { origin }
+  const { changed } = await ask<BanChangeAnswer>('DELETE', '/api/v1/bans', { all: true, ...of })
+  return { kind: 'good', text: `${howMany(changed, 'ban')} ended.` }
+}
+
+function OriginField({ value }: { readonly value: Signal<BanOriginWord | ''> }) {
+  return (
+    <div class="field">
+      <label for="ban-origin">Made by</label>
+      <select
+        id="ban-origin"
+        value={value.value}
+        onChange={({ currentTarget }) => (value.value = currentTarget.value as BanOriginWord | '')}
+      >
+        <option value="">anybody</option>
+        {Object.entries(ORIGIN_TITLES).map(([word, title]) => (
+          <option key={word} value={word}>
+            {title}
+          </option>
+        ))}
+      </select>
+    </div>
+  )
+}
+
+interface FlushProps {
+  readonly origin: BanOriginWord | ''
+  readonly isNone: boolean
+  readonly onYes: () => void
+}
+
+function Flush({ origin, isNone, onYes }: FlushProps) {
+  const those = origin === '' ? '' : ` by ${ORIGIN_TITLES[origin]}`
+  return (
+    <Sure
+      label={`End all${those === '' ? ' bans' : those}…`}
+      question={`End every ban${those}?`}
+      yes="End them"
+      disabled={isNone}
+      onYes={onYes}
+    />
   )
 }
 

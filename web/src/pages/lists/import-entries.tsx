@@ -1,8 +1,9 @@
 /** Puts on a list what is pasted or in a file: one network or thousands, added or instead of what is there. */
-import { useSignal } from '@preact/signals'
+import { type Signal, useSignal } from '@preact/signals'
 import type { KeptListChange } from '../../../../src/api/contract.ts'
 import { ask } from '../../api.ts'
-import { asApiError } from '../../parts/answer.ts'
+import { useDoing } from '../../parts/doing.ts'
+import { CheckField, LinesField, TextField } from '../../parts/fields.tsx'
 import { howMany, linesOf } from '../../parts/lines.ts'
 import { Notice, type Told } from '../../parts/notice.tsx'
 import { TtlField } from '../../parts/ttl-field.tsx'
@@ -21,93 +22,37 @@ export function ImportEntries({ path, onDone }: ImportProps) {
   const ttlMs = useSignal(0)
   const isWhole = useSignal(false)
   const force = useSignal(false)
-  const told = useSignal<Told | undefined>(undefined)
-  const isBusy = useSignal(false)
-
-  const choose = async (file: File | undefined): Promise<void> => {
-    if (file === undefined) return
-    if (file.size > TEXT_BYTES_MAX) {
-      told.value = {
-        kind: 'bad',
-        text: `${file.name} is larger than 4 MiB. Name it in protect.lists of the configuration instead.`,
-      }
-      return
-    }
-    text.value = await file.text()
-    told.value = {
-      kind: 'good',
-      text: `${file.name} is read: ${howMany(linesOf(text.value).length, 'line')} to look at before you take them.`,
-    }
+  const { told, isBusy, run } = useDoing(onDone)
+  const take = async (): Promise<Told> => {
+    const body = { text: text.value, comment: comment.value, ttlMs: ttlMs.value, force: force.value }
+    const change = await ask<KeptListChange>(isWhole.value ? 'PUT' : 'POST', path, body)
+    text.value = ''
+    return changeText(change)
   }
-  const submit = async (event: SubmitEvent): Promise<void> => {
+  const submit = (event: SubmitEvent): void => {
     event.preventDefault()
-    isBusy.value = true
-    try {
-      const body = { text: text.value, comment: comment.value, ttlMs: ttlMs.value, force: force.value }
-      told.value = changeText(await ask<KeptListChange>(isWhole.value ? 'PUT' : 'POST', path, body))
-      text.value = ''
-    } catch (error) {
-      told.value = { kind: 'bad', text: asApiError(error).message }
-    }
-    isBusy.value = false
-    onDone()
+    void run(take)
   }
-
   return (
     <section aria-labelledby="import">
       <h2 id="import">Add or import</h2>
-      <form onSubmit={(event) => void submit(event)}>
-        <div class="field">
-          <label for="import-text">Networks, one a line: plain, with comments behind # or ;, or Spamhaus DROP</label>
-          <textarea
-            id="import-text"
-            class="mono full"
-            rows={4}
-            spellcheck={false}
-            placeholder={'192.0.2.0/24 ; SBL123\n198.51.100.1-198.51.100.9   # a range'}
-            value={text.value}
-            onInput={({ currentTarget }) => (text.value = currentTarget.value)}
-          />
-        </div>
+      <form onSubmit={submit}>
+        <LinesField
+          id="import-text"
+          label="Networks, one a line: plain, with comments behind # or ;, or Spamhaus DROP"
+          value={text}
+          rows={4}
+          placeholder={'192.0.2.0/24 ; SBL123\n198.51.100.1-198.51.100.9   # a range'}
+        />
         <div class="row">
-          <div class="field grows">
-            <label for="import-file">or from a file</label>
-            <input
-              id="import-file"
-              type="file"
-              accept=".txt,.json,.list,.netset,.csv,text/plain"
-              onChange={({ currentTarget }) => void choose(currentTarget.files?.[0])}
-            />
-          </div>
-          <div class="field grows">
-            <label for="import-comment">Comment where a line has none</label>
-            <input
-              id="import-comment"
-              value={comment.value}
-              maxLength={120}
-              onInput={({ currentTarget }) => (comment.value = currentTarget.value)}
-            />
-          </div>
-          <TtlField id="import-ttl" value={ttlMs.value} onChange={(ms) => (ttlMs.value = ms)} />
+          <FileField onFile={(file) => void run(() => readInto(text, file))} />
+          <TextField id="import-comment" label="Comment where a line has none" value={comment} maxLength={120} />
+          <TtlField id="import-ttl" value={ttlMs} />
         </div>
         <fieldset class="choices-of">
           <legend class="unseen">What is done with it</legend>
-          <label class="check">
-            <input type="radio" name="import-mode" checked={!isWhole.value} onChange={() => (isWhole.value = false)} />{' '}
-            add to the list
-          </label>
-          <label class="check">
-            <input type="radio" name="import-mode" checked={isWhole.value} onChange={() => (isWhole.value = true)} />{' '}
-            replace the whole list
-          </label>
-          <label class="check">
-            <input
-              type="checkbox"
-              checked={force.value}
-              onChange={({ currentTarget }) => (force.value = currentTarget.checked)}
-            />{' '}
-            also networks wider than a /8 (IPv6: /16)
-          </label>
+          <ModeField isWhole={isWhole} />
+          <CheckField value={force}>also networks wider than a /8 (IPv6: /16)</CheckField>
         </fieldset>
         <button type="submit" class="main" disabled={text.value.trim() === '' || isBusy.value}>
           {isBusy.value ? 'Taking…' : isWhole.value ? 'Replace the list' : 'Add'}
@@ -115,6 +60,52 @@ export function ImportEntries({ path, onDone }: ImportProps) {
       </form>
       <Notice told={told.value} />
     </section>
+  )
+}
+
+async function readInto(text: Signal<string>, file: File): Promise<Told> {
+  if (file.size > TEXT_BYTES_MAX) {
+    return {
+      kind: 'bad',
+      text: `${file.name} is larger than 4 MiB. Name it in protect.lists of the configuration instead.`,
+    }
+  }
+  text.value = await file.text()
+  const lines = howMany(linesOf(text.value).length, 'line')
+  return { kind: 'good', text: `${file.name} is read: ${lines} to look at before you take them.` }
+}
+
+function FileField({ onFile }: { readonly onFile: (file: File) => void }) {
+  return (
+    <div class="field grows">
+      <label for="import-file">or from a file</label>
+      <input
+        id="import-file"
+        type="file"
+        accept=".txt,.json,.list,.netset,.csv,text/plain"
+        onChange={({ currentTarget }) => {
+          const file = currentTarget.files?.[0]
+          // The same one may be chosen again, when it has changed.
+          if (file !== undefined) onFile(file)
+        }}
+        onClick={({ currentTarget }) => (currentTarget.value = '')}
+      />
+    </div>
+  )
+}
+
+function ModeField({ isWhole }: { readonly isWhole: Signal<boolean> }) {
+  return (
+    <>
+      <label class="check">
+        <input type="radio" name="import-mode" checked={!isWhole.value} onChange={() => (isWhole.value = false)} />
+        <span>add to the list</span>
+      </label>
+      <label class="check">
+        <input type="radio" name="import-mode" checked={isWhole.value} onChange={() => (isWhole.value = true)} />
+        <span>replace the whole list</span>
+      </label>
+    </>
   )
 }
 

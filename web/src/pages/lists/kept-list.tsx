@@ -1,12 +1,14 @@
 /** One list that operators keep: its entries, page by page, and how to change them. */
-import { useSignal } from '@preact/signals'
+import { type Signal, useSignal } from '@preact/signals'
 import type { KeptListChange, KeptListPage, ListActionWord } from '../../../../src/api/contract.ts'
 import { ask } from '../../api.ts'
 import { AddressLink } from '../../parts/address-link.tsx'
-import { asApiError, useAnswer } from '../../parts/answer.ts'
+import { useAnswer } from '../../parts/answer.ts'
+import { useDoing } from '../../parts/doing.ts'
 import { End, Since } from '../../parts/end.tsx'
+import { TextField } from '../../parts/fields.tsx'
 import { howMany } from '../../parts/lines.ts'
-import { Empty, Notice, Problem, type Told } from '../../parts/notice.tsx'
+import { Empty, Notice, Problem } from '../../parts/notice.tsx'
 import { Sure } from '../../parts/sure.tsx'
 import { linkTo } from '../../route.ts'
 import { changeText, ImportEntries } from './import-entries.tsx'
@@ -21,86 +23,92 @@ export interface KeptListProps {
 export function KeptList({ action, name }: KeptListProps) {
   const path = `/api/v1/lists/${action}/${encodeURIComponent(name)}`
   const search = useSignal('')
-  /** What `after` was on each page before this one. */
+  /** What `after` was on each page before this one, and is on this one. */
   const pages = useSignal<readonly string[]>([])
-  const told = useSignal<Told | undefined>(undefined)
-  const after = pages.value.at(-1)
-  const query = new URLSearchParams({ limit: String(PER_PAGE) })
-  if (search.value.trim() !== '') query.set('search', search.value.trim())
-  if (after !== undefined) query.set('after', after)
-  const { answer, problem, again } = useAnswer<KeptListPage>(`${path}?${query.toString()}`)
-
-  const remove = async (body: object): Promise<void> => {
-    try {
-      told.value = changeText(await ask<KeptListChange>('DELETE', path, body))
-    } catch (error) {
-      told.value = { kind: 'bad', text: asApiError(error).message }
-    }
-    again()
+  const { answer, problem, again } = useAnswer<KeptListPage>(`${path}?${queryOf(search.value, pages.value.at(-1))}`)
+  const { told, run } = useDoing(again)
+  const remove = (body: object): void => {
+    void run(async () => changeText(await ask<KeptListChange>('DELETE', path, body)))
   }
+  const total = answer?.total ?? 0
+  return (
+    <>
+      <Head action={action} name={name} />
+      <ImportEntries path={path} onDone={again} />
+      <section aria-labelledby="entries">
+        <h2 id="entries">Entries{answer !== undefined && ` (${total.toLocaleString('en')})`}</h2>
+        <div class="row">
+          <TextField
+            id="entry-search"
+            type="search"
+            label="Search: a part of network, comment or who"
+            value={search}
+            maxLength={100}
+            onInput={() => (pages.value = [])}
+          />
+          <div class="field">
+            <Sure
+              label="Empty the list…"
+              question={`Take all ${howMany(total, 'entry', 'entries')} off?`}
+              yes="Empty it"
+              disabled={total === 0}
+              onYes={() => remove({ all: true })}
+            />
+          </div>
+        </div>
+        <Notice told={told.value} />
+        <Problem problem={problem} />
+        {answer?.entries.length === 0 && <NoEntries total={total} action={action} />}
+        {answer !== undefined && answer.entries.length > 0 && (
+          <Entries entries={answer.entries} onRemove={(network) => remove({ networks: [network] })} />
+        )}
+        <Pager pages={pages} next={answer?.next ?? null} />
+      </section>
+    </>
+  )
+}
 
+function queryOf(search: string, after: string | undefined): string {
+  const query = new URLSearchParams({ limit: String(PER_PAGE) })
+  if (search.trim() !== '') query.set('search', search.trim())
+  if (after !== undefined) query.set('after', after)
+  return query.toString()
+}
+
+function Head({ action, name }: KeptListProps) {
+  const isAllow = action === 'allow'
   return (
     <>
       <p>
         <a href={linkTo('lists', 'all')}>← All lists</a>
       </p>
       <h2>
-        {name}{' '}
-        <span class={action === 'allow' ? 'badge good' : 'badge bad'}>{action === 'allow' ? 'let in' : 'refused'}</span>
+        {name} <span class={isAllow ? 'badge good' : 'badge bad'}>{isAllow ? 'let in' : 'refused'}</span>
       </h2>
-      <ImportEntries path={path} onDone={again} />
-      <section aria-labelledby="entries">
-        <h2 id="entries">Entries{answer !== undefined && ` (${answer.total.toLocaleString('en')})`}</h2>
-        <div class="row">
-          <div class="field grows">
-            <label for="entry-search">Search: a part of network, comment or who</label>
-            <input
-              id="entry-search"
-              type="search"
-              value={search.value}
-              maxLength={100}
-              onInput={({ currentTarget }) => {
-                search.value = currentTarget.value
-                pages.value = []
-              }}
-            />
-          </div>
-          <div class="field">
-            <Sure
-              label="Empty the list…"
-              question={`Take all ${howMany(answer?.total ?? 0, 'entry', 'entries')} off?`}
-              yes="Empty it"
-              disabled={(answer?.total ?? 0) === 0}
-              onYes={() => void remove({ all: true })}
-            />
-          </div>
-        </div>
-        <Notice told={told.value} />
-        <Problem problem={problem} />
-        {answer?.entries.length === 0 && <NoEntries total={answer.total} action={action} />}
-        {answer !== undefined && answer.entries.length > 0 && (
-          <Entries entries={answer.entries} onRemove={(network) => void remove({ networks: [network] })} />
-        )}
-        {(pages.value.length > 0 || (answer?.next ?? null) !== null) && (
-          <div class="pager">
-            <button
-              type="button"
-              disabled={pages.value.length === 0}
-              onClick={() => (pages.value = pages.value.slice(0, -1))}
-            >
-              ← Before
-            </button>
-            <button
-              type="button"
-              disabled={(answer?.next ?? null) === null}
-              onClick={() => (pages.value = [...pages.value, answer?.next ?? ''])}
-            >
-              Next →
-            </button>
-          </div>
-        )}
-      </section>
     </>
+  )
+}
+
+interface PagerProps {
+  readonly pages: Signal<readonly string[]>
+  readonly next: string | null
+}
+
+function Pager({ pages, next }: PagerProps) {
+  if (pages.value.length === 0 && next === null) return null
+  return (
+    <div class="pager">
+      <button
+        type="button"
+        disabled={pages.value.length === 0}
+        onClick={() => (pages.value = pages.value.slice(0, -1))}
+      >
+        ← Before
+      </button>
+      <button type="button" disabled={next === null} onClick={() => (pages.value = [...pages.value, next ?? ''])}>
+        Next →
+      </button>
+    </div>
   )
 }
 
