@@ -38,7 +38,12 @@ export function AttackTimeline({ attacks }: { readonly attacks: readonly AttackV
       {services.map((service) => (
         <div key={service} class="timeline-row">
           <span class="timeline-name">{service}</span>
-          <svg viewBox={`0 0 ${WIDTH} ${ROW}`} preserveAspectRatio="none" role="presentation">
+          <svg
+            viewBox={`0 0 ${WIDTH} ${ROW}`}
+            preserveAspectRatio="none"
+            role="group"
+            aria-label={`Attacks on ${service}`}
+          >
             <line x1="0" x2={WIDTH} y1={ROW / 2} y2={ROW / 2} class="axis" />
             {shown
               .filter((attack) => attack.service === service)
@@ -46,7 +51,11 @@ export function AttackTimeline({ attacks }: { readonly attacks: readonly AttackV
                 const x = xOf(Date.parse(start))
                 const width = Math.max(BAR_WIDTH_MIN, xOf(end === null ? untilMs : Date.parse(end)) - x)
                 return (
-                  <a key={id} href={linkTo('attacks', String(id))} tabIndex={-1} aria-hidden="true">
+                  <a
+                    key={id}
+                    href={linkTo('attacks', String(id))}
+                    aria-label={`Attack no. ${id}, ${kindTitle(kind)}, ${time(start)}`}
+                  >
                     <rect
                       x={Math.min(x, WIDTH - width)}
                       y={(ROW - BAR) / 2}

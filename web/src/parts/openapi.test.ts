@@ -58,8 +58,8 @@ describe('the page about the API', () => {
         `'http://127.0.0.1:9900/api/v1/things/{name}?page=…'`,
       ].join(' \\\n  '),
     )
-    const body = { examples: [{ name: "it's" }] }
-    assert.match(curlOf({ ...operation, body }, ''), /-d '\{"name":"it'\\''s"\}'/)
+    const example = { name: "it's" }
+    assert.match(curlOf({ ...operation, example }, ''), /-d '\{"name":"it'\\''s"\}'/)
   })
 
   test('values are told with their bounds', () => {

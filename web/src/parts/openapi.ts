@@ -8,7 +8,6 @@ export interface Schema {
   readonly format?: string
   readonly pattern?: string
   readonly default?: unknown
-  readonly examples?: readonly unknown[]
   readonly minimum?: number
   readonly maximum?: number
   readonly minLength?: number
@@ -32,7 +31,7 @@ export interface Parameter {
 }
 
 interface Content {
-  readonly content?: Readonly<Record<string, { readonly schema?: Schema }>>
+  readonly content?: Readonly<Record<string, { readonly schema?: Schema; readonly example?: unknown }>>
   readonly description?: string
 }
 
@@ -60,6 +59,8 @@ export interface Operation {
   readonly tag: string
   readonly parameters: readonly Parameter[]
   readonly body: Schema | undefined
+  /** Of a body, where the document has one. */
+  readonly example: unknown
   readonly responses: readonly { readonly status: string; readonly schema: Schema | undefined }[]
 }
 
@@ -74,6 +75,7 @@ export function operationsOf({ paths }: OpenApi): Operation[] {
       tag: operation.tags?.[0] ?? 'other',
       parameters: operation.parameters ?? [],
       body: schemaOf(operation.requestBody),
+      example: Object.values(operation.requestBody?.content ?? {})[0]?.example,
       responses: Object.entries(operation.responses ?? {}).map(([status, content]) => ({
         status,
         schema: schemaOf(content),
@@ -128,7 +130,6 @@ export function choicesOf(schema: Schema): readonly Schema[] {
 
 /** A value as the schema wants it, with what is required and nothing else. */
 export function exampleOf(schema: Schema, depth = 0): unknown {
-  if (schema.examples !== undefined) return schema.examples[0]
   if (schema.const !== undefined) return schema.const
   if (schema.enum !== undefined) return schema.enum[0]
   if (schema.default !== undefined) return schema.default
@@ -147,13 +148,13 @@ export function exampleOf(schema: Schema, depth = 0): unknown {
 }
 
 /** A line for a shell; the token is in TIDEGATE_TOKEN. */
-export function curlOf({ method, path, parameters, body }: Operation, origin: string): string {
+export function curlOf({ method, path, parameters, body, example }: Operation, origin: string): string {
   const query = parameters.filter((one) => one.in === 'query' && one.required).map(({ name }) => `${name}=…`)
   const address = `${origin}${path}${query.length === 0 ? '' : `?${query.join('&')}`}`
   const parts = ['curl -H "Authorization: Bearer $TIDEGATE_TOKEN"']
   if (method !== 'GET') parts.push(`-X ${method}`)
   if (body !== undefined)
-    parts.push(`-H 'content-type: application/json' -d ${quoted(JSON.stringify(exampleOf(body)))}`)
+    parts.push(`-H 'content-type: application/json' -d ${quoted(JSON.stringify(example ?? exampleOf(body)))}`)
   return [...parts, quoted(address)].join(' \\\n  ')
 }
 

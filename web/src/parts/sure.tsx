@@ -1,6 +1,6 @@
 /** A button for what cannot be taken back: it asks once more, in place. */
 import { useSignal } from '@preact/signals'
-import { useEffect, useRef } from 'preact/hooks'
+import { useLayoutEffect, useRef } from 'preact/hooks'
 
 interface SureProps {
   readonly label: string
@@ -13,7 +13,8 @@ interface SureProps {
 export function Sure({ label, question, yes, onYes, disabled = false }: SureProps) {
   const isAsking = useSignal(false)
   const no = useRef<HTMLButtonElement>(null)
-  useEffect(() => {
+  // Before anybody can press the next key.
+  useLayoutEffect(() => {
     if (isAsking.value) no.current?.focus()
   }, [isAsking.value])
   if (!isAsking.value) {
