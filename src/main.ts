@@ -4,8 +4,8 @@
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { type AdminActions, AdminServer } from './api/server.ts'
-import { Access } from './control/access/access.ts'
-import { readLocalToken } from './control/access/local-token.ts'
+import { MemoryAccessStore } from './control/access/memory-access-store.ts'
+import { offerSetUp, startAccess } from './control/access/start-access.ts'
 import type { Config } from './control/config/config.ts'
 import {
   sayAdminExposed,
@@ -16,7 +16,6 @@ import {
   sayStopped,
   sayUncaught,
 } from './control/log/daemon-lines.ts'
-import { sayAudit, sayNoLocalToken } from './control/log/access-lines.ts'
 import { sayDatabases } from './control/databases/database-lines.ts'
 import { DatabaseWatch } from './control/databases/database-watch.ts'
 import { NetworkDatabases } from './control/databases/network-databases.ts'
@@ -206,18 +205,20 @@ async function startAdmin(
     upgrade: () => upgrades.upgrade(),
     bans: node.bans,
   }
-  const { token, problem } = await readLocalToken(config.admin.stateDir)
-  if (problem !== undefined) sayNoLocalToken(log, config.admin.stateDir, problem, token?.file)
+  const { access, auditBook, tls } = await startAccess(config.admin, log, new MemoryAccessStore())
   const admin = await AdminServer.listen({
     address: listen,
     fd: inheritance?.adminFd(listen),
     node,
     actions,
-    access: new Access(token),
-    audit: (entry) => sayAudit(log, entry),
+    access,
+    audit: (entry) => auditBook.add(entry),
+    auditLog: auditBook,
+    tls,
   })
-  sayAdminListening(log, formatSocketAddress(admin.address))
-  if (!isLoopback(admin.address)) sayAdminExposed(log, formatSocketAddress(admin.address))
+  sayAdminListening(log, formatSocketAddress(admin.address), tls !== undefined)
+  if (!isLoopback(admin.address) && tls === undefined) sayAdminExposed(log, formatSocketAddress(admin.address))
+  await offerSetUp(access, log, admin.address, tls !== undefined)
   return admin
 }
 

@@ -1,6 +1,7 @@
 /** What the admin API, the command line and the dashboard share: paths and the shape of their answers. */
 import { z } from 'zod'
 
+export * from './access-contract.ts'
 export * from './attack-contract.ts'
 export * from './problem-contract.ts'
 

@@ -7,7 +7,7 @@ import { ApiProblem } from './problem.ts'
 function statusOf(method: string, headers: Record<string, string>): number | undefined {
   const request = { method, headers } as unknown as IncomingMessage
   try {
-    requireOwnHost(request, 'Gate-1')
+    requireOwnHost(request, () => false, 'Gate-1')
     requireOwnOrigin(request)
     return undefined
   } catch (error) {

@@ -1,32 +1,59 @@
 /**
- * Keeps web pages out. An operator's browser reaches the admin address where an attacker can't, and any page may send
- * requests there: to a name of the page's own that suddenly resolves to us (DNS rebinding, told by Host), or across
- * sites (told by Origin, which browsers put on every POST). Programs such as curl send no Origin.
+ * Keeps web pages of others out. An operator's browser reaches the admin address where an attacker can't, and any page
+ * may send requests there: to a name of the page's own that suddenly resolves to us (DNS rebinding, told by Host), or
+ * across sites (told by Origin, which browsers put on every POST). Programs such as curl send no Origin.
  */
 import { hostname } from 'node:os'
 import type { IncomingMessage } from 'node:http'
+import type { Identity } from '../control/access/identity.ts'
 import { parseIp } from '../lib/ip.ts'
 import { ApiProblem } from './problem.ts'
+import { isEncrypted } from './session-cookie.ts'
 
-/** Throws E_HOST for a name that somebody else may have made to lead here. */
-export function requireOwnHost({ headers }: IncomingMessage, ownName: string = hostname()): void {
+/** The dashboard sends it with each change; a form, or a page of another site, cannot. */
+const PAGE_HEADER = 'x-tidegate'
+
+/** Throws E_HOST for a name that somebody else may have made to lead here. `isOwnName` knows those of our certificate. */
+export function requireOwnHost(
+  { headers }: IncomingMessage,
+  isOwnName: (name: string) => boolean = () => false,
+  ownName: string = hostname(),
+): void {
   const { host } = headers
-  if (host === undefined || isOwnHost(host, ownName)) return
+  if (host === undefined) return
+  const name = host.replace(/:\d{0,5}$/, '').toLowerCase()
+  if (isOwnHost(name, ownName) || isOwnName(name)) return
   throw new ApiProblem(
     'E_HOST',
     'Ask by IP address, by localhost or by the name of the machine: a web page could be behind any other name.',
   )
 }
 
-/** Throws E_ORIGIN for what a page wants to change. */
+/** Throws E_ORIGIN for what a page wants to change, unless it is our own. A page has a cookie, and no token. */
 export function requireOwnOrigin(request: IncomingMessage): void {
-  if (request.headers.origin === undefined || isReading(request)) return
-  throw new ApiProblem('E_ORIGIN', 'What comes from a web page changes nothing here.')
+  const { origin, authorization } = request.headers
+  if (origin === undefined || isReading(request)) return
+  if (authorization === undefined && isOwnPage(request)) return
+  throw new ApiProblem('E_ORIGIN', 'What comes from a web page other than the dashboard changes nothing here.')
+}
+
+/** Throws E_ORIGIN for a change with a session's cookie that does not show that it comes from our page. */
+export function requireProofOfPage(request: IncomingMessage, identity: Identity | undefined): void {
+  if (identity?.kind !== 'user' || isReading(request) || isOwnPage(request)) return
+  throw new ApiProblem(
+    'E_ORIGIN',
+    'With a cookie a change needs Origin, equal to the address of the dashboard, and X-Tidegate: 1. Programs send a token instead.',
+  )
+}
+
+function isOwnPage({ headers, socket }: IncomingMessage): boolean {
+  const { origin, host } = headers
+  if (host === undefined || headers[PAGE_HEADER] !== '1') return false
+  return origin?.toLowerCase() === `${isEncrypted(socket) ? 'https' : 'http'}://${host.toLowerCase()}`
 }
 
 /** No page can be served under an IP address that is ours, nor under a name that only this machine has. */
-function isOwnHost(host: string, ownName: string): boolean {
-  const name = host.replace(/:\d{0,5}$/, '').toLowerCase()
+function isOwnHost(name: string, ownName: string): boolean {
   if (name === 'localhost' || name === ownName.toLowerCase()) return true
   return parseIp(name.replace(/^\[(.*)\]$/, '$1')) !== undefined
 }

@@ -1,6 +1,8 @@
 /** From whatever was thrown to the problem that is answered. */
 import type { FastifyRequest } from 'fastify'
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod'
+import { AccessError } from '../control/access/access-error.ts'
+import { isStoreRefusal, isStoreTrouble } from '../control/access/access-store.ts'
 import { ApiProblem } from './problem.ts'
 
 /** What fastify says of bodies and addresses that it cannot read. */
@@ -18,6 +20,10 @@ const OF_FASTIFY: Readonly<Record<string, (request: FastifyRequest) => ApiProble
 
 export function asProblem(error: Error & { readonly code?: string }, request: FastifyRequest): ApiProblem {
   if (error instanceof ApiProblem) return error
+  if (error instanceof AccessError)
+    return new ApiProblem(error.code, error.message, { retryAfterMs: error.retryAfterMs })
+  if (isStoreRefusal(error)) return new ApiProblem('E_CONFLICT', error.message)
+  if (isStoreTrouble(error)) return new ApiProblem('E_STORE', error.message)
   if (hasZodFastifySchemaValidationErrors(error)) {
     const given = { body: request.body, querystring: request.query, params: request.params, headers: undefined }[
       error.validationContext ?? 'body'

@@ -2,13 +2,15 @@
  * The admin API on `admin.listen`. It expects that an attacker may reach it: few connections, short deadlines, small
  * headers and bodies, and nothing for web pages of others (guard.ts). Who asks, and what they may, is identify.ts.
  */
-import { createServer, type RequestListener, type Server } from 'node:http'
+import { createServer, type RequestListener, type Server, type ServerOptions } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { listenerKey, type ListeningSockets } from '../control/upgrade/handover.ts'
 import { listenError } from '../control/workers/start-error.ts'
 import { fdOf } from '../lib/server-fd.ts'
 import { socketAddress, type SocketAddress } from '../lib/ip.ts'
 import { makeMetricsPage } from '../metrics/metrics-page.ts'
+import type { AdminCertificate } from '../control/access/admin-certificate.ts'
 import { makeApp } from './app.ts'
 import type { App, Room } from './room.ts'
 
@@ -24,10 +26,12 @@ const SOCKET_TIMEOUT_MS = 10_000
 const REQUESTS_PER_CONNECTION_MAX = 1_000
 const LAST_ANSWERS_MS = 1_000
 
-export interface AdminServerOptions extends Omit<Room, 'metrics'> {
+export interface AdminServerOptions extends Omit<Room, 'metrics' | 'isOwnName'> {
   readonly address: SocketAddress
   /** A socket that listens already, of the version before. */
   readonly fd?: number | undefined
+  /** Undefined is plain HTTP. */
+  readonly tls?: AdminCertificate | undefined
 }
 
 export class AdminServer {
@@ -42,8 +46,10 @@ export class AdminServer {
   }
 
   /** Throws StartError when the address can't be had. */
-  static async listen({ address, fd, ...room }: AdminServerOptions): Promise<AdminServer> {
-    const app = await makeApp({ ...room, metrics: makeMetricsPage(room.node) }, makeServer)
+  static async listen({ address, fd, tls, ...others }: AdminServerOptions): Promise<AdminServer> {
+    const isOwnName = (name: string): boolean => tls?.isFor(name) ?? false
+    const room = { ...others, isOwnName, metrics: makeMetricsPage(others.node) }
+    const app = await makeApp(room, (handler) => makeServer(handler, tls))
     const { server } = app
     server.maxConnections = room.node.limits.adminConnectionsMax
     const { promise, resolve, reject } = Promise.withResolvers<void>()
@@ -81,19 +87,24 @@ export class AdminServer {
   }
 }
 
-function makeServer(handler: RequestListener): Server {
-  const server = createServer(
-    {
-      maxHeaderSize: HEADER_BYTES_MAX,
-      headersTimeout: REQUEST_TIMEOUT_MS,
-      requestTimeout: REQUEST_TIMEOUT_MS,
-      keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
-      connectionsCheckingInterval: 1_000,
-    },
-    handler,
-  )
+function makeServer(handler: RequestListener, tls: AdminCertificate | undefined): Server {
+  const limits = {
+    maxHeaderSize: HEADER_BYTES_MAX,
+    headersTimeout: REQUEST_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    connectionsCheckingInterval: 1_000,
+  }
+  const server = tls === undefined ? createServer(limits, handler) : makeTlsServer(limits, handler, tls)
   server.maxHeadersCount = HEADERS_MAX
   server.maxRequestsPerSocket = REQUESTS_PER_CONNECTION_MAX
   server.timeout = SOCKET_TIMEOUT_MS
   return server
+}
+
+/** It has all of the other one's, and HTTP/1.1 alone. */
+function makeTlsServer(limits: ServerOptions, handler: RequestListener, tls: AdminCertificate): Server {
+  const { certificate: cert, key } = tls
+  const options = { ...limits, cert, key, minVersion: 'TLSv1.2', handshakeTimeout: REQUEST_TIMEOUT_MS } as const
+  return createTlsServer(options, handler)
 }

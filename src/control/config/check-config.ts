@@ -1,5 +1,6 @@
 /** The checks between values: what each value alone cannot show. */
 import { checkActiveChecks } from './check-active-checks.ts'
+import { checkAdmin } from './check-admin.ts'
 import { checkBans } from './check-bans.ts'
 import { checkFirstBytes } from './check-first-bytes.ts'
 import { checkHedging } from './check-hedging.ts'
@@ -20,6 +21,7 @@ export function checkConfig(config: Config, source: ConfigSource, isWhole: boole
   return [
     ...checkNames(config, source),
     ...checkListeners(config, source),
+    ...checkAdmin(config, source),
     ...checkOutliers(config, source),
     ...checkBans(config, source),
     ...checkFirstBytes(config, source),

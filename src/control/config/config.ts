@@ -67,6 +67,10 @@ export interface AdminConfig {
   readonly stateDir: string
   /** Reload when the file changes. */
   readonly watchConfig: boolean
+  /** A certificate of the operator's and its key, by absolute paths. */
+  readonly tls: { readonly certificate: string; readonly key: string } | undefined
+  /** Not encrypted, even where other machines reach it. */
+  readonly plainHttp: boolean
 }
 
 export interface TrafficConfig {

@@ -21,6 +21,8 @@ test('a minimal file gets every default', () => {
       listen: { family: 4, address: '127.0.0.1', port: 9900 },
       stateDir: resolve('.tidegate'),
       watchConfig: false,
+      tls: undefined,
+      plainHttp: false,
     },
     traffic: {
       workers: 'auto',

@@ -1,7 +1,7 @@
 /** Gives parsed values the names and the shape that the rest of the program works with, and their places in the file. */
 import { dirname, resolve } from 'node:path'
 import type { Outlier, SocketOptions } from '../../traffic/tables.ts'
-import type { Config, ServiceConfig } from './config.ts'
+import type { AdminConfig, Config, ServiceConfig } from './config.ts'
 import type { ConfigSource } from './config-tree.ts'
 import { makeActiveCheck } from './make-active-check.ts'
 import { makeNetworkRulesConfig } from './make-network-rules.ts'
@@ -15,7 +15,7 @@ import type { SocketSide } from './socket-schema.ts'
 export function makeConfig(parsed: ParsedConfig, source: ConfigSource): Config {
   const { workers, engine, ioUring, maxConnections, drainTimeout, upgradeDrainTimeout } = parsed.traffic
   return {
-    admin: { ...parsed.admin, stateDir: resolve(dirname(source.file), parsed.admin.stateDir) },
+    admin: makeAdmin(parsed.admin, dirname(source.file)),
     traffic: {
       workers,
       engine,
@@ -28,6 +28,11 @@ export function makeConfig(parsed: ParsedConfig, source: ConfigSource): Config {
     protect: makeNodeProtect(parsed.protect, source),
     services: parsed.services.map((service, i) => makeService(service, i, source)),
   }
+}
+
+function makeAdmin({ tls, ...admin }: ParsedConfig['admin'], folder: string): AdminConfig {
+  const files = tls && { certificate: resolve(folder, tls.certificate), key: resolve(folder, tls.key) }
+  return { ...admin, stateDir: resolve(folder, admin.stateDir), tls: files }
 }
 
 function makeService(service: ParsedService, index: number, source: ConfigSource): ServiceConfig {

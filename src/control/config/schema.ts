@@ -15,7 +15,7 @@ import {
 import { affinitySchema } from './affinity-schema.ts'
 import { protectNodeSchema } from './protect-node-schema.ts'
 import { protectSchema } from './protect-schema.ts'
-import { readFolder } from './read-folder.ts'
+import { readFile, readFolder } from './read-folder.ts'
 import { socketSchema } from './socket-schema.ts'
 
 /** A worker's index has two hex digits in a connection's id. */
@@ -176,6 +176,19 @@ const admin = z.strictObject({
   watchConfig: boolean('Reload when the configuration file changes, as SIGHUP and `tidegate reload` do.').prefault(
     false,
   ),
+  tls: z
+    .strictObject({
+      certificate: leaf(readFile, {
+        type: 'string',
+        description: 'A file with a certificate, and those that lead to its authority, as PEM.',
+      }),
+      key: leaf(readFile, { type: 'string', description: 'A file with its private key, as PEM.' }),
+    })
+    .optional()
+    .meta({ description: 'A certificate of yours. Without one we make ours where other machines reach `listen`.' }),
+  plainHttp: boolean(
+    'Not encrypted even where other machines reach `listen`: whoever is on the way reads all.',
+  ).prefault(false),
 })
 
 const traffic = z.strictObject({

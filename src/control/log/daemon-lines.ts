@@ -23,8 +23,9 @@ export function sayHedgingInVain(log: Log, { services }: Config): void {
   }
 }
 
-export function sayAdminListening(log: Log, address: string): void {
-  log.say('admin-listening', { address }, `The admin API listens on http://${address}.`)
+export function sayAdminListening(log: Log, address: string, isOverTls: boolean): void {
+  const url = `${isOverTls ? 'https' : 'http'}://${address}`
+  log.say('admin-listening', { address, url }, `The admin API listens on ${url}.`)
 }
 
 export function sayAdminExposed(log: Log, address: string): void {

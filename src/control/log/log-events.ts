@@ -8,6 +8,15 @@ export const LOG_EVENTS = {
     level: 'info',
     meaning: 'Somebody changed something, or was refused to; `who`, `from`, `action`, `target`, `details`, `status`.',
   },
+  'setup-link': {
+    level: 'warn',
+    meaning: 'No user is there yet; `link` is where the first admin is made, once, and `until` when.',
+  },
+  'admin-certificate': {
+    level: 'info',
+    meaning:
+      "The admin API is encrypted; `fingerprint` is the SHA-256 of its certificate, `problem` why ours can't be kept.",
+  },
   'no-local-token': {
     level: 'error',
     meaning:
