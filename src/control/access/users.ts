@@ -54,7 +54,8 @@ export class Users {
 
   /** The first admin. Throws AccessError when somebody was there before. */
   async addFirst(name: string, password: string): Promise<StoredUser> {
-    const user = await this.#make(name, password, 'admin')
+    // They are logged in right away.
+    const user = { ...(await this.#make(name, password, 'admin')), lastLoginMs: this.#parts.nowMs() }
     if (await this.#parts.store.users.addFirst(user)) return user
     throw new AccessError('E_CONFLICT', 'There is a user already; log in, or ask an admin.')
   }
