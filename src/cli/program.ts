@@ -14,12 +14,15 @@ import { addListsCommand } from './lists.ts'
 import { packageVersion } from './package-version.ts'
 import { addReloadCommand } from './reload.ts'
 import { addRunCommand } from './run.ts'
+import { addSetUpLinkCommand } from './setup-link.ts'
 import { addShieldCommand } from './shield.ts'
 import { addStatusCommand } from './status.ts'
 import { addTokenOption } from './token-option.ts'
+import { addTokensCommand } from './tokens.ts'
 import { addTopCommand } from './top.ts'
 import { addUpgradeCommand } from './upgrade.ts'
 import { addUpstreamsCommand } from './upstreams.ts'
+import { addUsersCommand } from './users.ts'
 
 /** Adds one command with its options, help and action. An action throws CommandError to end with 1 or 2. */
 export type AddCommand = (program: Command) => void
@@ -39,6 +42,9 @@ const COMMANDS: readonly AddCommand[] = [
   addBansCommand,
   addListsCommand,
   addCheckIpCommand,
+  addUsersCommand,
+  addTokensCommand,
+  addSetUpLinkCommand,
 ]
 
 export function makeProgram(): Command {
