@@ -1,7 +1,9 @@
 /**
  * What a lookup in a prefix table costs: `node bench/prefixes.ts [prefixes]`, 1,000,000 unless told otherwise.
  * Prints ns per lookup of random addresses (mixed lengths, so that most of the memory is out of every cache), changes a
- * second, and how long a change takes to be seen by another thread.
+ * second, the same for sets that somebody would choose to make lookups slow, and how long a change takes to be seen by
+ * another thread. Each time is the tenth and the half of many short rounds: others use the machine too. Rounds of all
+ * kinds take turns with reads of which each waits for the one before, so that their cost is known at the same time.
  */
 import { once } from 'node:events'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
@@ -12,8 +14,9 @@ import { PrefixTableWriter } from '../src/lib/prefix-table-writer.ts'
 import { Random } from '../test/harness/random.ts'
 
 const LOOKUPS = 1_000_000
-/** The least of all rounds of so many counts: others use the machine too. */
 const LOOKUPS_PER_ROUND = 2_000
+const LOOKUPS_HARD = 200_000
+const HARD_PREFIXES = 200_000
 const CHANGES_SEEN = 1_000
 const SEED = 1
 
@@ -54,17 +57,21 @@ async function main(prefixes: number): Promise<void> {
     const addMs = performance.now() - startedMs
     console.log(`IPv${family}: ${writer.count} prefixes in ${(writer.memory.byteLength / 2 ** 20).toFixed(1)} MiB`)
     const table = new PrefixTable(writer.memory)
-    console.log(`  for scale: one read at a random place of this memory ${nsPerRead(writer.memory).toFixed(0)} ns`)
-    console.log(`  covered addresses  ${nsPerLookup(table, coveredBy(networks, random)).toFixed(0)} ns`)
-    console.log(
-      `  random addresses   ${nsPerLookup(table, randomAddresses(random, networks[0].bytes.length)).toFixed(0)} ns`,
-    )
+    printLookups(writer.memory, table, networks, random)
     console.log(`  add                ${Math.round(prefixes / addMs)},000 changes/s`)
     startedMs = performance.now()
     for (let i = 0; i < prefixes; i++) writer.delete(networks[i])
     console.log(`  delete             ${Math.round(prefixes / (performance.now() - startedMs))},000 changes/s`)
   }
-  console.log(`  seen by another thread after ${(await microsecondsUntilSeen()).toFixed(1)} µs (median)`)
+  for (const [name, networks] of hardSets(Math.min(prefixes, HARD_PREFIXES))) {
+    const capacity = networks[0].family === 4 ? { v4: networks.length, v6: 0 } : { v4: 0, v6: networks.length }
+    const writer = new PrefixTableWriter(capacity, tableMemory(PrefixTableWriter.bytes(capacity)))
+    networks.forEach((network, i) => writer.set(network, i))
+    const lookups = coveredBy(networks, new Random(SEED), LOOKUPS_HARD)
+    const times = timesOf(LOOKUPS_HARD, [(from) => lookUp(new PrefixTable(writer.memory), lookups, from)])
+    console.log(`  ${name}, ${writer.count} prefixes: ${cells(times[0])} ns`)
+  }
+  console.log(`seen by another thread after ${(await microsecondsUntilSeen()).toFixed(1)} µs (median)`)
 }
 
 function randomNetwork(random: Random, family: 4 | 6): Network {
@@ -85,47 +92,106 @@ function randomBytes(random: Random, family: 4 | 6): Uint8Array {
 }
 
 /** All in one array, as a worker finds addresses one after the other. */
-function randomAddresses(random: Random, size: number): { bytes: Uint8Array; size: number } {
+interface Addresses {
+  readonly bytes: Uint8Array
+  readonly size: number
+}
+
+function randomAddresses(random: Random, size: number): Addresses {
   const bytes = new Uint8Array(LOOKUPS * size)
   for (let i = 0; i < LOOKUPS; i++) bytes.set(randomBytes(random, size === 4 ? 4 : 6), i * size)
   return { bytes, size }
 }
 
-/** Each place depends on the read before: what a cache miss costs here and now. */
-function nsPerRead(memory: SharedArrayBuffer): number {
-  const ints = new Int32Array(memory)
-  const places = Int32Array.from({ length: LOOKUPS }, (_, i) => Math.imul(i, 0x9e37_79b1) >>> 0).map(
-    (place) => (place >>> 0) % (ints.length - 1),
-  )
-  let best = Infinity
-  for (let from = 0; from < LOOKUPS; from += LOOKUPS_PER_ROUND) {
-    const startedMs = performance.now()
-    let last = 0
-    for (let i = from; i < from + LOOKUPS_PER_ROUND; i++) last = ints[places[i] + (last & 1)]
-    best = Math.min(best, ((performance.now() - startedMs) * 1e6) / LOOKUPS_PER_ROUND)
-  }
-  return best
-}
-
-function coveredBy(networks: readonly Network[], random: Random): { bytes: Uint8Array; size: number } {
+function coveredBy(networks: readonly Network[], random: Random, count = LOOKUPS): Addresses {
   const size = networks[0].bytes.length
-  const bytes = new Uint8Array(LOOKUPS * size)
-  for (let i = 0; i < LOOKUPS; i++) bytes.set(networks[random.integer(networks.length)].bytes, i * size)
+  const bytes = new Uint8Array(count * size)
+  for (let i = 0; i < count; i++) bytes.set(networks[random.integer(networks.length)].bytes, i * size)
   return { bytes, size }
 }
 
-function nsPerLookup(table: PrefixTable, { bytes, size }: { bytes: Uint8Array; size: number }): number {
-  const family = size === 4 ? 4 : 6
-  let best = Infinity
-  let found = 0
-  const step = LOOKUPS_PER_ROUND * size
-  for (let from = 0; from < bytes.length; from += step) {
-    const startedMs = performance.now()
-    for (let at = from; at < from + step; at += size) if (table.longest(bytes, at, family) !== NO_PREFIX) found++
-    best = Math.min(best, ((performance.now() - startedMs) * 1e6) / LOOKUPS_PER_ROUND)
+function printLookups(memory: SharedArrayBuffer, table: PrefixTable, networks: readonly Network[], random: Random) {
+  const ints = new Int32Array(memory)
+  const places = Int32Array.from({ length: LOOKUPS }, () => random.integer(ints.length - 1))
+  const covered = coveredBy(networks, random)
+  const others = randomAddresses(random, covered.size)
+  const times = timesOf(LOOKUPS, [
+    (from) => readInTurn(ints, places, from),
+    (from) => lookUp(table, covered, from),
+    (from) => lookUp(table, others, from),
+  ])
+  console.log('                                 tenth   half')
+  console.log(`  one read that waits for another${cells(times[0])} ns`)
+  console.log(`  lookup of a covered address    ${cells(times[1])} ns`)
+  console.log(`  lookup of a random address     ${cells(times[2])} ns`)
+}
+
+/** ns of each kind in rounds that take turns, the quickest first. */
+function timesOf(count: number, kinds: readonly ((from: number) => number)[]): number[][] {
+  const times: number[][] = kinds.map(() => [])
+  for (let from = 0; from < count; from += LOOKUPS_PER_ROUND) {
+    for (const [kind, run] of kinds.entries()) {
+      const startedMs = performance.now()
+      run(from)
+      times[kind].push(((performance.now() - startedMs) * 1e6) / LOOKUPS_PER_ROUND)
+    }
   }
-  process.stdout.write(`  ${((found / LOOKUPS) * 100).toFixed(0).padStart(3)} %`)
-  return best
+  return times.map((all) => all.sort((a, b) => a - b))
+}
+
+function cells(times: readonly number[]): string {
+  return [times[Math.floor(times.length / 10)], times[times.length >> 1]]
+    .map((ns) => ns.toFixed(0).padStart(7))
+    .join('')
+}
+
+function readInTurn(ints: Int32Array, places: Int32Array, from: number): number {
+  let last = 0
+  for (let i = from; i < from + LOOKUPS_PER_ROUND; i++) last = ints[places[i] + (last & 1)]
+  return last
+}
+
+function lookUp(table: PrefixTable, { bytes, size }: Addresses, from: number): number {
+  const family = size === 4 ? 4 : 6
+  const end = (from + LOOKUPS_PER_ROUND) * size
+  let found = 0
+  for (let at = from * size; at < end; at += size) if (table.longest(bytes, at, family) !== NO_PREFIX) found++
+  return found
+}
+
+/** Sets that fill groups and lengths as no real list does. Lookups are of addresses that they cover. */
+function* hardSets(count: number): Generator<[string, Network[]]> {
+  const random = new Random(SEED)
+  const all = (family: 4 | 6, head: number[], length: (i: number) => number): Network[] =>
+    Array.from({ length: count }, (_, i) => {
+      const bytes = randomBytes(random, family)
+      bytes.set(head)
+      return { family, bytes, prefixLength: length(i) }
+    })
+  yield ['IPv4, all in one /8', all(4, [10], () => randomLength(random, 4))]
+  yield ['IPv4, all in one /16', all(4, [10, 1], () => 17 + random.integer(16))]
+  yield ['IPv4, all of one length', all(4, [], () => 32)]
+  yield ['IPv4, every length', all(4, [], (i) => i % 33)]
+  yield ['IPv6, all in one /32', all(6, [0x2a, 0, 0, 0], () => randomLength(random, 6))]
+  yield ['IPv6, /64s of one /48', all(6, [0x2a, 0, 0, 0, 0, 0], () => 64)]
+  yield ['IPv6, all of one length', all(6, [], () => 64)]
+  yield ['IPv6, every length', all(6, [], (i) => i % 129)]
+  yield ['IPv6, every length above 48 in one /48', all(6, [0x2a, 0, 0, 0, 0, 0], (i) => 49 + (i % 80))]
+  yield ['IPv4, nested 16 deep', nested(4, count, 17, 1)]
+  yield ['IPv6, nested 20 deep', nested(6, count, 33, 5)]
+}
+
+/** Chains of prefixes within each other, from `first` bits on. */
+function nested(family: 4 | 6, count: number, first: number, step: number): Network[] {
+  const random = new Random(SEED)
+  const networks: Network[] = []
+  while (networks.length < count) {
+    const bytes = randomBytes(random, family)
+    for (let length = first; length <= bytes.length * 8; length += step) {
+      networks.push({ family, bytes, prefixLength: length })
+    }
+  }
+  return networks
 }
 
 /** The other thread looks all the time, as a worker under load does. */

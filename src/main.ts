@@ -4,7 +4,6 @@
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { type AdminActions, AdminServer } from './api/server.ts'
-import { MemoryAccessStore } from './control/access/memory-access-store.ts'
 import { offerSetUp, startAccess } from './control/access/start-access.ts'
 import type { Config } from './control/config/config.ts'
 import {
@@ -17,21 +16,22 @@ import {
   sayUncaught,
 } from './control/log/daemon-lines.ts'
 import { sayDatabases } from './control/databases/database-lines.ts'
-import { DatabaseWatch } from './control/databases/database-watch.ts'
 import { NetworkDatabases } from './control/databases/network-databases.ts'
 import { sayLists } from './control/lists/list-lines.ts'
-import { ListWatch } from './control/lists/list-watch.ts'
 import { Lists } from './control/lists/lists.ts'
 import { type Log, openLog } from './control/log/log.ts'
 import { openStdout } from './control/log/stdout-stream.ts'
 import { BanFile } from './control/bans/ban-file.ts'
 import { AttackFiles } from './control/detect/attack-files.ts'
 import { OperatorStates } from './control/operator/operator-states.ts'
+import { KnownClientsFile } from './control/overload/known-clients-file.ts'
 import { type ConfigFile, ConfigWatch } from './control/reload/config-watch.ts'
+import { FileWatches } from './control/reload/file-watches.ts'
 import { Hangup } from './control/reload/hangup.ts'
 import { Reload } from './control/reload/reload.ts'
 import { UpstreamAddresses } from './control/resolve/upstream-addresses.ts'
 import { RunningNode } from './control/running-node.ts'
+import { Store } from './control/store/store.ts'
 import { type StopRequest, StopSignals } from './control/stop-signals.ts'
 import type { Inheritance } from './control/upgrade/handover.ts'
 import { sayToServiceManager } from './control/upgrade/service-manager.ts'
@@ -93,8 +93,8 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
     )
     watch.set(node.config.admin.watchConfig)
   }
-  const listWatch = new ListWatch(() => void reload.readLists())
-  const databaseWatch = new DatabaseWatch(() => void reload.readDatabases())
+  const listWatch = new FileWatches(() => void reload.readLists())
+  const databaseWatch = new FileWatches(() => void reload.readDatabases())
   const path = options.configFile?.path
   const reload = new Reload({ path, env: process.env, node, log, upstreams, watch, listWatch, databaseWatch, follow })
   const admin = await startAdmin(config, node, log, { operatorStates, reload, upgrades, inheritance })
@@ -103,14 +103,15 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
     throw error
   })
   follow(upstreams)
-  listWatch.follow(lists)
-  databaseWatch.follow(databases)
+  listWatch.follow(lists.files)
+  databaseWatch.follow(databases.files)
   upgrades.allow(node, admin?.listeningSocket())
   sayReady(log, node)
   hangup.use(() => void reload.run('SIGHUP'))
   inheritance?.closeUntaken()
   inheritance?.sayReady(options.version)
   void sayToServiceManager(log, ['READY=1', `MAINPID=${process.pid}`])
+  await takeOver(node, admin, stop)
 
   const request = await stop.first
   upgrades.stop()
@@ -121,14 +122,24 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   return await stopServing({ node, admin, log, stop, request })
 }
 
+/** The version before answers operators until it has told everything; where there is none, nothing happens here. */
+async function takeOver(node: RunningNode, admin: AdminServer | undefined, stop: StopSignals): Promise<void> {
+  await Promise.race([node.legacy.takeOver(), stop.first])
+  node.legacy.own()
+  await admin?.open()
+}
+
 /** What outlives the daemon; a damaged file is told of and begun anew. */
 async function readStored(stateDir: string, log: Log) {
+  const opening = Store.open(stateDir, log)
   const operatorStates = await OperatorStates.read(stateDir, log)
   const banFile = new BanFile(stateDir)
   const attackFiles = new AttackFiles(stateDir)
   return {
     operatorStates,
+    store: await opening,
     bans: { file: banFile, stored: await banFile.read(log) },
+    knownClients: new KnownClientsFile(stateDir),
     attacks: { files: attackFiles, stored: await attackFiles.read(log) },
   }
 }
@@ -148,15 +159,16 @@ async function stopServing({ node, admin, log, stop, request }: Serving): Promis
   if (last.by !== 'upgrade') {
     const timeoutMs = drainMs(last, node.config)
     sayDraining(log, last.by, node.memory.nodeWide.openConnections, timeoutMs)
-    await drain(node, timeoutMs, stop.second)
+    await withinDrain(node.drain(), timeoutMs, stop.second)
   }
   const { connectionsReset, isStuck } = await node.end()
   await admin?.close()
+  const isStoreStuck = (await node.store.close()) === 'stuck'
   const exitCode = stop.hasFailed ? 1 : 0
   sayStopped(log, connectionsReset, exitCode)
   await log.output.close(LOG_FLUSH_TIMEOUT_MS)
   // A daemon that never ends is never started again.
-  if (isStuck) process.kill(process.pid, 'SIGKILL')
+  if (isStuck || isStoreStuck) process.kill(process.pid, 'SIGKILL')
   return exitCode
 }
 
@@ -168,17 +180,19 @@ async function linger(
   stop: StopSignals,
 ): Promise<StopRequest> {
   stop.startOver()
-  node.bans.leave()
-  node.attacks.leave()
+  node.leaveStore()
   admin?.closeGently()
-  await node.firewall.handOver()
   const { upgradeDrainTimeoutMs } = node.config.traffic
   sayDraining(log, 'upgrade', node.memory.nodeWide.openConnections, upgradeDrainTimeoutMs)
+  // Clients are the next version's from now on, and so is the rest as soon as it is told.
+  const drained = node.drain()
+  await node.legacy.handOver()
+  await node.firewall.handOver()
   const asked = stop.first
   const isAsked = asked.then(() => {})
   await (upgradeDrainTimeoutMs === 0
-    ? Promise.race([node.drain(), isAsked])
-    : drain(node, upgradeDrainTimeoutMs, isAsked))
+    ? Promise.race([drained, isAsked])
+    : withinDrain(drained, upgradeDrainTimeoutMs, isAsked))
   return await Promise.race([asked, Promise.resolve<StopRequest>({ by: 'upgrade' })])
 }
 
@@ -204,17 +218,19 @@ async function startAdmin(
     reload: { run: () => reload.run('admin'), check: () => reload.check() },
     upgrade: () => upgrades.upgrade(),
     bans: node.bans,
+    hosts: () => node.config.admin.hosts,
   }
-  const { access, auditBook, tls } = await startAccess(config.admin, log, new MemoryAccessStore())
+  const { access, auditBook, tls } = await startAccess(config.admin, log, node.store)
   const admin = await AdminServer.listen({
     address: listen,
-    fd: inheritance?.adminFd(listen),
+    inherited: inheritance?.adminSocket(listen),
     node,
     actions,
     access,
     audit: (entry) => auditBook.add(entry),
     auditLog: auditBook,
     tls,
+    onClosed: () => auditBook.close(),
   })
   sayAdminListening(log, formatSocketAddress(admin.address), tls !== undefined)
   if (!isLoopback(admin.address) && tls === undefined) sayAdminExposed(log, formatSocketAddress(admin.address))
@@ -229,9 +245,9 @@ function drainMs({ by }: StopRequest, config: Config): number {
 }
 
 /** Returns when the last connection is gone, the time is over, or we are asked again. */
-async function drain(node: RunningNode, timeoutMs: number, askedAgain: Promise<void>): Promise<void> {
+async function withinDrain(drained: Promise<void>, timeoutMs: number, askedAgain: Promise<void>): Promise<void> {
   const timer = new AbortController()
   const timeout = delay(timeoutMs, undefined, { signal: timer.signal }).catch(() => {})
-  await Promise.race([node.drain(), timeout, askedAgain])
+  await Promise.race([drained, timeout, askedAgain])
   timer.abort()
 }

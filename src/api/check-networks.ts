@@ -4,11 +4,7 @@ import { countryCode } from '../lib/country-code.ts'
 import { UNKNOWN } from '../traffic/admit/network-database.ts'
 import { isKeptOut } from '../traffic/admit/network-rules.ts'
 import type { CloseReason } from '../traffic/close-reason.ts'
-import type { AddressFinding, AddressFindingCode } from './contract.ts'
-
-export interface NetworkFinding extends AddressFinding {
-  readonly code: AddressFindingCode
-}
+import type { KnownFinding } from './known-finding.ts'
 
 const KINDS = [
   {
@@ -21,7 +17,7 @@ const KINDS = [
   { kind: 'asn', rules: 'asns', reason: 'refused-asn', ruleCode: 'asn-rule', text: (value: number) => `AS${value}` },
 ] as const
 
-export function networkFindings(node: NodeView, address: Uint8Array): NetworkFinding[] {
+export function networkFindings(node: NodeView, address: Uint8Array): KnownFinding[] {
   return KINDS.flatMap(({ kind, rules, ruleCode, text }) => {
     const database = node.databases()?.of(kind)
     const value = node.databases()?.lookUp(kind, address)

@@ -1,7 +1,8 @@
 /**
- * Keeps web pages of others out. An operator's browser reaches the admin address where an attacker can't, and any page
- * may send requests there: to a name of the page's own that suddenly resolves to us (DNS rebinding, told by Host), or
- * across sites (told by Origin, which browsers put on every POST). Programs such as curl send no Origin.
+ * Keeps web pages of others out. An operator's browser reaches the admin address where an attacker can't, and any page may send
+ * requests there: to a name of the page's own that suddenly resolves to us (DNS rebinding, told by Host), or across
+ * sites (told by Origin, which browsers put on every POST). Programs such as curl send no Origin.
+ * Names that the configuration gives (`admin.hosts`) are the operator's word that nobody else decides where they lead.
  */
 import { hostname } from 'node:os'
 import type { IncomingMessage } from 'node:http'
@@ -12,20 +13,22 @@ import { isEncrypted } from './session-cookie.ts'
 
 /** The dashboard sends it with each change; a form, or a page of another site, cannot. */
 const PAGE_HEADER = 'x-tidegate'
+/** A header may have thousands. */
+const HOST_CHARACTERS_SHOWN = 100
 
-/** Throws E_HOST for a name that somebody else may have made to lead here. `isOwnName` knows those of our certificate. */
+/** Throws E_HOST for a name that somebody else may have made to lead here. */
 export function requireOwnHost(
   { headers }: IncomingMessage,
-  isOwnName: (name: string) => boolean = () => false,
+  hosts: readonly string[],
   ownName: string = hostname(),
 ): void {
   const { host } = headers
-  if (host === undefined) return
-  const name = host.replace(/:\d{0,5}$/, '').toLowerCase()
-  if (isOwnHost(name, ownName) || isOwnName(name)) return
+  if (host === undefined || isOwnHost(host, hosts, ownName)) return
+  const shown = JSON.stringify(host.slice(0, HOST_CHARACTERS_SHOWN))
+  const others = 'Ask by IP address, by localhost, by the name of the machine, or by a name of admin.hosts'
   throw new ApiProblem(
     'E_HOST',
-    'Ask by IP address, by localhost or by the name of the machine: a web page could be behind any other name.',
+    `${others}: a web page could be behind ${shown}. If that name is yours, put it into admin.hosts and reload.`,
   )
 }
 
@@ -52,9 +55,10 @@ function isOwnPage({ headers, socket }: IncomingMessage): boolean {
   return origin?.toLowerCase() === `${isEncrypted(socket) ? 'https' : 'http'}://${host.toLowerCase()}`
 }
 
-/** No page can be served under an IP address that is ours, nor under a name that only this machine has. */
-function isOwnHost(name: string, ownName: string): boolean {
-  if (name === 'localhost' || name === ownName.toLowerCase()) return true
+/** No page can be served under an IP address that is ours, nor under a name that only this machine or its operator has. */
+function isOwnHost(host: string, hosts: readonly string[], ownName: string): boolean {
+  const name = host.replace(/:\d{0,5}$/, '').toLowerCase()
+  if (name === 'localhost' || name === ownName.toLowerCase() || hosts.includes(name)) return true
   return parseIp(name.replace(/^\[(.*)\]$/, '$1')) !== undefined
 }
 

@@ -19,6 +19,8 @@ export interface AdminActions {
   readonly reload: ReloadActions
   readonly upgrade: UpgradeAction
   readonly bans: BanActions
+  /** Names by which it may be asked, beside those of this machine (guard.ts). */
+  readonly hosts?: () => readonly string[]
 }
 
 export interface Room {
@@ -30,8 +32,8 @@ export interface Room {
   readonly audit: (entry: AuditEntry) => void
   /** What was done, a page at a time. */
   readonly auditLog: Pick<AccessStore['audit'], 'list'>
-  /** A host name that is ours besides the machine's own: one that our certificate is for. */
-  readonly isOwnName: (name: string) => boolean
+  /** Host names that our certificate is for. */
+  readonly ownNames: readonly string[]
 }
 
 export type App = FastifyInstance<RawServerDefault, IncomingMessage, ServerResponse, FastifyBaseLogger, ZodTypeProvider>

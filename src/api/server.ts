@@ -4,8 +4,8 @@
  */
 import { createServer, type RequestListener, type Server, type ServerOptions } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
-import type { AddressInfo } from 'node:net'
-import { listenerKey, type ListeningSockets } from '../control/upgrade/handover.ts'
+import type { AddressInfo, Socket } from 'node:net'
+import { type AdminSocket, listenerKey, type ListeningSockets } from '../control/upgrade/handover.ts'
 import { listenError } from '../control/workers/start-error.ts'
 import { fdOf } from '../lib/server-fd.ts'
 import { socketAddress, type SocketAddress } from '../lib/ip.ts'
@@ -26,47 +26,77 @@ const SOCKET_TIMEOUT_MS = 10_000
 const REQUESTS_PER_CONNECTION_MAX = 1_000
 const LAST_ANSWERS_MS = 1_000
 
-export interface AdminServerOptions extends Omit<Room, 'metrics' | 'isOwnName'> {
+export interface AdminServerOptions extends Omit<Room, 'metrics' | 'ownNames'> {
   readonly address: SocketAddress
-  /** A socket that listens already, of the version before. */
-  readonly fd?: number | undefined
+  /** A socket that listens already, of the version before; who connects waits there until `open`. */
+  readonly inherited?: AdminSocket | undefined
   /** Undefined is plain HTTP. */
   readonly tls?: AdminCertificate | undefined
+  /** The last request is answered. */
+  readonly onClosed?: () => Promise<void>
+}
+
+interface MoreOfServer {
+  readonly inheritedFd?: number
+  readonly onClosed: () => Promise<void>
 }
 
 export class AdminServer {
   readonly #app: App
   readonly #asked: SocketAddress
   readonly address: SocketAddress
+  readonly #inheritedFd: number | undefined
+  readonly #onClosed: () => Promise<void>
+  /** Those that have not begun to speak TLS too, which the server itself knows nothing of. */
+  readonly #sockets = new Set<Socket>()
 
-  private constructor(app: App, asked: SocketAddress, address: SocketAddress) {
+  private constructor(app: App, asked: SocketAddress, address: SocketAddress, more: MoreOfServer) {
     this.#app = app
+    this.#inheritedFd = more.inheritedFd
+    this.#onClosed = more.onClosed
+    app.server.on('connection', (socket: Socket) => {
+      this.#sockets.add(socket)
+      socket.once('close', () => this.#sockets.delete(socket))
+    })
     this.#asked = asked
     this.address = address
   }
 
   /** Throws StartError when the address can't be had. */
-  static async listen({ address, fd, tls, ...others }: AdminServerOptions): Promise<AdminServer> {
-    const isOwnName = (name: string): boolean => tls?.isFor(name) ?? false
-    const room = { ...others, isOwnName, metrics: makeMetricsPage(others.node) }
+  static async listen(options: AdminServerOptions): Promise<AdminServer> {
+    const { address, inherited, tls, onClosed = async () => {}, ...others } = options
+    const room = { ...others, ownNames: tls?.names ?? [], metrics: makeMetricsPage(others.node) }
     const app = await makeApp(room, (handler) => makeServer(handler, tls))
     const { server } = app
     server.maxConnections = room.node.limits.adminConnectionsMax
+    if (inherited !== undefined) {
+      return new AdminServer(app, address, inherited.address, { inheritedFd: inherited.fd, onClosed })
+    }
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     server.once('error', (error: NodeJS.ErrnoException) => {
       reject(listenError(address, error.code ?? 'error', error.message, 'admin.listen'))
     })
     const { address: host, port: asked, family } = address
-    server.listen(fd === undefined ? { host, port: asked, ipv6Only: family === 6 } : { fd }, resolve)
+    server.listen({ host, port: asked, ipv6Only: family === 6 }, resolve)
     await promise
     const { port } = server.address() as AddressInfo
-    return new AdminServer(app, address, socketAddress(address.address, port) ?? address)
+    return new AdminServer(app, address, socketAddress(address.address, port) ?? address, { onClosed })
+  }
+
+  /** Answers from now on: the version before does no more. */
+  async open(): Promise<void> {
+    const { server } = this.#app
+    if (this.#inheritedFd === undefined || server.listening) return
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    server.once('error', reject)
+    server.listen({ fd: this.#inheritedFd }, resolve)
+    await promise
   }
 
   /** For the version that follows. */
   listeningSocket(): ListeningSockets {
     const [asked, got] = [this.#asked, this.address].map((address) => listenerKey({ address, dualStack: false }))
-    return { asked, got, fds: [fdOf(this.#app.server)] }
+    return { asked, got, fds: [this.#inheritedFd ?? fdOf(this.#app.server)] }
   }
 
   /** Takes no new requests; answers that are under way get a moment, among them the one to who asked for the upgrade. */
@@ -83,7 +113,9 @@ export class AdminServer {
     const { promise, resolve } = Promise.withResolvers<void>()
     server.close(() => resolve())
     server.closeAllConnections()
+    for (const socket of this.#sockets) socket.destroy()
     await promise
+    await this.#onClosed()
   }
 }
 

@@ -19,9 +19,9 @@ import { parseJson, send } from './admin-send.ts'
 import { CommandError, EXIT_CODES } from './exit-code.ts'
 import { isOnThisMachine } from './local-token.ts'
 
-const ANSWER_TIMEOUT_MS = 5_000
-
 export { urlInUse } from './admin-send.ts'
+
+const ANSWER_TIMEOUT_MS = 5_000
 
 /** `host:port` or a URL; throws CommandError when it is neither. Beyond this machine a bare address is one over TLS. */
 export function adminUrl(text: string = process.env['TIDEGATE_ADMIN'] ?? ADMIN_ADDRESS_DEFAULT): URL {
@@ -38,16 +38,12 @@ export function adminUrl(text: string = process.env['TIDEGATE_ADMIN'] ?? ADMIN_A
 
 /** Throws CommandError with what to do when nothing, or something else, answers there. */
 export async function fetchStatus(admin: URL): Promise<NodeStatus> {
-  const url = new URL(ADMIN_PATHS.status, admin)
-  const body = await fetchText(url)
-  const parsed = NodeStatus.safeParse(parseJson(body))
-  if (parsed.success) return parsed.data
-  throw new CommandError(`What answers at ${url.href} is not Tidegate, or a version that this command does not know.`)
+  return await fetchAnswer(new URL(ADMIN_PATHS.status, admin), NodeStatus)
 }
 
 /** What the shield does, and what it does not and why. Throws CommandError as fetchStatus does. */
 export async function fetchShield(admin: URL): Promise<ShieldStatus> {
-  return askAdmin(new URL(ADMIN_PATHS.shield, admin), ShieldStatus, {}, ANSWER_TIMEOUT_MS)
+  return await fetchAnswer(new URL(ADMIN_PATHS.shield, admin), ShieldStatus)
 }
 
 /**
@@ -73,7 +69,7 @@ export async function askAdmin<Answer>(
   if (answer.success) return answer.data
   const problem = Problem.safeParse(body)
   if (problem.success) throw new CommandError(`${url.host} says: ${problem.data.detail}`)
-  throw new CommandError(`What answers at ${url.href} is not Tidegate, or a version that this command does not know.`)
+  throw new CommandError(stranger(url))
 }
 
 /** Throws CommandError with what the daemon says is wrong; unknown names are wrong usage. */
@@ -84,20 +80,13 @@ export async function setUpstreamState(
   state: WantedState,
 ): Promise<UpstreamStateAnswer> {
   const url = new URL(upstreamStatePath(service, upstream), admin)
-  const body = await fetchText(url, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ state }),
-  })
-  const parsed = UpstreamStateAnswer.safeParse(parseJson(body))
-  if (parsed.success) return parsed.data
-  throw new CommandError(`What answers at ${url.href} is not Tidegate, or a version that this command does not know.`)
+  return await fetchAnswer(url, UpstreamStateAnswer, jsonRequest('POST', { state }))
 }
 
 /** Throws CommandError with what the daemon says is wrong. */
 export async function listBans(admin: URL, query: Readonly<Record<string, string>>): Promise<BanList> {
   const url = new URL(`${BANS_PATH}?${new URLSearchParams(query).toString()}`, admin)
-  return readAnswer(url, BanList, await fetchText(url))
+  return await fetchAnswer(url, BanList)
 }
 
 /** Throws CommandError with what the daemon says is wrong; prefixes that it refuses are in the answer. */
@@ -106,15 +95,14 @@ export async function changeBans(
   method: 'POST' | 'DELETE',
   body: BanRequest | UnbanRequest,
 ): Promise<BanChangeAnswer> {
-  const url = new URL(BANS_PATH, admin)
-  const headers = { 'content-type': 'application/json' }
-  const text = await fetchText(url, { method, headers, body: JSON.stringify(body) })
-  return readAnswer(url, BanChangeAnswer, text)
+  return await fetchAnswer(new URL(BANS_PATH, admin), BanChangeAnswer, jsonRequest(method, body))
 }
 
 /** Throws CommandError with what the daemon says is wrong. */
-export async function fetchAnswer<Answer>(url: URL, shape: ZodType<Answer>): Promise<Answer> {
-  return readAnswer(url, shape, await fetchText(url))
+export async function fetchAnswer<Answer>(url: URL, shape: ZodType<Answer>, request?: RequestInit): Promise<Answer> {
+  const answer = shape.safeParse(parseJson(await fetchText(url, request)))
+  if (answer.success) return answer.data
+  throw new CommandError(stranger(url))
 }
 
 /** The answer to a change. Throws CommandError with what the daemon says is wrong. */
@@ -122,16 +110,17 @@ export async function changeAnswer<Answer>(
   url: URL,
   shape: ZodType<Answer>,
   method: 'POST' | 'PUT' | 'PATCH' | 'DELETE',
-  body?: unknown,
+  body?: object,
 ): Promise<Answer> {
-  const json = { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }
-  return readAnswer(url, shape, await fetchText(url, { method, ...(body === undefined ? {} : json) }))
+  return await fetchAnswer(url, shape, body === undefined ? { method } : jsonRequest(method, body))
 }
 
-function readAnswer<Answer>(url: URL, shape: ZodType<Answer>, text: string): Answer {
-  const parsed = shape.safeParse(parseJson(text))
-  if (parsed.success) return parsed.data
-  throw new CommandError(`What answers at ${url.href} is not Tidegate, or a version that this command does not know.`)
+function jsonRequest(method: string, body: object): RequestInit {
+  return { method, headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }
+}
+
+function stranger(url: URL): string {
+  return `What answers at ${url.href} is not Tidegate, or a version that this command does not know.`
 }
 
 async function fetchText(url: URL, request: RequestInit = {}): Promise<string> {

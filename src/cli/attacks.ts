@@ -1,6 +1,7 @@
 /** `tidegate attacks`: which services are under attack, and what attacks there were. */
 import type { Command } from 'commander'
 import { ATTACKS_PATH, AttacksAnswer, AttackView } from '../api/contract.ts'
+import { adminOption } from './admin-option.ts'
 import { attacksText, attackText } from './attacks-text.ts'
 import { addExamples } from './examples.ts'
 import { CommandError, EXIT_CODES } from './exit-code.ts'
@@ -37,9 +38,7 @@ export function addAttacksCommand(program: Command): void {
 }
 
 function withOptions(command: Command): Command {
-  return command
-    .option('--admin <address>', 'admin.listen of the daemon (default: $TIDEGATE_ADMIN or 127.0.0.1:9900)')
-    .option('--json', 'write it as one JSON object')
+  return command.addOption(adminOption()).option('--json', 'write it as one JSON object')
 }
 
 async function listAttacks(options: Options): Promise<void> {

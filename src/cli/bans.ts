@@ -9,6 +9,7 @@ import {
   BANS_PER_REQUEST_MAX,
 } from '../api/contract.ts'
 import { parseDuration } from '../lib/duration.ts'
+import { adminOption } from './admin-option.ts'
 import { banChangeText, bansText } from './bans-table.ts'
 import { addExamples } from './examples.ts'
 import { CommandError, EXIT_CODES } from './exit-code.ts'
@@ -115,9 +116,7 @@ function addFlush(command: Command): void {
 }
 
 function withOptions(command: Command): Command {
-  return command
-    .option('--admin <address>', 'admin.listen of the daemon (default: $TIDEGATE_ADMIN or 127.0.0.1:9900)')
-    .option('--json', 'write the answer as JSON')
+  return command.addOption(adminOption()).option('--json', 'write the answer as JSON')
 }
 
 type Change = Parameters<typeof import('./admin-client.ts').changeBans> extends [URL, ...infer Rest] ? Rest : never

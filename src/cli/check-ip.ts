@@ -2,12 +2,11 @@
 import type { Command } from 'commander'
 import { ADMIN_PATHS, CheckIpAnswer } from '../api/contract.ts'
 import { parseIp } from '../lib/ip.ts'
+import { adminOption } from './admin-option.ts'
 import { addExamples } from './examples.ts'
 import { CommandError, EXIT_CODES } from './exit-code.ts'
 import { painterFor, type Painter } from './painter.ts'
 import { shown } from './table.ts'
-
-const ANSWER_TIMEOUT_MS = 5_000
 
 interface CheckIpOptions {
   readonly admin?: string
@@ -19,7 +18,7 @@ export function addCheckIpCommand(program: Command): void {
     .command('check-ip')
     .description('Say whether a running daemon lets an address in, and what it knows about it.')
     .argument('<address>', 'an IPv4 or IPv6 address')
-    .option('--admin <address>', 'admin.listen of the daemon (default: $TIDEGATE_ADMIN or 127.0.0.1:9900)')
+    .addOption(adminOption())
     .option('--json', 'write the answer as one JSON object')
     .action(async (address: string, options: CheckIpOptions) => checkIp(address, options))
   addExamples(command, [
@@ -32,10 +31,10 @@ async function checkIp(address: string, { admin, json }: CheckIpOptions): Promis
   if (parseIp(address) === undefined) {
     throw new CommandError(`${JSON.stringify(address)} is no IP address.`, EXIT_CODES.usage)
   }
-  const { adminUrl, askAdmin } = await import('./admin-client.ts')
+  const { adminUrl, fetchAnswer } = await import('./admin-client.ts')
   const url = new URL(ADMIN_PATHS.checkIp, adminUrl(admin))
   url.searchParams.set('address', address)
-  const answer = await askAdmin(url, CheckIpAnswer, {}, ANSWER_TIMEOUT_MS)
+  const answer = await fetchAnswer(url, CheckIpAnswer)
   process.stdout.write(`${json ? JSON.stringify(answer) : checkIpText(answer, painterFor(process.stdout))}\n`)
 }
 
@@ -45,5 +44,6 @@ export function checkIpText({ address, verdict, reason, findings }: CheckIpAnswe
     refused: paint('red', `${address} is refused (${reason}).`),
     limits: `${address} is let in as long as limits allow it.`,
   }[verdict]
-  return [says, ...findings.map(({ code, text }) => `  ${code.padEnd(11)}  ${shown(text)}`)].join('\n')
+  const width = Math.max(0, ...findings.map(({ code }) => shown(code).length))
+  return [says, ...findings.map(({ code, text }) => `  ${shown(code).padEnd(width)}  ${shown(text)}`)].join('\n')
 }

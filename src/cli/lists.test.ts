@@ -39,8 +39,10 @@ test('lists as a table, with what is wrong below it', () => {
 test('check-ip says the verdict first, then each finding', () => {
   const finding = { code: 'denied', text: '192.0.2.0/24 of list drop (drop.txt:2): SBL\u0007' }
   const answer = { address: '192.0.2.1', verdict: 'refused', reason: 'refused-deny-list', findings: [finding] } as const
-  assert.deepEqual(checkIpText({ ...answer, findings: [finding] }, PLAIN).split('\n'), [
+  const dropped = { code: 'dropped-in-kernel', text: 'The kernel drops it.' }
+  assert.deepEqual(checkIpText({ ...answer, findings: [finding, dropped] }, PLAIN).split('\n'), [
     '192.0.2.1 is refused (refused-deny-list).',
-    '  denied       192.0.2.0/24 of list drop (drop.txt:2): SBL?',
+    '  denied             192.0.2.0/24 of list drop (drop.txt:2): SBL?',
+    '  dropped-in-kernel  The kernel drops it.',
   ])
 })

@@ -1,11 +1,11 @@
 /** `tidegate lists`: the allow and deny lists of a running daemon. */
 import type { Command } from 'commander'
 import { ADMIN_PATHS, type ListStatus, ListsAnswer } from '../api/contract.ts'
+import { adminOption } from './admin-option.ts'
 import { addExamples } from './examples.ts'
 import { painterFor, type Painter } from './painter.ts'
 import { count, shown, tableLines } from './table.ts'
 
-const ANSWER_TIMEOUT_MS = 5_000
 const COLUMNS = ['list', 'action', 'entries', 'bad lines', 'read', 'file']
 
 interface ListsOptions {
@@ -19,7 +19,7 @@ export function addListsCommand(program: Command): void {
     .description(
       'Show the allow and deny lists of a running daemon: where they come from, and lines that are left out.',
     )
-    .option('--admin <address>', 'admin.listen of the daemon (default: $TIDEGATE_ADMIN or 127.0.0.1:9900)')
+    .addOption(adminOption())
     .option('--json', 'write the answer as one JSON object')
     .action(async (options: ListsOptions) => lists(options))
   addExamples(command, [
@@ -29,8 +29,8 @@ export function addListsCommand(program: Command): void {
 }
 
 async function lists({ admin, json }: ListsOptions): Promise<void> {
-  const { adminUrl, askAdmin } = await import('./admin-client.ts')
-  const answer = await askAdmin(new URL(ADMIN_PATHS.lists, adminUrl(admin)), ListsAnswer, {}, ANSWER_TIMEOUT_MS)
+  const { adminUrl, fetchAnswer } = await import('./admin-client.ts')
+  const answer = await fetchAnswer(new URL(ADMIN_PATHS.lists, adminUrl(admin)), ListsAnswer)
   const text = json ? JSON.stringify(answer) : listsText(answer.lists, painterFor(process.stdout))
   process.stdout.write(`${text}\n`)
 }

@@ -1,6 +1,7 @@
 /** `tidegate reload`: a running daemon reads its configuration again and takes it over without dropping a connection. */
 import type { Command } from 'commander'
 import { DRY_RUN_PARAMETER, RELOAD_PATH, RELOAD_TIMEOUT_MS, ReloadAnswer } from '../api/contract.ts'
+import { adminOption } from './admin-option.ts'
 import { addExamples } from './examples.ts'
 import { CommandError, EXIT_CODES, type ExitCode } from './exit-code.ts'
 
@@ -22,7 +23,7 @@ export function addReloadCommand(program: Command): void {
   const command = program
     .command('reload')
     .description('Have a running daemon take over its changed configuration; no connection is dropped.')
-    .option('--admin <address>', 'admin.listen of the daemon (default: $TIDEGATE_ADMIN or 127.0.0.1:9900)')
+    .addOption(adminOption())
     .option('--dry-run', 'show what would change, and change nothing')
     .option('--json', 'write the answer as one JSON object')
     .action(async (options: ReloadOptions) => reload(options))

@@ -1,5 +1,6 @@
 /** `tidegate shield show`: what the kernel refuses for a running daemon, and what it does not and why. */
 import type { Command } from 'commander'
+import { adminOption } from './admin-option.ts'
 import { addExamples } from './examples.ts'
 import { painterFor } from './painter.ts'
 import { shieldText } from './shield-text.ts'
@@ -25,9 +26,7 @@ export function addShieldCommand(program: Command): void {
 }
 
 function withOptions(command: Command): Command {
-  return command
-    .option('--admin <address>', 'admin.listen of the daemon (default: $TIDEGATE_ADMIN or 127.0.0.1:9900)')
-    .option('--json', 'write it as one JSON object')
+  return command.addOption(adminOption()).option('--json', 'write it as one JSON object')
 }
 
 async function showShield(options: ShieldOptions): Promise<void> {

@@ -11,6 +11,7 @@ import {
   type TokenView,
 } from '../api/contract.ts'
 import { parseDuration } from '../lib/duration.ts'
+import { adminOption } from './admin-option.ts'
 import { addExamples } from './examples.ts'
 import { CommandError, EXIT_CODES } from './exit-code.ts'
 import { painterFor } from './painter.ts'
@@ -77,9 +78,7 @@ function addRemove(command: Command): void {
 }
 
 function withOptions(command: Command): Command {
-  return command
-    .option('--admin <address>', 'admin.listen of the daemon (default: $TIDEGATE_ADMIN or 127.0.0.1:9900)')
-    .option('--json', 'write the answer as JSON')
+  return command.addOption(adminOption()).option('--json', 'write the answer as JSON')
 }
 
 /** Undefined is for good. */

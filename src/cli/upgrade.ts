@@ -1,6 +1,7 @@
 /** `tidegate upgrade`: the running daemon starts the version that is installed now, and hands its listeners over. */
 import type { Command } from 'commander'
 import { UPGRADE_PATH, UPGRADE_TIMEOUT_MS, UpgradeAnswer } from '../api/contract.ts'
+import { adminOption } from './admin-option.ts'
 import { addExamples } from './examples.ts'
 import { CommandError, EXIT_CODES } from './exit-code.ts'
 
@@ -13,7 +14,7 @@ export function addUpgradeCommand(program: Command): void {
   const command = program
     .command('upgrade')
     .description('Have a running daemon hand over to the version that is installed now; no connection is dropped.')
-    .option('--admin <address>', 'admin.listen of the daemon (default: $TIDEGATE_ADMIN or 127.0.0.1:9900)')
+    .addOption(adminOption())
     .option('--json', 'write the answer as one JSON object')
     .action(async (options: UpgradeOptions) => upgrade(options))
   addExamples(command, [

@@ -2,6 +2,7 @@
 import type { Command } from 'commander'
 import type { ServiceStatus, WantedState } from '../api/contract.ts'
 import { didYouMean } from '../lib/did-you-mean.ts'
+import { adminOption } from './admin-option.ts'
 import { addExamples } from './examples.ts'
 import { CommandError, EXIT_CODES } from './exit-code.ts'
 import { painterFor } from './painter.ts'
@@ -49,9 +50,7 @@ function addVerb(command: Command, state: WantedState, does: string): void {
 }
 
 function withOptions(command: Command): Command {
-  return command
-    .option('--admin <address>', 'admin.listen of the daemon (default: $TIDEGATE_ADMIN or 127.0.0.1:9900)')
-    .option('--json', 'write the answer as JSON')
+  return command.addOption(adminOption()).option('--json', 'write the answer as JSON')
 }
 
 async function list(wanted: readonly string[], options: UpstreamsOptions): Promise<void> {

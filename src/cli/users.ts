@@ -10,6 +10,7 @@ import {
   UsersAnswer,
   UserView,
 } from '../api/contract.ts'
+import { adminOption } from './admin-option.ts'
 import { addExamples } from './examples.ts'
 import { painterFor } from './painter.ts'
 import { shown, tableLines } from './table.ts'
@@ -114,9 +115,7 @@ function addRemove(command: Command): void {
 }
 
 function withOptions(command: Command): Command {
-  return command
-    .option('--admin <address>', 'admin.listen of the daemon (default: $TIDEGATE_ADMIN or 127.0.0.1:9900)')
-    .option('--json', 'write the answer as JSON')
+  return command.addOption(adminOption()).option('--json', 'write the answer as JSON')
 }
 
 export function roleOption(): Option {

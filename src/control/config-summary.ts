@@ -1,5 +1,6 @@
 /** What a configuration amounts to, for who only wants to know whether it is right. */
 import { tryChecks, type TriedCheck } from './check/try-checks.ts'
+import { hedgesInVain } from './config/check-hedging.ts'
 import { loadConfig } from './config/load.ts'
 import { NetworkDatabases } from './databases/network-databases.ts'
 import { type List, Lists } from './lists/lists.ts'
@@ -46,7 +47,12 @@ export async function checkConfigFile(
     listeners: config.services.flatMap(({ listen }) => listen).length,
     upstreams: config.services.flatMap(({ upstreams }) => upstreams).length,
     lists: lists.all.filter(({ noted }) => noted !== undefined).map(listSummary),
-    warnings: [...lists.all.flatMap(badLineTexts), ...lists.warnings, ...databases.warnings(Date.now())],
+    warnings: [
+      ...hedgesInVain(config).map(({ sentence }) => sentence),
+      ...lists.all.flatMap(badLineTexts),
+      ...lists.warnings,
+      ...databases.warnings(Date.now()),
+    ],
     ...(online ? { checks: await tryChecks(config, current) } : {}),
   }
 }

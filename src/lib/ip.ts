@@ -104,6 +104,11 @@ export interface Network {
   readonly prefixLength: number
 }
 
+/** `192.0.2.0/24`, `2001:db8::1/128` */
+export function formatNetwork({ bytes, prefixLength }: Network): string {
+  return `${formatIp(bytes)}/${prefixLength}`
+}
+
 /** Parses `192.0.2.0/24`, `2001:db8::/32` or a bare address; undefined when it is none of them or has host bits set. */
 export function parseNetwork(text: string): Network | undefined {
   const slash = text.indexOf('/')

@@ -1,61 +1,51 @@
 /**
  * The shared memory of a prefix table: what prefix-table.ts (readers) and prefix-table-writer.ts agree on.
  *
- *   header   32 int32: seeds, sizes, how many prefixes, which prefix lengths exist at all (bits, by family)
+ *   header   32 int32: seeds, sizes, how many prefixes, a count of changes
  *   slots    for each family and each value of an address's first 16 bits, one int32: bits 0 to 16 say which prefixes of
  *            these lengths cover it, bits 17 to 19 in which tiers longer ones lie below it
- *   filter   blocks of 8 int32, for the prefixes that share the first bits of their tier: a word that says which lengths
- *            there are (modulo 32), and a Bloom filter of 224 bits
- *   entries  for each family a hash table with open addressing; an entry is tag, value, and 1 or 4 words of the prefix
+ *   shorts   for each family the values of all 2^17 - 1 prefixes that there can be up to a length of 16
+ *   lines    for each family lines of 64 bytes, as the processor reads them (prefix-lines.ts): a prefix longer than 16 is
+ *            in the line of its group, or, where that is full, in the line of its own hash or one of the next
  *
- * A tag is the kind of the entry in its lower 8 bits and a generation in the upper 24, which grows each time an entry is
- * written, so that a reader notices one that became another while it read.
+ * Values are kept as their complement, so that 0 is nothing.
  */
 import type { IpFamily } from './ip.ts'
 
 const SLOT_COUNT = 0x1_0000
 
-/** Int32 places of the header. `moves` counts entries that got another place. `lengthsV4` and `lengthsV6` take 5 each: one bit for each length from 0 to 128. */
+/**
+ * Int32 places of the header. `changes` grows with each entry that is written, between its prefix and its value.
+ * `spilledV6` takes 5: one bit for each length that is found outside of its group's line.
+ */
 export const HEADER = {
   seed: 0,
   secondSeed: 1,
   capacityV4: 2,
   capacityV6: 3,
-  count: 4,
-  moves: 5,
-  lengthsV4: 8,
-  lengthsV6: 16,
+  spilledV6: 8,
+  count: 16,
+  changes: 17,
 } as const
 const HEADER_INTS = 32
 
 export const SLOTS_V4_AT = HEADER_INTS
 export const SLOTS_V6_AT = SLOTS_V4_AT + SLOT_COUNT
-export const FILTER_AT = SLOTS_V6_AT + SLOT_COUNT
+const SHORTS_V4_AT = SLOTS_V6_AT + SLOT_COUNT
+const SHORTS = 2 * SLOT_COUNT
 
-export const BLOCK_INTS = 8
-export const BLOCK_BITS = BLOCK_INTS * 32
-/** With 3 bits for each prefix, about one block in 1,000 says yes to a prefix that is not there. */
-const PREFIXES_PER_BLOCK = 8
-/** After the word of lengths. */
-const FILTER_WORDS = BLOCK_INTS - 1
-
-/** Int32 places of an entry. Without the last three an IPv4 table of 1,000,000 fits into a large cache. */
-export const ENTRY = { tag: 0, value: 1, w0: 2, w1: 3, w2: 4, w3: 5 } as const
-export const ENTRY_INTS_V4 = 3
-export const ENTRY_INTS_V6 = 6
-/** At least; a hit then takes 1.5 looks at neighbouring places on average, and fewer with the next power of two. */
-const PLACES_PER_PREFIX = 1.5
-const PLACES_MIN = 16
-
-/** Lower 8 bits of a tag. A prefix of IPv4 is KIND.v4 + its length, one of IPv6 KIND.v6 + its length. */
-export const KIND = { empty: 0, gone: 1, v4: 2, v6: 40 } as const
-export const KIND_BITS = 0xff
-export const GENERATION_STEP = 0x100
+export const LINE_INTS = 16
+/** Places are multiples of it by a shift: what a module exports, its own code reads as a variable. */
+const LINE_INTS_SHIFT = 4
+/** A line of IPv4 has room for 6, one of IPv6 for 3; with these, 1 prefix in 100 and 1 in 30 is not in its group's. */
+const PREFIXES_PER_LINE_V4 = 2.6
+const PREFIXES_PER_LINE_V6 = 1.1
+const LINES_MIN = 16
 
 /** The longest prefix that a slot names exactly. */
 export const SLOT_LENGTH_MAX = 16
 
-/** Sets of lengths that share filter blocks: all prefixes of a tier below the same `groupBits` first bits have one block. */
+/** A set of lengths: all prefixes of a tier below the same `groupBits` first bits are a group, and have one line. */
 export interface Tier {
   /** In a slot: there are prefixes of this tier below it. */
   readonly slotBit: number
@@ -63,8 +53,9 @@ export interface Tier {
 }
 
 export const TIER = {
-  v4Middle: { slotBit: 1 << 17, groupBits: 16 },
-  v4Long: { slotBit: 1 << 18, groupBits: 24 },
+  v4Wide: { slotBit: 1 << 17, groupBits: 16 },
+  v4Middle: { slotBit: 1 << 18, groupBits: 20 },
+  v4Long: { slotBit: 1 << 19, groupBits: 24 },
   v6Middle: { slotBit: 1 << 17, groupBits: 16 },
   v6Long: { slotBit: 1 << 18, groupBits: 32 },
   v6Longest: { slotBit: 1 << 19, groupBits: 48 },
@@ -72,7 +63,7 @@ export const TIER = {
 
 /** The tier of a prefix that is longer than SLOT_LENGTH_MAX. */
 export function tierOf(family: IpFamily, length: number): Tier {
-  if (family === 4) return length < 24 ? TIER.v4Middle : TIER.v4Long
+  if (family === 4) return length < 20 ? TIER.v4Wide : length < 24 ? TIER.v4Middle : TIER.v4Long
   if (length < 32) return TIER.v6Middle
   return length < 48 ? TIER.v6Long : TIER.v6Longest
 }
@@ -83,36 +74,41 @@ export interface PrefixCapacity {
   readonly v6: number
 }
 
-/** The entries of one family: 2^n places, so that the first bits of a hash are a place. */
-export interface EntryTable {
-  readonly entryInts: number
+/** The lines of one family: `factor` (4 to 7) times a power of two, so that a hash is a line by a product and a shift. */
+export interface LineTable {
+  readonly count: number
   /** From where up to where, in int32 from the start of the memory. */
   readonly at: number
   readonly end: number
-  /** `hash >>> shift` is a place. */
+  readonly factor: number
   readonly shift: number
 }
 
 /** Where everything is in a table for so many prefixes, counted in int32. */
 export function shapeOf({ v4, v6 }: PrefixCapacity) {
-  const blockShift = shiftFor((v4 + v6) / PREFIXES_PER_BLOCK)
-  const entriesV4 = entryTable(FILTER_AT + placesOf(blockShift) * BLOCK_INTS, v4, ENTRY_INTS_V4)
-  const entriesV6 = entryTable(entriesV4.end, v6, ENTRY_INTS_V6)
-  return { blockShift, entriesV4, entriesV6, ints: entriesV6.end }
+  const shortsV6At = SHORTS_V4_AT + (v4 === 0 ? 0 : SHORTS)
+  const linesV4 = lineTable(shortsV6At + (v6 === 0 ? 0 : SHORTS), v4 / PREFIXES_PER_LINE_V4)
+  const linesV6 = lineTable(linesV4.end, v6 / PREFIXES_PER_LINE_V6)
+  return { shortsV4At: SHORTS_V4_AT, shortsV6At, linesV4, linesV6, ints: linesV6.end }
 }
 
-function entryTable(at: number, capacity: number, entryInts: number): EntryTable {
-  const shift = shiftFor(capacity * PLACES_PER_PREFIX)
-  return { entryInts, at, end: at + placesOf(shift) * entryInts, shift }
+function lineTable(at: number, atLeast: number): LineTable {
+  const wanted = Math.max(LINES_MIN, atLeast)
+  const bits = Math.floor(Math.log2(wanted)) - 2
+  const eighths = Math.ceil(wanted / 2 ** bits)
+  const [factor, scale] = eighths === 8 ? [4, bits + 1] : [eighths, bits]
+  const count = factor * 2 ** scale
+  return { count, at, end: at + count * LINE_INTS, factor, shift: 28 - scale }
 }
 
-/** For at least so many places, and PLACES_MIN. */
-function shiftFor(places: number): number {
-  return 32 - Math.ceil(Math.log2(Math.max(PLACES_MIN, places)))
+/** Where the line for this hash begins. */
+export function lineAt(at: number, factor: number, shift: number, hash: number): number {
+  return at + ((Math.imul(hash >>> 4, factor) >>> shift) << LINE_INTS_SHIFT)
 }
 
-export function placesOf(shift: number): number {
-  return 2 ** (32 - shift)
+/** The place of a prefix of up to 16 bits among the shorts: a binary tree in the order of its levels. */
+export function shortIndex(w0: number, length: number): number {
+  return length === 0 ? 1 : (1 << length) | (w0 >>> (32 - length))
 }
 
 /** The first `bits` bits of a word, if any; the others are 0. */
@@ -130,35 +126,29 @@ function mix32(value: number): number {
 }
 
 /**
- * 32 bits for a prefix of this kind, whose words have no bits beyond its length. The seeds are the table's own: who
- * chooses addresses can't choose where they go.
+ * 32 bits for a prefix of this length, whose words have no bits beyond it. The seeds are the table's own: who chooses
+ * addresses can't choose where they go.
  */
 export function prefixHash(
   seed: number,
   secondSeed: number,
-  kind: number,
   length: number,
   w0: number,
   w1: number,
   w2: number,
   w3: number,
 ): number {
-  let hash = mix32(w0 ^ seed ^ Math.imul(kind, 0x9e37_79b1))
+  let hash = mix32(w0 ^ seed ^ Math.imul(length, 0x9e37_79b1))
   if (length > 32) hash = mix32(hash ^ w1 ^ secondSeed)
   if (length > 64) hash = mix32(hash ^ w2 ^ seed)
   if (length > 96) hash = mix32(hash ^ w3 ^ secondSeed)
   return hash
 }
 
-/** For the filter: the block of the prefixes whose first bits, as many as their tier says, are these. */
+/** For the line of a group: these are the first bits of its prefixes, as many as their tier says. */
 export function groupHash(seed: number, groupBits: number, w0: number, w1: number): number {
   const hash = mix32(w0 ^ seed ^ groupBits)
   return groupBits > 32 ? mix32(hash ^ w1) : hash
-}
-
-/** The bit of a block that a prefix has by the `n`-th part of its hash, counted from the start of the block. */
-export function filterBit(hash: number, n: 0 | 1 | 2): number {
-  return 32 + ((((hash >>> (n * 8)) & 0xff) * FILTER_WORDS) >>> 3)
 }
 
 /** 4 bytes, the first one highest. */

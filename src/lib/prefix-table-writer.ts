@@ -1,28 +1,42 @@
 /** The one writer of a prefix table: every change is seen by all readers at once, prefix by prefix. */
 import { randomInt } from 'node:crypto'
-import type { Network } from './ip.ts'
+import type { IpFamily, Network } from './ip.ts'
 import {
-  BLOCK_BITS,
-  BLOCK_INTS,
-  ENTRY,
-  FILTER_AT,
-  filterBit,
-  GENERATION_STEP,
+  MARKS_V4,
+  MISSING_V4,
+  missingV4,
+  missingV6,
+  PASSED,
+  PLACE_INTS_V6,
+  PLACES_V4,
+  PLACES_V6,
+  PREFIX_V4,
+  PREFIX_V6,
+  SPILL_CLASSES_MAX,
+  spillBitV4,
+  spillBitV6,
+  tagOf,
+  TAGS_IN_FIRST_WORD,
+  VALUE_V4,
+  VALUE_V6,
+} from './prefix-lines.ts'
+import {
   groupHash,
   HEADER,
   keepBits,
-  KIND,
-  KIND_BITS,
-  placesOf,
+  LINE_INTS,
+  lineAt,
+  type LineTable,
+  type PrefixCapacity,
   prefixHash,
   shapeOf,
+  shortIndex,
   SLOT_LENGTH_MAX,
   SLOTS_V4_AT,
   SLOTS_V6_AT,
   tierOf,
   wordAt,
 } from './prefix-memory.ts'
-import type { EntryTable, PrefixCapacity } from './prefix-memory.ts'
 import { NO_PREFIX } from './prefix-table.ts'
 
 const TWO_TO_32 = 2 ** 32
@@ -31,18 +45,24 @@ const TIERS = 3
 /** The slot bit of the first tier, as its place. */
 const FIRST_TIER_BIT = 17
 const LENGTHS = 129
-/** A count of the filter that got there stays: its bit is set for good, which costs lookups and no answer. */
-const FILTER_COUNT_MAX = 255
+/** A count that got there stays, and so does its mark: which costs lookups and no answer. */
+const MARK_COUNT_MAX = 0xffff
+const NOWHERE = -1
 
-/** The entries of one family, and what the writer keeps about them. */
+/** One family: where it is, and what the writer keeps about it so that marks can go again. */
 interface Family {
-  readonly table: EntryTable
+  readonly version: IpFamily
+  readonly lines: LineTable
+  readonly places: number
   readonly capacity: number
   readonly slotsAt: number
-  readonly lengthsAt: number
-  /** How many prefixes hold each tier's bit of a slot, and each length, so that bits can go again. */
+  readonly shortsAt: number
+  /** How many prefixes hold each tier's bit of a slot. */
   readonly tierCounts: Uint32Array
-  readonly lengthCounts: Uint32Array
+  /** How many prefixes of each bit of its marks a line has spilled, and how many it has passed on. */
+  readonly spillCounts: Uint16Array
+  readonly passedCounts: Uint16Array
+  readonly spilledLengthCounts: Uint32Array
   count: number
 }
 
@@ -51,24 +71,26 @@ export class PrefixTableWriter {
   readonly #ints: Int32Array
   readonly #v4: Family
   readonly #v6: Family
-  readonly #blockShift: number
   readonly #seed = randomInt(TWO_TO_32) | 0
   readonly #secondSeed = randomInt(TWO_TO_32) | 0
-  /** How many prefixes hold each bit of the filter. */
-  readonly #filterCounts: Uint8Array
-  // The prefix that is worked on.
+  // The prefix that is worked on, the line of its group, and that of its own hash.
   #family: Family
   #length = 0
-  #kind = 0
   #w0 = 0
   #w1 = 0
   #w2 = 0
   #w3 = 0
-  #hash = 0
+  #groupHash = 0
+  #ownHash = 0
+  #groupLine = 0
+  #ownLine = 0
+  // Where #find found it.
+  #line = 0
+  #place = 0
 
   /**
-   * Shared memory: 512 KiB of slots, and by the next powers of two at least 22 bytes for each IPv4 prefix, 40 for each of
-   * IPv6, at most twice that. The writer has 32 to 64 bytes more for each, and 2 MiB.
+   * Shared memory: 512 KiB of slots, for each family that there is 512 KiB of short prefixes, and 25 to 31 bytes for each
+   * IPv4 prefix, 58 to 73 for each of IPv6. The writer has 13 to 16 and 31 to 39 bytes more for each, and 2 MiB.
    */
   static bytes(capacity: PrefixCapacity): number {
     return shapeOf(capacity).ints * 4
@@ -76,14 +98,12 @@ export class PrefixTableWriter {
 
   /** `memory` is new: nothing is in it, and nobody else writes to it. */
   constructor(capacity: PrefixCapacity, memory = new SharedArrayBuffer(PrefixTableWriter.bytes(capacity))) {
-    const { blockShift, entriesV4, entriesV6, ints } = shapeOf(capacity)
+    const { shortsV4At, shortsV6At, linesV4, linesV6, ints } = shapeOf(capacity)
     this.memory = memory
     this.#ints = new Int32Array(memory, 0, ints)
-    this.#v4 = makeFamily(entriesV4, capacity.v4, SLOTS_V4_AT, HEADER.lengthsV4)
-    this.#v6 = makeFamily(entriesV6, capacity.v6, SLOTS_V6_AT, HEADER.lengthsV6)
+    this.#v4 = makeFamily(4, linesV4, capacity.v4, shortsV4At)
+    this.#v6 = makeFamily(6, linesV6, capacity.v6, shortsV6At)
     this.#family = this.#v4
-    this.#blockShift = blockShift
-    this.#filterCounts = new Uint8Array(placesOf(blockShift) * BLOCK_BITS)
     this.#ints[HEADER.seed] = this.#seed
     this.#ints[HEADER.secondSeed] = this.#secondSeed
     this.#ints[HEADER.capacityV4] = capacity.v4
@@ -98,12 +118,13 @@ export class PrefixTableWriter {
   set(network: Network, value: number): boolean {
     this.#take(network.bytes, network.prefixLength)
     const found = this.#find()
-    if (found !== -1) {
-      Atomics.store(this.#ints, found + ENTRY.value, value)
+    if (found !== NOWHERE) {
+      Atomics.store(this.#ints, found, ~value)
       return true
     }
     if (this.#family.count === this.#family.capacity) return false
-    this.#write(this.#emptyPlace(), value)
+    if (this.#length <= SLOT_LENGTH_MAX) Atomics.store(this.#ints, this.#shortAt(), ~value)
+    else this.#write(this.#findRoom(), ~value)
     this.#announce(1)
     return true
   }
@@ -112,10 +133,10 @@ export class PrefixTableWriter {
   delete(network: Network): boolean {
     this.#take(network.bytes, network.prefixLength)
     const at = this.#find()
-    if (at === -1) return false
-    this.#setKind(at, KIND.gone)
+    if (at === NOWHERE) return false
+    Atomics.store(this.#ints, at, 0)
+    if (this.#length > SLOT_LENGTH_MAX && this.#line !== this.#groupLine) this.#takeMarksBack()
     this.#announce(-1)
-    this.#close(at)
     return true
   }
 
@@ -123,157 +144,182 @@ export class PrefixTableWriter {
   get(network: Network): number {
     this.#take(network.bytes, network.prefixLength)
     const at = this.#find()
-    return at === -1 ? NO_PREFIX : this.#ints[at + ENTRY.value]
+    return at === NOWHERE ? NO_PREFIX : ~this.#ints[at]
   }
 
   #take(bytes: Uint8Array, length: number): void {
     const isV6 = bytes.length === 16
     this.#family = isV6 ? this.#v6 : this.#v4
     this.#length = length
-    this.#kind = (isV6 ? KIND.v6 : KIND.v4) + length
     this.#w0 = keepBits(wordAt(bytes, 0), length)
     this.#w1 = isV6 ? keepBits(wordAt(bytes, 4), length - 32) : 0
     this.#w2 = isV6 ? keepBits(wordAt(bytes, 8), length - 64) : 0
     this.#w3 = isV6 ? keepBits(wordAt(bytes, 12), length - 96) : 0
-    this.#hash = this.#hashOf(this.#kind, length, this.#w0, this.#w1, this.#w2, this.#w3)
+    if (length <= SLOT_LENGTH_MAX) return
+    const { groupBits } = this.#tier()
+    const [g0, g1] = [keepBits(this.#w0, groupBits), keepBits(this.#w1, groupBits - 32)]
+    this.#groupHash = groupHash(this.#secondSeed, groupBits, g0, g1)
+    this.#ownHash = prefixHash(this.#seed, this.#secondSeed, length, this.#w0, this.#w1, this.#w2, this.#w3)
+    this.#groupLine = this.#lineOf(this.#groupHash)
+    this.#ownLine = this.#lineOf(this.#ownHash)
   }
 
-  #home(): number {
-    return this.#placeOf(this.#hash)
+  #lineOf(hash: number): number {
+    const { at, factor, shift } = this.#family.lines
+    return lineAt(at, factor, shift, hash)
   }
 
-  /** Where a search for the entry at this place begins. */
-  #homeOf(at: number): number {
-    const ints = this.#ints
-    const kind = this.#kindAt(at)
-    const w0 = ints[at + ENTRY.w0]
-    if (this.#family === this.#v4) return this.#placeOf(this.#hashOf(kind, kind - KIND.v4, w0, 0, 0, 0))
-    const [w1, w2, w3] = [ints[at + ENTRY.w1], ints[at + ENTRY.w2], ints[at + ENTRY.w3]]
-    return this.#placeOf(this.#hashOf(kind, kind - KIND.v6, w0, w1, w2, w3))
+  #after(line: number): number {
+    const { at, end } = this.#family.lines
+    return line + LINE_INTS === end ? at : line + LINE_INTS
   }
 
-  #placeOf(hash: number): number {
-    const { at, shift, entryInts } = this.#family.table
-    return at + (hash >>> shift) * entryInts
+  #shortAt(): number {
+    return this.#family.shortsAt + shortIndex(this.#w0, this.#length)
   }
 
-  #hashOf(kind: number, length: number, w0: number, w1: number, w2: number, w3: number): number {
-    return prefixHash(this.#seed, this.#secondSeed, kind, length, w0, w1, w2, w3)
-  }
-
-  #after(at: number): number {
-    const { table } = this.#family
-    return at + table.entryInts === table.end ? table.at : at + table.entryInts
-  }
-
-  /** How far a search goes from one place to the other. */
-  #distance(from: number, to: number): number {
-    const { at, end } = this.#family.table
-    return to >= from ? to - from : to - from + end - at
-  }
-
-  #kindAt(at: number): number {
-    return this.#ints[at + ENTRY.tag] & KIND_BITS
-  }
-
-  /** -1 when the prefix is not there. */
+  /** Where the value of the prefix is, or NOWHERE. */
   #find(): number {
-    for (let at = this.#home(); ; at = this.#after(at)) {
-      const kind = this.#kindAt(at)
-      if (kind === KIND.empty) return -1
-      if (kind === this.#kind && this.#isAt(at)) return at
+    if (this.#length <= SLOT_LENGTH_MAX) return this.#findShort()
+    if (this.#isIn(this.#groupLine)) return this.#valueAt(this.#line, this.#place)
+    if ((this.#ints[this.#spilledAt(this.#groupLine)] & (1 << this.#spillBit())) === 0) return NOWHERE
+    for (let line = this.#ownLine; ; line = this.#after(line)) {
+      if (this.#isIn(line)) return this.#valueAt(this.#line, this.#place)
+      if ((this.#ints[this.#passedAt(line)] & PASSED) === 0) return NOWHERE
     }
   }
 
-  #isAt(at: number): boolean {
-    const ints = this.#ints
-    if (ints[at + ENTRY.w0] !== this.#w0) return false
-    if (this.#family === this.#v4) return true
-    return ints[at + ENTRY.w1] === this.#w1 && ints[at + ENTRY.w2] === this.#w2 && ints[at + ENTRY.w3] === this.#w3
+  #findShort(): number {
+    if (this.#family.capacity === 0) return NOWHERE
+    const at = this.#shortAt()
+    return this.#ints[at] === 0 ? NOWHERE : at
   }
 
-  #emptyPlace(): number {
-    let at = this.#home()
-    while (this.#kindAt(at) !== KIND.empty) at = this.#after(at)
-    return at
-  }
-
-  /** Readers pass over the place until its tag is there: up to then it is empty or gone. */
-  #write(at: number, value: number): void {
-    const ints = this.#ints
-    Atomics.store(ints, at + ENTRY.value, value)
-    Atomics.store(ints, at + ENTRY.w0, this.#w0)
-    if (this.#family === this.#v6) {
-      Atomics.store(ints, at + ENTRY.w1, this.#w1)
-      Atomics.store(ints, at + ENTRY.w2, this.#w2)
-      Atomics.store(ints, at + ENTRY.w3, this.#w3)
+  #isIn(line: number): boolean {
+    for (let place = 0; place < this.#family.places; place++) {
+      if (this.#ints[this.#valueAt(line, place)] === 0 || !this.#isAt(line, place)) continue
+      this.#line = line
+      this.#place = place
+      return true
     }
-    this.#setKind(at, this.#kind)
+    return false
+  }
+
+  #isAt(line: number, place: number): boolean {
+    const ints = this.#ints
+    if (this.#family === this.#v4) {
+      return (
+        ints[line + PREFIX_V4 + place] === this.#w0 && missingV4(ints[line + MISSING_V4], place) === 32 - this.#length
+      )
+    }
+    if (missingV6(ints[line], place) !== 128 - this.#length) return false
+    const at = line + PREFIX_V6 + place * PLACE_INTS_V6
+    if (ints[at] !== this.#w0 || ints[at + 1] !== this.#w1) return false
+    return ints[at + 2] === this.#w2 && ints[at + 3] === this.#w3
+  }
+
+  #valueAt(line: number, place: number): number {
+    return this.#family === this.#v4 ? line + VALUE_V4 + place : line + VALUE_V6 + place * PLACE_INTS_V6
+  }
+
+  #freePlace(line: number): number {
+    for (let place = 0; place < this.#family.places; place++) {
+      if (this.#ints[this.#valueAt(line, place)] === 0) return place
+    }
+    return NOWHERE
+  }
+
+  /** The line where the prefix goes. Marks come before what they tell of. */
+  #findRoom(): number {
+    if (this.#freePlace(this.#groupLine) !== NOWHERE) return this.#groupLine
+    this.#countSpill(1)
+    let line = this.#ownLine
+    while (this.#freePlace(line) === NOWHERE) {
+      this.#countPassed(line, 1)
+      line = this.#after(line)
+    }
+    return line
+  }
+
+  #takeMarksBack(): void {
+    this.#countSpill(-1)
+    for (let line = this.#ownLine; line !== this.#line; line = this.#after(line)) this.#countPassed(line, -1)
   }
 
   /**
-   * Moves entries behind the gone one up, until no search needs its place any more. Each is at both places for a moment;
-   * a reader who has seen the new one before and the old one after knows by the count of moves to search again.
+   * Readers pass over the place until its value is there. One who has seen the prefix that was here before, or half of
+   * it, and then the value of this one, sees after it that the count of changes is another, and looks again.
    */
-  #close(gone: number): void {
+  #write(line: number, stored: number): void {
     const ints = this.#ints
-    let hole = gone
-    for (let at = this.#after(hole); this.#kindAt(at) !== KIND.empty; at = this.#after(at)) {
-      if (this.#distance(this.#homeOf(at), at) < this.#distance(hole, at)) continue
-      for (let i = ENTRY.value; i < this.#family.table.entryInts; i++) Atomics.store(ints, hole + i, ints[at + i])
-      this.#setKind(hole, this.#kindAt(at))
-      Atomics.add(ints, HEADER.moves, 1)
-      this.#setKind(at, KIND.gone)
-      hole = at
+    const place = this.#freePlace(line)
+    if (this.#family === this.#v4) {
+      Atomics.store(ints, line + PREFIX_V4 + place, this.#w0)
+      this.#storeBits(line + MISSING_V4, place * 4, 15, 32 - this.#length)
+      const tag = tagOf(line === this.#groupLine ? this.#groupHash : this.#ownHash)
+      this.#storeBits(line + (place < TAGS_IN_FIRST_WORD ? 0 : 1), (place % TAGS_IN_FIRST_WORD) * 8, 0xff, tag)
+    } else {
+      const at = line + PREFIX_V6 + place * PLACE_INTS_V6
+      Atomics.store(ints, at, this.#w0)
+      Atomics.store(ints, at + 1, this.#w1)
+      Atomics.store(ints, at + 2, this.#w2)
+      Atomics.store(ints, at + 3, this.#w3)
+      this.#storeBits(line, place * 7, 127, 128 - this.#length)
     }
-    this.#setKind(hole, KIND.empty)
+    Atomics.add(ints, HEADER.changes, 1)
+    Atomics.store(ints, this.#valueAt(line, place), stored)
   }
 
-  #setKind(at: number, kind: number): void {
-    const generation = (this.#ints[at + ENTRY.tag] & ~KIND_BITS) + GENERATION_STEP
-    Atomics.store(this.#ints, at + ENTRY.tag, generation | kind)
+  #storeBits(at: number, shift: number, mask: number, bits: number): void {
+    Atomics.store(this.#ints, at, (this.#ints[at] & ~(mask << shift)) | (bits << shift))
+  }
+
+  #spilledAt(line: number): number {
+    return this.#family === this.#v4 ? line + MARKS_V4 : line
+  }
+
+  #passedAt(line: number): number {
+    return this.#family === this.#v4 ? line + MISSING_V4 : line
+  }
+
+  #spillBit(): number {
+    return this.#family === this.#v4 ? spillBitV4(this.#length) : spillBitV6(this.#length)
+  }
+
+  #countSpill(change: 1 | -1): void {
+    const { lines, spillCounts, spilledLengthCounts, version } = this.#family
+    const bit = this.#spillBit()
+    const at = ((this.#groupLine - lines.at) / LINE_INTS) * SPILL_CLASSES_MAX + (bit % SPILL_CLASSES_MAX)
+    this.#count(spillCounts, at, this.#spilledAt(this.#groupLine), bit, change)
+    spilledLengthCounts[this.#length] += change
+    if (version === 4) return
+    this.#setBit(HEADER.spilledV6 + (this.#length >>> 5), this.#length & 31, spilledLengthCounts[this.#length] > 0)
+  }
+
+  #countPassed(line: number, change: 1 | -1): void {
+    const { lines, passedCounts } = this.#family
+    this.#count(passedCounts, (line - lines.at) / LINE_INTS, this.#passedAt(line), 31, change)
+  }
+
+  /** Sets the bit with the first, takes it away with the last. */
+  #count(counts: Uint16Array, i: number, at: number, bit: number, change: 1 | -1): void {
+    if (counts[i] === MARK_COUNT_MAX) return
+    counts[i] += change
+    this.#setBit(at, bit, counts[i] > 0)
   }
 
   /** Lets lookups know of the prefix, or of its end. */
   #announce(change: 1 | -1): void {
     this.#family.count += change
     Atomics.store(this.#ints, HEADER.count, this.count)
-    if (this.#length <= SLOT_LENGTH_MAX) return this.#announceInSlots(change)
-    this.#announceInFilter(change)
-    this.#countLength(change)
-    this.#countTier(change)
+    if (this.#length <= SLOT_LENGTH_MAX) this.#announceInSlots(change)
+    else this.#countTier(change)
   }
 
   #announceInSlots(change: 1 | -1): void {
     const first = this.#family.slotsAt + (this.#w0 >>> 16)
     const slots = 2 ** (SLOT_LENGTH_MAX - this.#length)
     for (let at = first; at < first + slots; at++) this.#setBit(at, this.#length, change === 1)
-  }
-
-  #announceInFilter(change: 1 | -1): void {
-    const { groupBits } = this.#tier()
-    const w0 = keepBits(this.#w0, groupBits)
-    const w1 = keepBits(this.#w1, groupBits - 32)
-    const block = groupHash(this.#secondSeed, groupBits, w0, w1) >>> this.#blockShift
-    this.#countFilter(block, this.#length & 31, change)
-    this.#countFilter(block, filterBit(this.#hash, 0), change)
-    this.#countFilter(block, filterBit(this.#hash, 1), change)
-    this.#countFilter(block, filterBit(this.#hash, 2), change)
-  }
-
-  #countFilter(block: number, bit: number, change: 1 | -1): void {
-    const counts = this.#filterCounts
-    const at = block * BLOCK_BITS + bit
-    if (counts[at] === FILTER_COUNT_MAX) return
-    counts[at] += change
-    const isFirstOrLast = counts[at] === (change === 1 ? 1 : 0)
-    if (isFirstOrLast) this.#setBit(FILTER_AT + block * BLOCK_INTS + (bit >>> 5), bit & 31, change === 1)
-  }
-
-  #countLength(change: 1 | -1): void {
-    const { lengthCounts, lengthsAt } = this.#family
-    lengthCounts[this.#length] += change
-    this.#setBit(lengthsAt + (this.#length >>> 5), this.#length & 31, lengthCounts[this.#length] > 0)
   }
 
   #countTier(change: 1 | -1): void {
@@ -286,7 +332,7 @@ export class PrefixTableWriter {
   }
 
   #tier() {
-    return tierOf(this.#family === this.#v6 ? 6 : 4, this.#length)
+    return tierOf(this.#family.version, this.#length)
   }
 
   #setBit(at: number, bit: number, isSet: boolean): void {
@@ -296,14 +342,18 @@ export class PrefixTableWriter {
   }
 }
 
-function makeFamily(table: EntryTable, capacity: number, slotsAt: number, lengthsAt: number): Family {
+function makeFamily(version: IpFamily, lines: LineTable, capacity: number, shortsAt: number): Family {
   return {
-    table,
+    version,
+    lines,
+    places: version === 4 ? PLACES_V4 : PLACES_V6,
     capacity,
-    slotsAt,
-    lengthsAt,
+    slotsAt: version === 4 ? SLOTS_V4_AT : SLOTS_V6_AT,
+    shortsAt,
     tierCounts: new Uint32Array(SLOT_COUNT * TIERS),
-    lengthCounts: new Uint32Array(LENGTHS),
+    spillCounts: new Uint16Array(lines.count * SPILL_CLASSES_MAX),
+    passedCounts: new Uint16Array(lines.count),
+    spilledLengthCounts: new Uint32Array(LENGTHS),
     count: 0,
   }
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { parseRate, perSecond } from './rate.ts'
+import { formatRate, parseRate, perSecond } from './rate.ts'
 
 test('a rate is a whole number and a time', () => {
   assert.deepEqual(parseRate('30/s'), { ok: true, value: { count: 30, perMs: 1000 } })
@@ -25,4 +25,17 @@ test('what is none says what to write instead', () => {
     'is too large; the largest rate is 10000000/s',
     'is not a rate; expected a whole number and a time, such as 30/s, 600/m or 20/h',
   ])
+})
+
+test('a rate is shown as it was written, and a part of one in a time in which it is whole', () => {
+  const shown = [
+    [30, 1000],
+    [6000, 60_000],
+    [20, 3_600_000],
+    [100, 4000],
+    [1, 4000],
+    [1, 240_000],
+    [1, 14_400_000],
+  ].map(([count, perMs]) => formatRate({ count, perMs }))
+  assert.deepEqual(shown, ['30/s', '6000/m', '20/h', '25/s', '15/m', '15/h', '0.25/h'])
 })

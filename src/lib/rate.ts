@@ -31,10 +31,12 @@ function explainRate(text: string): string {
   return 'is not a rate; expected a whole number and a time, such as 30/s, 600/m or 20/h'
 }
 
-/** The text that `parseRate` gives the same for. */
+/** As it was written, or, for a part of such a rate, in the shortest time in which it is a whole number. */
 export function formatRate({ count, perMs }: Rate): string {
-  const unit = Object.entries(MS_BY_UNIT).find(([, ms]) => ms === perMs)?.[0] ?? 's'
-  return `${count}/${unit}`
+  const units = Object.entries(MS_BY_UNIT)
+  const [unit, ms] = units.find(([, ms]) => ms === perMs) ??
+    units.find(([, ms]) => ((count * ms) / perMs) % 1 === 0) ?? ['h', MS_BY_UNIT.h]
+  return `${(count * ms) / perMs}/${unit}`
 }
 
 /** How many there are in a second on average. */

@@ -374,6 +374,6 @@ forEachEngine((engine) => {
 })
 
 function lengthMs({ time, until }: Record<string, unknown>): number {
-  // The line is written in the same turn; its clock counts in whole milliseconds.
-  return Math.round((Date.parse(String(until)) - Date.parse(String(time))) / 100) * 100
+  // The line is written in the same turn, which may be a long one on a busy machine.
+  return Math.round((Date.parse(String(until)) - Date.parse(String(time))) / 1000) * 1000
 }

@@ -9,7 +9,15 @@ import type { TestService } from '../harness/config.ts'
 import { type ConnectionLine, Daemon, TIDEGATE } from '../harness/daemon.ts'
 import { waitFor } from '../harness/deadline.ts'
 import { forEachEngine } from '../harness/engines.ts'
-import { blackhole, clearFirewall, letThrough, prepareFirewall, refuse, setSysctl } from '../harness/own-network.ts'
+import {
+  blackhole,
+  clearFirewall,
+  hasSysctl,
+  letThrough,
+  prepareFirewall,
+  refuse,
+  setSysctl,
+} from '../harness/own-network.ts'
 import { Peer } from '../harness/peer.ts'
 import { Random } from '../harness/random.ts'
 import { socketStates } from '../harness/socket-state.ts'
@@ -17,7 +25,10 @@ import { answerOf } from '../harness/started-program.ts'
 import { closedAddress, echo, greetThenEcho, Upstream } from '../harness/upstream.ts'
 
 const skip = prepareFirewall() ?? false
-/** Packets to these vanish until a test lets them through; a SYN is sent again every second or so. */
+/** Linux 6.5: so often a SYN is sent again after a second. Before, and beyond, each time takes twice as long. */
+const LINEAR_TIMEOUTS = 'net.ipv4.tcp_syn_linear_timeouts'
+if (skip === false && hasSysctl(LINEAR_TIMEOUTS)) setSysctl(LINEAR_TIMEOUTS, '127')
+/** Packets to these vanish until a test lets them through; a SYN is sent again every second. */
 const SILENT = address('127.0.7.1', 7001)
 const SILENT_TOO = address('127.0.7.2', 7002)
 
@@ -78,6 +89,12 @@ forEachEngine((engine) => {
       const peer = await client(daemon)
       await daemon.waitForMetric('tidegate_hedges_total', { service: 'web' }, before + 1)
       return peer
+    }
+
+    /** A hedge is counted before its first packet is sent: who stops the daemon by the count may stop it in between. */
+    async function stoppedWithBothDials(daemon: Daemon, during: () => Promise<void>): Promise<void> {
+      await waitFor('both dials', () => socketStates('state syn-sent').length === 2)
+      await daemon.frozen(during)
     }
 
     function errorsOf(line: ConnectionLine): string[][] {
@@ -198,7 +215,7 @@ forEachEngine((engine) => {
       const third = await upstream()
       const daemon = await start({ upstreams: [SILENT.text, SILENT_TOO.text, third.address.text] })
       const peer = await hedgedClient(daemon)
-      await daemon.frozen(async () => {
+      await stoppedWithBothDials(daemon, async () => {
         for (const { host, port } of [SILENT, SILENT_TOO]) refuse(host, port)
         await waitFor('both to be refused', () => socketStates('state syn-sent').length === 0)
       })
@@ -240,13 +257,12 @@ forEachEngine((engine) => {
           const daemon = await start({ upstreams: [SILENT.text, SILENT_TOO.text], mode }, 1)
           const sockets = daemon.socketCount()
           const peer = await hedgedClient(daemon)
-          const met = await daemon.frozen(async () => {
-            const peers: Peer[] = []
+          const met: Peer[] = []
+          await stoppedWithBothDials(daemon, async () => {
             for (const one of order === 'first' ? both : both.toReversed()) {
               letThrough(one.address.host, one.address.port)
-              peers.push(await one.next())
+              met.push(await one.next())
             }
-            return peers
           })
           const winner = await waitFor('all bytes', () => met.find((one) => one.received.toString().endsWith('hello')))
           const loser = winner === met[0] ? met[1] : met[0]
@@ -271,7 +287,7 @@ forEachEngine((engine) => {
         blackhole(SILENT.host, SILENT.port)
         const daemon = await start({ upstreams: [SILENT.text, SILENT_TOO.text] }, 1)
         const peer = await hedgedClient(daemon)
-        await daemon.frozen(async () => {
+        await stoppedWithBothDials(daemon, async () => {
           for (const place of order === 'first' ? [0, 1] : [1, 0]) {
             const { host, port } = [SILENT, SILENT_TOO][place]
             if (place === 0) refuse(host, port)

@@ -20,10 +20,16 @@ export interface TestService {
   readonly [key: string]: unknown
 }
 
+const temporaryFolders: string[] = []
+// One listener for all of them: node warns of more than ten.
+process.once('exit', () => {
+  for (const folder of temporaryFolders) rmSync(folder, { recursive: true, force: true })
+})
+
 /** A folder that is removed when the process ends. */
 export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'tidegate-test-'))
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
+  temporaryFolders.push(folder)
   return folder
 }
 

@@ -8,6 +8,7 @@ import type { LoadCommand, LoadReport } from './load-peer.ts'
 
 const FOLDER = dirname(fileURLToPath(import.meta.url))
 const LOAD_DEADLINE_MS = 120_000
+const FLOOD_BATCH = 64
 
 export class LoadPeer {
   #child: ChildProcess
@@ -75,9 +76,17 @@ export interface FloodResult {
   readonly endings: Readonly<Record<string, number>>
 }
 
+export interface FloodOptions {
+  /** Connections that are open at the same time, where nobody ends them. */
+  readonly batch?: number
+  readonly from?: string
+}
+
 /** Opens `connects` connections one batch after the other and waits for the end of each; see flood.ts. */
-export async function flood(to: Address, connects: number): Promise<FloodResult> {
-  const child = spawn(process.execPath, [join(FOLDER, 'flood.ts'), to.host, String(to.port), String(connects)], {
+export async function flood(to: Address, connects: number, options: FloodOptions = {}): Promise<FloodResult> {
+  const { batch = FLOOD_BATCH, from } = options
+  const words = [to.host, to.port, connects, batch, ...(from === undefined ? [] : [from])].map(String)
+  const child = spawn(process.execPath, [join(FOLDER, 'flood.ts'), ...words], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { ...process.env, NODE_TEST_CONTEXT: '', NODE_OPTIONS: '' },
   })

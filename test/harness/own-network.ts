@@ -3,7 +3,7 @@
  * sockets counted without a neighbour noticing; `node --test` gives each file a process, so it ends with the file.
  */
 import { execFileSync } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import { unshareNetwork } from './kernel.ts'
 
 let entered = false
@@ -26,6 +26,11 @@ export function enterOwnNetwork(): string | undefined {
 export function setSysctl(name: string, value: string): void {
   if (!entered) throw new Error(`${name} may only be changed in a network of our own`)
   writeFileSync(`/proc/sys/${name.replaceAll('.', '/')}`, value)
+}
+
+/** Kernels have more and more of them. */
+export function hasSysctl(name: string): boolean {
+  return existsSync(`/proc/sys/${name.replaceAll('.', '/')}`)
 }
 
 function nft(...words: string[]): string {

@@ -1,13 +1,13 @@
-/** Makes chosen system calls of one thread fail, by strace: a machine that is out of fds, memory or ports. */
+/** Makes chosen system calls of one thread fail or take long, by strace: a machine that is out of fds, memory, ports or time. */
 import { spawn, spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { waitFor, within } from './deadline.ts'
-import { ENGINES } from './engines.ts'
+import { ENGINES, type EngineName } from './engines.ts'
 
-/** For `skip`: why the linux engine can't be tested with strace here. */
-export function whyNoStrace(): string | false {
+/** For `skip`: why an engine can't be tested with strace here. */
+export function whyNoStrace(engine: EngineName = 'linux'): string | false {
   if (process.platform !== 'linux') return 'strace is for Linux'
-  if (!ENGINES.includes('linux')) return 'the linux engine is not asked for'
+  if (!ENGINES.includes(engine)) return `the ${engine} engine is not asked for`
   const { error, status, stderr } = spawnSync('strace', ['-qq', '-e', 'trace=none', 'true'], { encoding: 'utf8' })
   if (error !== undefined) return 'strace is not installed'
   return status === 0 ? false : `strace does not work here: ${stderr.trim().slice(0, 200)}`
@@ -27,7 +27,7 @@ export async function withFaultIn(
   const all = typeof rules === 'string' ? [rules] : rules
   const calls = all.map((rule) => rule.split(':')[0])
   // The wait that attaching interrupts is begun again, traced: from then on every call is.
-  const words = ['-p', thread, '-s', '0', '-e', `trace=${['epoll_wait', ...calls].join(',')}`]
+  const words = ['-p', thread, '-s', '0', '-e', `trace=${['?epoll_wait', 'epoll_pwait', ...calls].join(',')}`]
   const strace = spawn('strace', [...words, ...all.flatMap((rule) => ['-e', `inject=${rule}`])], {
     stdio: ['ignore', 'ignore', 'pipe'],
   })
@@ -41,7 +41,7 @@ export async function withFaultIn(
   try {
     await waitFor('strace to attach', () => {
       if (strace.exitCode !== null) throw new Error(`strace ended: ${output}`)
-      return output.includes('epoll_wait(')
+      return /epoll_p?wait\(/.test(output)
     })
     await during({ count: () => injected })
   } finally {

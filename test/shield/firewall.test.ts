@@ -226,6 +226,26 @@ describe('firewall', { skip }, () => {
     assert.equal(nft('list ruleset'), before)
   })
 
+  test('a table of our name that another program made is left alone, and the log says what to do', async () => {
+    nft('add table inet filter')
+    nft('add chain inet filter input { type filter hook input priority filter ; policy accept ; }')
+    nft('add rule inet filter input tcp dport 22 accept')
+    const before = nft('list ruleset')
+    const { firewall, events } = await open({ table: 'filter' })
+    assert.deepEqual([events(), nft('list ruleset')], [[], before])
+    firewall.setDenied([prefix('10.99.0.0/24')])
+    const why = await waitFor('a refusal', () => {
+      const { state } = firewall.view()
+      return state.kind === 'refused' && state.why
+    })
+    assert.match(
+      why,
+      /table inet filter was not made by Tidegate; give ours another name with protect\.firewall\.table/,
+    )
+    await firewall.close()
+    assert.equal(nft('list ruleset'), before)
+  })
+
   test('kept where the configuration says so; the next start goes on with it or takes it away', async () => {
     const first = await open({ keep: true })
     first.firewall.setDenied([prefix('10.99.0.0/24')])

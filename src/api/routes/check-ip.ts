@@ -10,18 +10,15 @@ import { banSentence } from '../../control/bans/ban-lines.ts'
 import type { CloseReason } from '../../traffic/close-reason.ts'
 import { limitFindings } from '../check-limits.ts'
 import { networkFindings, networkRefusal } from '../check-networks.ts'
-import { type AddressFinding, type AddressFindingCode, ADMIN_PATHS, CheckIpAnswer, Problem } from '../contract.ts'
+import { type AddressFindingCode, ADMIN_PATHS, CheckIpAnswer, Problem } from '../contract.ts'
+import type { KnownFinding } from '../known-finding.ts'
 import { ApiProblem } from '../problem.ts'
 import type { App, Room } from '../room.ts'
 
 export const ADDRESS_PARAMETER = 'address'
 
-interface Finding extends AddressFinding {
-  readonly code: AddressFindingCode
-}
-
 /** One capability, one line here. Each says what it knows about the address, in the order of admission. */
-const FINDERS: readonly ((node: NodeView, address: Uint8Array) => Finding[])[] = [
+const FINDERS: readonly ((node: NodeView, address: Uint8Array) => KnownFinding[])[] = [
   (node, address) => listed(node, address, 'allow', 'allowed'),
   banned,
   (node, address) => listed(node, address, 'deny', 'denied'),
@@ -75,7 +72,7 @@ function checkAddress(node: NodeView, address: Uint8Array): CheckIpAnswer {
   return { address: formatIp(address), verdict: isAllowed ? 'allowed' : refusal, reason: reason ?? null, findings }
 }
 
-function listed(node: NodeView, address: Uint8Array, action: ListAction, code: AddressFindingCode): Finding[] {
+function listed(node: NodeView, address: Uint8Array, action: ListAction, code: AddressFindingCode): KnownFinding[] {
   const hits = node.lists()?.covering(action, address) ?? []
   return hits.map((hit) => {
     const { list, network, line, comment } = hit
@@ -85,7 +82,7 @@ function listed(node: NodeView, address: Uint8Array, action: ListAction, code: A
   })
 }
 
-function banned(node: NodeView, address: Uint8Array): Finding[] {
+function banned(node: NodeView, address: Uint8Array): KnownFinding[] {
   const network: Network = { family: address.length === 4 ? 4 : 6, bytes: address, prefixLength: address.length * 8 }
   return node.bans.covering(network).map((ban) => {
     const { text: prefix, isWatched } = ban
@@ -93,13 +90,13 @@ function banned(node: NodeView, address: Uint8Array): Finding[] {
   })
 }
 
-function inKernel({ firewall }: NodeView, address: Uint8Array): Finding[] {
+function inKernel({ firewall }: NodeView, address: Uint8Array): KnownFinding[] {
   if (!firewall.dropsFrom(address)) return []
   const text = `The kernel drops its packets to our listeners (table inet ${firewall.view().table}).`
   return [{ code: 'dropped-in-kernel', text }]
 }
 
-function upstreams(node: NodeView, address: Uint8Array): Finding[] {
+function upstreams(node: NodeView, address: Uint8Array): KnownFinding[] {
   const text = formatIp(address)
   return node.tables().services.flatMap((service) =>
     service.upstreams
@@ -114,7 +111,7 @@ function upstreams(node: NodeView, address: Uint8Array): Finding[] {
   )
 }
 
-function ownAddress(_node: NodeView, address: Uint8Array): Finding[] {
+function ownAddress(_node: NodeView, address: Uint8Array): KnownFinding[] {
   const text = formatIp(address)
   const found = Object.entries(networkInterfaces()).find(([, infos]) =>
     infos?.some((info) => formatIp(parseIp(info.address) ?? new Uint8Array(4)) === text),

@@ -22,8 +22,8 @@ export interface AdminCertificate {
   readonly key: string
   /** SHA-256, as `AB:CD:…`. */
   readonly fingerprint: string
-  /** It is for this name, in lower case. */
-  readonly isFor: (name: string) => boolean
+  /** The host names it is for, in lower case; patterns with `*` are not among them. */
+  readonly names: readonly string[]
   /** Why ours could not be kept: the next start has another. */
   readonly problem?: string
 }
@@ -61,8 +61,13 @@ function made(certificate: string, key: string): AdminCertificate {
     certificate,
     key,
     fingerprint: x509.fingerprint256,
-    isFor: (name) => x509.checkHost(name) !== undefined,
+    names: namesIn(x509.subjectAltName ?? ''),
   }
+}
+
+/** From `DNS:a.example, IP Address:192.0.2.1`. */
+function namesIn(alternatives: string): string[] {
+  return [...alternatives.matchAll(/DNS:([a-z0-9._-]+)(?=,|$)/gi)].map(([, name]) => name.toLowerCase())
 }
 
 /** Whole or not at all. */

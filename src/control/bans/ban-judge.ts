@@ -61,7 +61,7 @@ export class BanJudge {
     const key = sourceKey(address, family)
     if (this.counts.add(key, points, withinMs, nowMs) < strikes * POINTS_PER_STRIKE) return NOTHING
     this.counts.forget(key)
-    const why = `${strikes} strikes, the last for ${kind} on ${service}`
+    const why = `${strikes} ${strikes === 1 ? 'strike' : 'strikes'}, the last for ${kind} on ${service}`
     return this.#ban(key, sourceOf(address, family), why, nowMs)
   }
 

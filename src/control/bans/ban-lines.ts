@@ -1,6 +1,6 @@
 /** The log lines about bans, bounded: an attack from many addresses makes a few lines and a sum. */
-import { z } from 'zod'
 import type { Log } from '../log/log.ts'
+import { reasonOf } from '../operator/durable-file.ts'
 import type { Ban } from './ban.ts'
 
 const SUM_EVERY_MS = 10_000
@@ -97,15 +97,11 @@ export function untilText({ untilMs }: Ban): string {
 }
 
 export function sayBansNotRead(log: Log, file: string, error: Error, movedTo: string | undefined): void {
-  const reason = error instanceof z.ZodError ? z.prettifyError(error).slice(0, REASON_CHARACTERS_MAX) : error.message
-  const fields = { file, reason, ...(movedTo === undefined ? {} : { movedTo }) }
+  const fields = { file, reason: reasonOf(error), ...(movedTo === undefined ? {} : { movedTo }) }
   log.say('bans-not-read', fields, 'The bans of before could not be read: nobody is banned.')
 }
 
-/** A damaged file may have a problem in each line. */
-const REASON_CHARACTERS_MAX = 1_000
-
 export function sayBansNotStored(log: Log, file: string, error: Error): void {
   const sentence = `Bans hold now, but not over a restart: ${file} could not be written.`
-  log.say('bans-not-stored', { file, reason: error.message }, sentence)
+  log.say('bans-not-stored', { file, reason: reasonOf(error) }, sentence)
 }

@@ -1,5 +1,5 @@
 /** What one ban names: an IPv4 address or an IPv6 /64, the neighbourhood of one, or what an operator wrote. */
-import { formatIp, type IpFamily, type Network, parseNetwork } from '../../lib/ip.ts'
+import { formatIp, formatNetwork, type IpFamily, type Network, networkContains, parseNetwork } from '../../lib/ip.ts'
 import { type Parsed, parsed, unparsed } from '../../lib/parsed.ts'
 
 /** A client is an IPv4 address or an IPv6 /64: one host may take any address of it. */
@@ -47,7 +47,7 @@ export function lastAddress({ bytes, prefixLength }: Network): Uint8Array {
 
 /** `192.0.2.1`, `192.0.2.0/24` or `2001:db8::/64`. */
 export function banText({ family, bytes, prefixLength }: Network): string {
-  return family === 4 && prefixLength === 32 ? formatIp(bytes) : `${formatIp(bytes)}/${prefixLength}`
+  return family === 4 && prefixLength === 32 ? formatIp(bytes) : formatNetwork({ family, bytes, prefixLength })
 }
 
 /** What an operator wrote. A bare IPv6 address is its /64, as a client is; `/128` asks for the one address. */
@@ -74,9 +74,5 @@ export function overlap(a: Network, b: Network): boolean {
 /** Is every address of the second in the first? */
 export function contains(outer: Network, inner: Network): boolean {
   if (outer.family !== inner.family || outer.prefixLength > inner.prefixLength) return false
-  for (let i = 0; i * 8 < outer.prefixLength; i++) {
-    const bits = Math.min(8, outer.prefixLength - i * 8)
-    if (((outer.bytes[i] ^ inner.bytes[i]) & (0xff00 >> bits) & 0xff) !== 0) return false
-  }
-  return true
+  return networkContains(outer, inner.bytes, 0)
 }

@@ -22,11 +22,11 @@ export function checkConfig(config: Config, source: ConfigSource, isWhole: boole
     ...checkNames(config, source),
     ...checkListeners(config, source),
     ...checkAdmin(config, source),
-    ...checkOutliers(config, source),
-    ...checkBans(config, source),
     ...checkFirstBytes(config, source),
-    // Without a connectTimeout that can't be read, the default would be compared.
+    // Where the one of two times can't be read, its default would be compared with the other.
+    ...(isWhole ? checkBans(config, source) : []),
     ...(isWhole ? checkHedging(config, source) : []),
+    ...(isWhole ? checkOutliers(config, source) : []),
     // A source address with a typo must not be missed a second time.
     ...(isWhole ? checkSourceFamilies(config, NO_ADDRESSES) : []),
     // And a rate that was taken out for its typo is not missing.

@@ -12,10 +12,18 @@ export function checkHedging(config: Config, source: ConfigSource): ConfigProble
   })
 }
 
+/** A sentence for each service that hedges in vain. */
+export function hedgesInVain({ services }: Config): { readonly service: string; readonly sentence: string }[] {
+  return services.filter(hasNobodyToHedge).map(({ name: service }) => {
+    const sentence = `Service ${service} has hedgeAfter and one upstream address: there is no other to dial.`
+    return { service, sentence }
+  })
+}
+
 /**
  * There is nobody to dial beside the first. No mistake: who takes one of two upstreams out of the file must not be kept
  * from it. A hostname may resolve to several addresses at any time.
  */
-export function hedgesInVain({ hedgeAfterMs, upstreams }: ServiceConfig): boolean {
+function hasNobodyToHedge({ hedgeAfterMs, upstreams }: ServiceConfig): boolean {
   return hedgeAfterMs > 0 && upstreams.length === 1 && upstreams[0].hostIsIp
 }

@@ -1,6 +1,5 @@
 /** No two services have one name, and within a service no value stands twice. */
-import { formatIp, formatSocketAddress } from '../../lib/ip.ts'
-import type { Network } from '../../lib/ip.ts'
+import { formatNetwork, formatSocketAddress } from '../../lib/ip.ts'
 import type { Config, ServiceConfig } from './config.ts'
 import type { ConfigPath, ConfigSource } from './config-tree.ts'
 import type { ConfigProblem, ConfigProblemCode } from './problem.ts'
@@ -29,7 +28,7 @@ function checkWithinService(service: ServiceConfig, path: ConfigPath, source: Co
     path: [...path, 'sourceAddresses', i],
   }))
   const networks = service.acceptProxyFrom.map((network, i) => ({
-    value: networkText(network),
+    value: formatNetwork(network),
     path: [...path, 'acceptProxyFrom', i],
   }))
   const sameAddress = repeated(addresses, 'E_CONFIG_DUPLICATE_UPSTREAM', 'is already the address of', source)
@@ -67,8 +66,4 @@ function repeated(
     problems.push(source.problem(code, path, `${says} ${key} (line ${line})`))
   }
   return problems
-}
-
-function networkText(network: Network): string {
-  return `${formatIp(network.bytes)}/${network.prefixLength}`
 }

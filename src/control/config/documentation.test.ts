@@ -6,8 +6,9 @@ import { z } from 'zod'
 import { parse } from 'yaml'
 import { configJsonSchema, editorJsonSchema } from './json-schema.ts'
 import type { JsonSchema } from './json-schema.ts'
-import { loadConfig } from './load.ts'
-import { CONFIG_PROBLEMS } from './problem.ts'
+import { loadConfig, parseConfig } from './load.ts'
+import { CONFIG_PROBLEMS, ConfigError } from './problem.ts'
+import { checkConfigFile } from '../config-summary.ts'
 import { UpstreamAddresses } from '../resolve/upstream-addresses.ts'
 
 const ROOT = new URL('../../../', import.meta.url)
@@ -87,7 +88,7 @@ test('docs/tidegate.schema.json is what scripts/config-schema.ts writes', () => 
 const EXAMPLES = readdirSync(new URL('examples/', ROOT)).filter((file) => file.endsWith('.yaml'))
 
 test('there are examples for the cases that people come with', () => {
-  for (const name of ['minimal', 'trading', 'mail', 'game', 'dual-stack'])
+  for (const name of ['minimal', 'trading', 'mail', 'game', 'dual-stack', 'shielded'])
     assert.ok(EXAMPLES.includes(`${name}.yaml`), name)
 })
 
@@ -95,9 +96,10 @@ for (const example of EXAMPLES) {
   const url = new URL(`examples/${example}`, ROOT)
 
   test(`examples/${example} is read without a complaint`, async () => {
-    const config = await loadConfig(url.pathname, {})
     // All upstreams are documentation addresses, so nothing is looked up.
-    assert.equal((await UpstreamAddresses.resolve(config)).current.size, 0)
+    assert.equal((await UpstreamAddresses.resolve(await loadConfig(url.pathname, {}))).current.size, 0)
+    // What `tidegate check` says, lists in files included.
+    assert.deepEqual((await checkConfigFile(url.pathname, {})).warnings, [])
   })
 
   test(`examples/${example} fits the schema for editors, and names it`, () => {
@@ -108,10 +110,29 @@ for (const example of EXAMPLES) {
   })
 }
 
-test('every YAML block of docs/config.md that is a whole file is read without a complaint', async () => {
-  const { parseConfig } = await import('./load.ts')
-  const blocks = [...DOCS.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, text]) => text)
-  const whole = blocks.filter((text) => text.includes('services:'))
-  assert.ok(whole.length > 0)
-  for (const text of whole) parseConfig(text, 'docs/config.md', {})
+const PAGES = ['README.md', ...readdirSync(new URL('docs/', ROOT), { recursive: true }).map((path) => `docs/${path}`)]
+
+test('every YAML block of the docs that is a whole file is read without a complaint', () => {
+  const blocks = PAGES.filter((page) => page.endsWith('.md')).flatMap((page) => {
+    const text = readFileSync(new URL(page, ROOT), 'utf8')
+    return [...text.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, yaml]) => ({ page, yaml }))
+  })
+  const whole = blocks.filter(({ yaml }) => yaml.includes('services:'))
+  assert.ok(whole.some(({ page }) => page === 'docs/bans.md'))
+  assert.deepEqual(
+    whole.flatMap(({ page, yaml }) => complaintsAbout(yaml, page)),
+    [],
+  )
 })
+
+/** But that a file of the reader's own is not here. */
+function complaintsAbout(yaml: string, page: string): string[] {
+  try {
+    parseConfig(yaml, page, {})
+    return []
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    const problems = error.problems.filter(({ message }) => !message.includes('there is no such file'))
+    return problems.map(({ line, key, message }) => `${page}: line ${line} of a block: ${key} ${message}`)
+  }
+}

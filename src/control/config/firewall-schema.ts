@@ -13,7 +13,7 @@ const synRate = leaf(
     if (text === 'off') return read(0)
     const perSecond = /^\d{1,7}\/s$/.test(text) ? Number.parseInt(text, 10) : 0
     if (perSecond >= 1 && perSecond <= SYN_RATE_MAX) return read(perSecond)
-    return unread('E_CONFIG_VALUE', `is not a rate; expected 1/s to ${SYN_RATE_MAX}/s, or off`)
+    return unread('E_CONFIG_RATE', `is not a rate for each second; expected 1/s to ${SYN_RATE_MAX}/s, or off`)
   },
   {
     type: 'string',

@@ -69,9 +69,25 @@ function readDuration(text: string, bounds: DurationBounds): Reading<number> {
   if (ms < minMs) return unread('E_CONFIG_DURATION', `is too short; expected at least ${formatDuration(minMs)}${orOff}`)
   if (ms > maxMs) return unread('E_CONFIG_DURATION', `is too long; expected at most ${formatDuration(maxMs)}${orOff}`)
   if (bounds.wholeSeconds === true && ms % 1000 !== 0) {
-    return unread('E_CONFIG_DURATION', 'is not whole seconds, which is how the kernel counts here')
+    const [below, above] = [Math.floor(ms / 1000), Math.ceil(ms / 1000)].map((seconds) => `${seconds}s`)
+    return unread('E_CONFIG_DURATION', `is not whole seconds, in which this is counted; write ${below} or ${above}`)
   }
   return read(ms)
+}
+
+/** What a rule of `protect` may be. */
+export const RULES = ['off', 'watch', 'on'] as const
+
+/** A whole number from `5%`. */
+export function percent(min: number, max: number, description: string): Leaf<number> {
+  return leaf(
+    (text) => {
+      const value = /^\d{1,3}%$/.test(text) ? Number.parseInt(text, 10) : Number.NaN
+      if (value >= min && value <= max) return read(value)
+      return unread('E_CONFIG_VALUE', `is not a share; expected ${min}% to ${max}%`)
+    },
+    { type: 'string', pattern: `^[0-9]{1,${String(max).length}}%$`, description },
+  )
 }
 
 /** Bytes; `auto` is undefined and leaves the kernel's default. */

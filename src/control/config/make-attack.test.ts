@@ -25,6 +25,9 @@ describe('budgets in an attack', () => {
     const off = { ...ADDRESS, rule: 'off' } as const
     assert.equal(make({}, { ...ORDINARY, perAddress: off }).perAddress.rule, 'off')
     assert.equal(make({ perAddress: { rule: 'on' } }, { ...ORDINARY, perAddress: off }).perAddress.rule, 'on')
+    const written = { rule: 'on', connections: '5000', rate: '500/s', burst: '9000' }
+    const { perAddress } = make({ perAddress: written }, { ...ORDINARY, perAddress: off })
+    assert.deepEqual(perAddress, { rule: 'on', connections: 5000, rate: perSecond(500), burst: 9000 })
   })
 
   test('are never looser than the ordinary limits', () => {
@@ -32,6 +35,9 @@ describe('budgets in an attack', () => {
     assert.deepEqual([perAddress.connections, perAddress.rate], [1000, perSecond(100)])
     const short = { ...ORDINARY, perAddress: { ...ADDRESS, burst: 7 } }
     assert.equal(make({ perAddress: { burst: '90' } }, short).perAddress.burst, 7)
+    const slow = { ...ORDINARY, newConnections: { rule: 'on', rate: perSecond(400), burst: 100 } } as const
+    assert.equal(make({}, slow).newConnections.burst, 100)
+    assert.equal(make({ newConnections: { burst: '300' } }, slow).newConnections.burst, 100)
     const without = make({ perAddress: { connections: 'off', rate: 'off' } }).perAddress
     assert.deepEqual([without.connections, without.rate], [1000, perSecond(100)])
   })

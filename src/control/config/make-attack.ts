@@ -2,6 +2,7 @@
 import { perSecond } from '../../lib/rate.ts'
 import type { Rate } from '../../lib/rate.ts'
 import type { Rule } from '../../traffic/tables.ts'
+import { burstFor } from './burst.ts'
 import type { AttackConfig, RateConfig, SourceLimitsConfig } from './config.ts'
 import type { ParsedAttack } from './attack-schema.ts'
 
@@ -12,7 +13,6 @@ const PART = 4
  * are not, and find it less far ahead than they are allowed.
  */
 const BURST_SECONDS = 2
-const BURST_AT_LEAST = 5
 
 interface Ordinary {
   readonly perAddress: SourceLimitsConfig
@@ -40,21 +40,33 @@ export function makeAttackConfig(parsed: ParsedAttack, ordinary: Ordinary): Atta
 }
 
 function budget(parsed: ParsedAttack['perAddress'], ordinary: SourceLimitsConfig): SourceLimitsConfig {
+  const bounds = boundsOf(ordinary)
   const written = parsed.connections === 'off' ? 0 : (parsed.connections ?? part(ordinary.connections))
-  const rate = slower(parsed.rate === undefined ? partOfRate(ordinary.rate) : parsed.rate, ordinary.rate)
+  const rate = slower(parsed.rate === undefined ? partOfRate(ordinary.rate) : parsed.rate, bounds.rate)
   return {
     rule: parsed.rule ?? ruleFrom(ordinary.rule),
-    connections: ordinary.connections === 0 ? written : Math.min(written || Infinity, ordinary.connections),
+    connections: bounds.connections === 0 ? written : Math.min(written || Infinity, bounds.connections),
     rate,
-    burst: Math.min(parsed.burst ?? burstFor(rate), ordinary.rate === null ? Infinity : ordinary.burst),
+    burst: burstWithin(bounds, parsed.burst, rate),
   }
 }
 
 function serviceBudget(parsed: ParsedAttack['newConnections'], ordinary: RateConfig): RateConfig {
-  const rate = slower(parsed.rate ?? partOfRate(ordinary.rate), ordinary.rate)
+  const bounds = boundsOf(ordinary)
+  const rate = slower(parsed.rate ?? partOfRate(ordinary.rate), bounds.rate)
   // Who writes a rate wants it kept.
   const rule = parsed.rule ?? (parsed.rate === undefined ? ruleFrom(ordinary.rule) : 'on')
-  return { rule: rate === null ? 'off' : rule, rate, burst: parsed.burst ?? burstFor(rate) }
+  return { rule: rate === null ? 'off' : rule, rate, burst: burstWithin(bounds, parsed.burst, rate) }
+}
+
+/** A rule that is off bounds nobody, whatever stands beside it. */
+function boundsOf<Limits extends RateConfig>(ordinary: Limits): Limits {
+  return ordinary.rule === 'off' ? { ...ordinary, connections: 0, rate: null } : ordinary
+}
+
+/** Never more at once than on calm days. */
+function burstWithin(bounds: RateConfig, written: number | undefined, rate: Rate | null): number {
+  return Math.min(written ?? burstFor(rate, BURST_SECONDS), bounds.rate === null ? Infinity : bounds.burst)
 }
 
 /** On calm days a rule may well be on watch because nobody knows the clients yet; in an attack it is the attack that is refused. */
@@ -74,8 +86,4 @@ function partOfRate(rate: Rate | null): Rate | null {
 function slower(one: Rate | null, other: Rate | null): Rate | null {
   if (one === null || other === null) return one ?? other
   return perSecond(one) <= perSecond(other) ? one : other
-}
-
-function burstFor(rate: Rate | null): number {
-  return rate === null ? BURST_AT_LEAST : Math.max(BURST_AT_LEAST, Math.ceil(perSecond(rate) * BURST_SECONDS))
 }

@@ -1,17 +1,15 @@
 /** The limits for sources in `protect`: from what is written to what the configuration keeps, and to what admission works with. */
-import { perSecond } from '../../lib/rate.ts'
-import type { Rate } from '../../lib/rate.ts'
 import { rateLimit } from '../../traffic/admit/rate-limit.ts'
 import type { RateLimit } from '../../traffic/admit/rate-limit.ts'
 import type { SourceRules } from '../../traffic/tables.ts'
 import type { AttackThresholds } from '../detect/detector.ts'
+import { BURST_AT_LEAST, burstFor } from './burst.ts'
 import { makeAttackConfig } from './make-attack.ts'
 import type { AttackConfig, RateConfig, SourceLimitsConfig, SourceRulesConfig } from './config.ts'
 import type { ParsedService } from './schema.ts'
 
 /** Enough for a page with its parts, or for all clients behind one address that come back after an outage of seconds. */
 const BURST_SECONDS = 10
-const BURST_AT_LEAST = 5
 
 const NO_LIMITS: SourceLimitsConfig = { rule: 'off', connections: 0, rate: null, burst: BURST_AT_LEAST }
 
@@ -23,17 +21,18 @@ export function makeSourceRulesConfig(parsed: Parsed): SourceRulesConfig {
     perAddress: sourceLimits(parsed.perAddress),
     perPrefix: sourceLimits(parsed.perPrefix),
     perAsn: parsed.perAsn === undefined ? NO_LIMITS : sourceLimits(parsed.perAsn),
-    newConnections: { rule, rate, burst: burst ?? burstFor(rate) },
+    newConnections: { rule, rate, burst: burst ?? burstFor(rate, BURST_SECONDS) },
   }
   return { tarpitForMs: parsed.tarpitFor, ...ordinary, attack: makeAttackConfig(parsed.attack, ordinary) }
 }
 
 function sourceLimits({ rule, connections, rate, burst }: Parsed['perAddress']): SourceLimitsConfig {
-  return { rule, connections: connections === 'off' ? 0 : connections, rate, burst: burst ?? burstFor(rate) }
-}
-
-function burstFor(rate: Rate | null): number {
-  return rate === null ? BURST_AT_LEAST : Math.max(BURST_AT_LEAST, Math.ceil(perSecond(rate) * BURST_SECONDS))
+  return {
+    rule,
+    connections: connections === 'off' ? 0 : connections,
+    rate,
+    burst: burst ?? burstFor(rate, BURST_SECONDS),
+  }
 }
 
 export function makeSourceRules({ tarpitForMs, attack, ...ordinary }: SourceRulesConfig): SourceRules {

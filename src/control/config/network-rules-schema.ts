@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { countryCodeMeant, isCountryCode } from '../../lib/country-code.ts'
 import { parseAsn } from '../databases/record-values.ts'
-import { choice, leaf } from './leaf.ts'
+import { choice, leaf, RULES } from './leaf.ts'
 import { type Reading, read, unread } from './reading.ts'
 
 const COUNTRIES_MAX = 250
@@ -11,7 +11,7 @@ export const ASNS_MAX = 10_000
 
 const rule = (of: string) =>
   choice(
-    ['off', 'watch', 'on'],
+    RULES,
     `Whether clients are held to the ${of} below: \`on\` refuses, \`watch\` lets in and counts what it would refuse, \`off\` does not look.`,
   ).prefault('on')
 

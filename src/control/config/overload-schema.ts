@@ -1,32 +1,22 @@
 /** The shape of `protect.overload` and `protect.knownClients`: who is let in when there is no room for all. */
 import { z } from 'zod'
-import { choice, count, duration, leaf } from './leaf.ts'
-import { read, unread } from './reading.ts'
+import { choice, count, duration, percent, RULES } from './leaf.ts'
 
 /** More would be kept from strangers than is left for them. */
 const RESERVE_PERCENT_MAX = 50
 /** 21 bytes each: 210 MB. */
 const KNOWN_CLIENTS_MAX = 10_000_000
 
-const reserve = leaf(
-  (text) => {
-    const percent = /^\d{1,2}%$/.test(text) ? Number.parseInt(text, 10) : Number.NaN
-    if (percent <= RESERVE_PERCENT_MAX) return read(percent)
-    return unread('E_CONFIG_VALUE', `is not a share; expected 0% to ${RESERVE_PERCENT_MAX}%`)
-  },
-  {
-    type: 'string',
-    pattern: '^[0-9]{1,2}%$',
-    description: 'Of `traffic.maxConnections`, for the allow list and for clients that were useful before.',
-  },
-)
-
 export const overloadSchema = z.strictObject({
   rule: choice(
-    ['off', 'watch', 'on'],
+    RULES,
     'Whether an overload shortens deadlines and refuses strangers, or only (`watch`) counts and log lines tell of it.',
   ).prefault('on'),
-  reserve: reserve.prefault('5%'),
+  reserve: percent(
+    0,
+    RESERVE_PERCENT_MAX,
+    'Of `traffic.maxConnections`, for the allow list and for clients that were useful before.',
+  ).prefault('5%'),
   idleAtLeast: duration({}, 'What is left of `idleTimeout` at least.').prefault('10s'),
   firstByteAtLeast: duration({}, 'What is left of `firstByteTimeout` at least.').prefault('5s'),
 })

@@ -1,6 +1,6 @@
 /** `protect.bans` at the top of the file: what strikes lead to. docs/bans.md says how to choose. */
 import { z } from 'zod'
-import { choice, count, duration, leaf } from './leaf.ts'
+import { choice, count, duration, leaf, RULES } from './leaf.ts'
 import { readNetwork } from './read-address.ts'
 
 const STRIKES_MAX = 1_000_000
@@ -15,10 +15,7 @@ const WITHIN_MS_MIN = 1_000
 /** Who comes to us from there is more often a load balancer in front than an attacker [RFC 1918, 4193, 4291]. */
 const PRIVATE_NETWORKS = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '169.254.0.0/16', 'fc00::/7', 'fe80::/10']
 
-const rule = choice(
-  ['off', 'watch', 'on'],
-  'Whether there are such bans, or only (`watch`) counts and log lines of them.',
-)
+const rule = choice(RULES, 'Whether there are such bans, or only (`watch`) counts and log lines of them.')
 
 export const bansSchema = z.strictObject({
   rule: rule.prefault('on'),

@@ -1,8 +1,6 @@
 /** The part of `services[].protect` that is about behaviour on the wire: docs/protect/wire.md says how to choose. */
 import { z } from 'zod'
-import { formatSize, parseSize } from '../../lib/size.ts'
-import { choice, count, duration, leaf } from './leaf.ts'
-import { read, unread } from './reading.ts'
+import { choice, count, duration, RULES, size } from './leaf.ts'
 
 /** One portion that user space holds for a slow upstream: with a higher floor a slow upstream could look like a slow client. */
 const SLOW_SEND_BYTES_MAX = 16 * 1024
@@ -12,10 +10,7 @@ const SEGMENT_BYTES_MAX = 1024
 /** A few ticks of the timing wheel, so that a window has looks in it. */
 const WITHIN_MS_MIN = 500
 
-const rule = choice(
-  ['off', 'watch', 'on'],
-  'Whether the rule ends connections, or only counts (`watch`) those that it would end.',
-)
+const rule = choice(RULES, 'Whether the rule ends connections, or only counts (`watch`) those that it would end.')
 
 export const wireSchema = {
   dialOn: choice(
@@ -59,22 +54,4 @@ export const wireSchema = {
     })
     .prefault({})
     .meta({ description: 'The cap on small segments sent fast.' }),
-}
-
-function size(minBytes: number, maxBytes: number, description: string): ReturnType<typeof leaf<number>> {
-  return leaf(
-    (text) => {
-      const parsed = parseSize(text)
-      if (!parsed.ok) return unread('E_CONFIG_SIZE', parsed.problem)
-      if (parsed.value >= minBytes && parsed.value <= maxBytes) return read(parsed.value)
-      return unread('E_CONFIG_SIZE', `is out of range; expected ${formatSize(minBytes)} to ${formatSize(maxBytes)}`)
-    },
-    {
-      type: ['string', 'integer'],
-      pattern: '^[0-9]+(B|KiB|MiB|GiB)?$',
-      minimum: minBytes,
-      maximum: maxBytes,
-      description,
-    },
-  )
 }

@@ -2,6 +2,7 @@
 import { X509Certificate } from 'node:crypto'
 import { readFileSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
+import { explainReadError } from '../read-whole-file.ts'
 import { read, unread } from './reading.ts'
 import type { Reading } from './reading.ts'
 
@@ -28,14 +29,8 @@ export function readCaFile(path: string): Reading<string> {
     }
     return read(text)
   } catch (error) {
-    return bad(`cannot be read: ${explain(error as NodeJS.ErrnoException)}`)
+    return bad(`cannot be read: ${explainReadError(error as NodeJS.ErrnoException)}`)
   }
-}
-
-function explain({ code, message }: NodeJS.ErrnoException): string {
-  if (code === 'ENOENT') return 'there is no such file (a relative path begins at the folder of the configuration)'
-  if (code === 'EACCES') return 'no permission'
-  return code === 'EISDIR' ? 'it is a folder' : (code ?? message)
 }
 
 function isCertificate(pem: string): boolean {

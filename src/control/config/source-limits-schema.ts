@@ -1,6 +1,6 @@
 /** The shape of `protect.perAddress`, `perPrefix` and `newConnections`: how much one source, and all together, may do. */
 import { z } from 'zod'
-import { choice, count, countOr, leaf } from './leaf.ts'
+import { choice, count, countOr, leaf, RULES } from './leaf.ts'
 import { parseRate } from '../../lib/rate.ts'
 import type { Rate } from '../../lib/rate.ts'
 import { read, unread } from './reading.ts'
@@ -8,8 +8,6 @@ import { read, unread } from './reading.ts'
 /** More than a machine holds open. */
 export const SOURCE_CONNECTIONS_MAX = 10_000_000
 const BURST_MAX = 10_000_000
-
-export const RULES = ['off', 'watch', 'on'] as const
 
 const burst = (description: string) => count(1, BURST_MAX, description).optional()
 export const RATE_KEYS = { burst }

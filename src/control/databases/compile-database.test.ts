@@ -6,7 +6,8 @@ import { header, mmdb, mmdbOf, type MmdbOptions, nodeBytes } from '../../../test
 import { countryNumber } from '../../lib/country-code.ts'
 import { formatIp, parseIp } from '../../lib/ip.ts'
 import { NetworkDatabase } from '../../traffic/admit/network-database.ts'
-import { DatabaseError, makeDatabase } from './read-database.ts'
+import { UnusableFile } from '../read-whole-file.ts'
+import { makeDatabase } from './read-database.ts'
 
 async function databaseOf(bytes: Buffer, kind: 'country' | 'asn'): Promise<NetworkDatabase> {
   return new NetworkDatabase((await makeDatabase(bytes, kind)).memory)
@@ -96,7 +97,7 @@ describe('a compiled database', () => {
         const database = await databaseOf(file, 'country')
         for (const text of ['192.0.2.1', '203.0.113.1', '2001:db8::1', '::']) lookUp(database, text)
       } catch (error) {
-        assert.ok(error instanceof DatabaseError, String((error as Error).stack))
+        assert.ok(error instanceof UnusableFile, String((error as Error).stack))
       }
     })
     await fc.assert(property, { numRuns: 300 })
@@ -105,7 +106,7 @@ describe('a compiled database', () => {
   test('cut off anywhere it is an error of the file', async () => {
     const whole = mmdb({ '192.0.2.0/24': { country: { iso_code: 'DE' } } })
     for (let length = 0; length < whole.length; length += 7) {
-      await assert.rejects(makeDatabase(whole.subarray(0, length), 'country'), DatabaseError, `${length} bytes`)
+      await assert.rejects(makeDatabase(whole.subarray(0, length), 'country'), UnusableFile, `${length} bytes`)
     }
   })
 
@@ -119,7 +120,7 @@ describe('a compiled database', () => {
   test('a tree that is deeper than addresses are long is an error', async () => {
     const nodes = Array.from({ length: 200 }, (_, i) => nodeBytes(i === 199 ? 200 + 16 : i + 1, 200, 24))
     await assert.rejects(makeDatabase(mmdbOf(nodes, country), 'country'), /its tree is deeper than 128 bits/)
-    await assert.rejects(makeDatabase(mmdbOf(nodes.slice(160), country, { ipVersion: 4 }), 'country'), DatabaseError)
+    await assert.rejects(makeDatabase(mmdbOf(nodes.slice(160), country, { ipVersion: 4 }), 'country'), UnusableFile)
   })
 
   test('a record that points between tree and data, or beyond the data, is an error', async () => {

@@ -6,8 +6,9 @@ import { NetworkDatabase } from '../../traffic/admit/network-database.ts'
 import type { DatabaseMemories } from '../../traffic/tables.ts'
 import type { DatabaseConfig, NodeProtectConfig } from '../config/config.ts'
 import { ConfigError, type ConfigProblem } from '../config/problem.ts'
+import { UnusableFile } from '../read-whole-file.ts'
 import { type ConfigFile, noteConfigFile } from '../reload/config-watch.ts'
-import { DatabaseError, type DatabaseKind, type ReadDatabase, readDatabase } from './read-database.ts'
+import { type DatabaseKind, type ReadDatabase, readDatabase } from './read-database.ts'
 
 /** Networks change hands: after that long, too many rules hit the wrong ones. Vendors publish each week or month. */
 export const DATABASE_AGE_MS_MAX = 90 * 24 * 60 * 60 * 1000
@@ -48,6 +49,11 @@ export class NetworkDatabases {
 
   of(kind: DatabaseKind): Database | undefined {
     return this.all.find((database) => database.kind === kind)
+  }
+
+  /** As they were read; one file may be both. */
+  get files(): ConfigFile[] {
+    return this.all.map(({ noted }) => noted)
   }
 
   get memories(): DatabaseMemories {
@@ -95,7 +101,7 @@ async function fromFile(
   try {
     return { kind, file, noted, ...(await readDatabase(file, kind)), problem: undefined }
   } catch (error) {
-    if (!(error instanceof DatabaseError)) throw error
+    if (!(error instanceof UnusableFile)) throw error
     return known === undefined ? error.message : { ...known, noted, problem: error.message }
   }
 }

@@ -32,7 +32,7 @@ export class AttackFiles {
     this.#calm = new DurableFile(folder, 'calm.json', BYTES_MAX)
   }
 
-  /** What can't be read is no reason not to start: the file is moved aside, the log says so, and good lines are kept. */
+  /** What can't be read is no reason not to start: the file is moved aside, the log says so, and what stood before is kept. */
   async read(log: Log): Promise<StoredAttacks> {
     const records = await readFile(this.#attacks, log, [], (text, keep: AttackRecord[]) => {
       for (const line of text.split('\n')) if (line !== '') keep.push(AttackRecord.parse(JSON.parse(line)))

@@ -1,5 +1,6 @@
 /** The log lines about attacks: two for each. */
 import type { Log } from '../log/log.ts'
+import { reasonOf } from '../operator/durable-file.ts'
 import type { AttackRecord } from './attack.ts'
 
 export function sayAttackStarted(log: Log, record: AttackRecord): void {
@@ -20,12 +21,12 @@ export function sayAttackEnded(log: Log, record: AttackRecord): void {
 }
 
 export function sayAttacksNotRead(log: Log, file: string, error: Error, movedTo: string | undefined): void {
-  const sentence = `${file} is damaged, and some of what it had is lost: ${error.message}.`
-  const fields = { file, reason: error.message, ...(movedTo === undefined ? {} : { movedTo }) }
+  const sentence = `${file} is damaged, and some of what it had is lost.`
+  const fields = { file, reason: reasonOf(error), ...(movedTo === undefined ? {} : { movedTo }) }
   log.say('attacks-not-read', fields, sentence)
 }
 
 export function sayAttacksNotStored(log: Log, file: string, error: Error): void {
-  const sentence = `${file} can't be written: ${error.message}. What it would have will be gone at the next start.`
-  log.say('attacks-not-stored', { file, reason: error.message }, sentence)
+  const sentence = `What is known of attacks will be gone at the next start: ${file} could not be written.`
+  log.say('attacks-not-stored', { file, reason: reasonOf(error) }, sentence)
 }

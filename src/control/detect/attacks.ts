@@ -66,6 +66,7 @@ export class Attacks {
   #looks = 0
   #firstRing = 0
   #nextId: number
+  #hasLeft = false
 
   constructor(options: AttacksOptions) {
     this.#options = options
@@ -74,20 +75,27 @@ export class Attacks {
     this.#sources = new SourceTable(memory.sourceMemory, new Float64Array(WORKER_STRIDE))
     this.#readers = memory.workers.map(({ newcomersMemory }) => new NewcomersReader(newcomersMemory))
     this.#calm = new Map(stored?.calm)
-    // Whoever ended us without a word has ended the watch too.
-    this.#records = (stored?.records ?? []).map((record) => {
-      return record.end === null ? closed(record) : record
-    })
+    this.#records = [...(stored?.records ?? [])]
     this.#nextId = Math.max(0, ...this.#records.map(({ id }) => id)) + 1
     this.#store = files && new AttackStore(files, log, { records: () => this.list(), calm: () => this.#calmNow() })
   }
 
   /** Before the listeners open. */
   start(config: Config, tables: Tables): void {
+    this.#closeLeftOpen()
     this.use(config, tables)
     this.#lookedAtMs = performance.now()
     this.#timer = setInterval(() => this.#tick(), TICK_MS)
     this.#timer.unref()
+  }
+
+  /** Whoever ended without a word has ended the watch too, and who hands over leaves the last word to us. */
+  #closeLeftOpen(): void {
+    const open = this.#records.filter(({ end }) => end === null)
+    if (open.length === 0) return
+    this.#records = this.#records.map((record) => (record.end === null ? closed(record) : record))
+    for (const record of open) sayAttackEnded(this.#options.log, closed(record))
+    void this.#store?.write({ attacks: true })
   }
 
   /** Services may have come and gone, or want something else. */
@@ -248,13 +256,15 @@ export class Attacks {
     await this.#store?.write({ attacks: true, calm: true })
   }
 
-  /** The next version has the files from now on. Budgets stay as they are for clients that still come. */
+  /** The next version has the files from now on, and closes the records. Budgets stay as they are for clients that still come. */
   leave(): void {
     clearInterval(this.#timer)
     this.#store?.leave()
+    this.#hasLeft = true
   }
 
   async close(): Promise<void> {
+    if (this.#hasLeft) return
     clearInterval(this.#timer)
     for (const index of this.#watched.keys()) this.#end(index, 'restart')
     await this.store()

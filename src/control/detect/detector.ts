@@ -37,14 +37,19 @@ export type Verdict =
 export class Detector {
   readonly calm: Calm
   #thresholds: AttackThresholds
-  #learnUntilMs: number
+  #learnUntilMs = 0
   readonly #overTimes: Record<AttackKind, number[]> = { 'connection-flood': [], distributed: [], unused: [] }
   #attack: { readonly sinceMs: number; readonly kinds: Set<AttackKind>; lastOverMs: number } | undefined
 
   constructor(thresholds: AttackThresholds, nowMs: number, stored?: CalmMinutes) {
     this.#thresholds = thresholds
     this.calm = new Calm(stored)
-    this.#learnUntilMs = this.calm.isKnown ? nowMs : nowMs + thresholds.learnForMs
+    this.begin(nowMs)
+  }
+
+  /** It is looked at from now on: what is not known to be calm has to be learned first. */
+  begin(nowMs: number): void {
+    this.#learnUntilMs = this.calm.isKnown ? nowMs : nowMs + this.#thresholds.learnForMs
   }
 
   /** Another configuration; what was learned stays. */
@@ -124,7 +129,7 @@ export class Detector {
     if (nowMs - attack.sinceMs < NEW_CALM_AFTER_MS) return { kind: 'under-attack' }
     this.giveUp()
     this.calm.forget()
-    this.#learnUntilMs = nowMs + this.#thresholds.learnForMs
+    this.begin(nowMs)
     return { kind: 'ended', why: 'new-calm' }
   }
 }

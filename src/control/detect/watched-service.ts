@@ -44,9 +44,12 @@ export class WatchedService {
   }
 
   use(service: Service, config: AttackConfig): void {
+    const wasOff = this.config.mode === 'off'
     this.service = service
     this.config = config
     this.detector.use(config)
+    // Whatever time has passed, nobody has learned anything in it.
+    if (wasOff && config.mode !== 'off') this.detector.begin(monotonicMs())
   }
 
   get isLearning(): boolean {

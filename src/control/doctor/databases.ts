@@ -1,7 +1,8 @@
 /** The finding about databases of countries and AS numbers: can they be read, and how old are they? */
 import type { Config } from '../config/config.ts'
 import { DATABASE_AGE_MS_MAX } from '../databases/network-databases.ts'
-import { DatabaseError, openDatabase } from '../databases/read-database.ts'
+import { openDatabase } from '../databases/read-database.ts'
+import { UnusableFile } from '../read-whole-file.ts'
 import type { DatabaseFact, Facts } from './facts.ts'
 import { fail, ok, warn } from './finding.ts'
 import type { Finding } from './finding.ts'
@@ -19,7 +20,7 @@ async function databaseFact(file: string, nowMs: number): Promise<DatabaseFact> 
     const { type, builtAtMs } = await openDatabase(file)
     return { file, type, ageMs: nowMs - builtAtMs, problem: undefined }
   } catch (error) {
-    if (!(error instanceof DatabaseError)) throw error
+    if (!(error instanceof UnusableFile)) throw error
     return { file, type: '', ageMs: 0, problem: error.message }
   }
 }

@@ -1,5 +1,5 @@
 /** Everything that the findings are drawn from, gathered in one go; the rest of the doctor is pure. */
-import { availableParallelism, networkInterfaces, release, totalmem } from 'node:os'
+import { availableParallelism, networkInterfaces, release } from 'node:os'
 import { ffiProblem, fileLimit } from '../../kernel/limits.ts'
 import type { FileLimit } from '../../kernel/limits.ts'
 import {
@@ -14,6 +14,7 @@ import {
   readTextFile,
 } from '../../kernel/proc-facts.ts'
 import { runNft } from '../../kernel/nftables.ts'
+import { memoryBytes } from '../limits/memory-bytes.ts'
 import type { DestinationUse, ReadText, Rights, SocketUse } from '../../kernel/proc-facts.ts'
 
 export interface Facts {
@@ -96,7 +97,7 @@ export async function gatherFacts(databases: readonly DatabaseFact[], read: Read
     arch: process.arch,
     kernelRelease: release(),
     processors: availableParallelism(),
-    memoryBytes: Math.min(totalmem(), process.constrainedMemory() || Infinity),
+    memoryBytes: memoryBytes(),
     container: containerName(read, process.env),
     ownAddresses: Object.values(networkInterfaces()).flatMap((list) => (list ?? []).map(({ address }) => address)),
     trials: await runTrials(),

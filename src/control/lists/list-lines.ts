@@ -5,8 +5,10 @@ import type { List, Lists } from './lists.ts'
 /** A page of errors is no log. */
 const BAD_LINES_SAID = 5
 
-export function sayLists(log: Log, lists: Lists): void {
-  for (const list of lists.all) if (list.noted !== undefined) sayList(log, list)
+/** Files that are not as they were `before`. */
+export function sayLists(log: Log, lists: Lists, before?: Lists): void {
+  const files = lists.all.filter((list) => list.noted !== undefined && before?.all.includes(list) !== true)
+  for (const list of files) sayList(log, list)
   for (const warning of lists.warnings) log.say('list-overlap', {}, `${warning}.`)
 }
 

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
@@ -7,8 +8,9 @@ import { parseIp } from '../../lib/ip.ts'
 import type { NodeProtectConfig } from '../config/config.ts'
 import { parseConfig } from '../config/load.ts'
 import { ConfigError } from '../config/problem.ts'
+import { UnusableFile } from '../read-whole-file.ts'
 import { Lists, placeText } from './lists.ts'
-import { BAD_LINES_KEPT, LIST_FILE_BYTES_MAX, ListFileError, parseList } from './read-list-file.ts'
+import { BAD_LINES_KEPT, LIST_FILE_BYTES_MAX, parseList } from './read-list-file.ts'
 
 const folder = temporaryFolder()
 
@@ -148,7 +150,33 @@ describe('the text of a list', () => {
   })
 
   test('more entries than there is room for are an error, ranges counted by what they come to', async () => {
-    await assert.rejects(parseList(Buffer.from('0.0.0.1-255.255.255.254\n'), 61), ListFileError)
+    await assert.rejects(parseList(Buffer.from('0.0.0.1-255.255.255.254\n'), 61), UnusableFile)
     assert.equal((await parseList(Buffer.from('0.0.0.1-255.255.255.254\n'), 62)).entries.count, 62)
   })
+})
+
+test('a file that is as it was is not read again, whatever the list is called now', async () => {
+  const [stays, changes] = [fileWith('stays.txt', '192.0.2.0/24'), fileWith('changes.txt', '198.51.100.0/24')]
+  const of = (name: string) =>
+    protectOf({
+      lists: [
+        { file: stays, action: 'deny' },
+        { file: changes, action: 'deny', name },
+      ],
+    })
+  const before = await Lists.read(of('first'))
+  writeFileSync(changes, '198.51.100.0/24\n203.0.113.0/24')
+  const after = await Lists.read(of('first'), before)
+  const fileLists = (lists: Lists) => lists.all.filter(({ noted }) => noted !== undefined)
+  assert.equal(fileLists(after)[0], fileLists(before)[0])
+  assert.equal(fileLists(after)[1].entries.count, 2)
+  const renamed = await Lists.read(of('second'), after)
+  assert.equal(fileLists(renamed)[1].entries, fileLists(after)[1].entries)
+  assert.deepEqual(found(renamed, 'deny', '203.0.113.1'), ['203.0.113.0/24 /changes.txt:2'])
+})
+
+test('a pipe of that name holds up nobody', async () => {
+  const pipe = join(folder, 'pipe')
+  execFileSync('mkfifo', [pipe])
+  await assert.rejects(Lists.read(protectOf({ lists: [{ file: pipe, action: 'deny' }] })), /is not a file/)
 })

@@ -2,18 +2,16 @@
  * All allow and deny lists as they are in force: those of the configuration and those in files, with what each entry came
  * from, and the tables that workers go by. Never changed: another configuration or another file makes another `Lists`.
  */
-import { formatIp } from '../../lib/ip.ts'
+import { formatNetwork } from '../../lib/ip.ts'
 import { PrefixTable } from '../../lib/prefix-table.ts'
 import type { ListMemories } from '../../traffic/tables.ts'
 import type { ListedNetwork, ListFileConfig, NodeProtectConfig } from '../config/config.ts'
 import { ConfigError, type ConfigProblem } from '../config/problem.ts'
 import { type ListAction, type ListTables, makeListTables } from './list-tables.ts'
 import { ListEntries } from './list-entries.ts'
-import { type BadLine, ListFileError, readListFile } from './read-list-file.ts'
+import { type BadLine, LIST_ENTRIES_MAX, readListFile } from './read-list-file.ts'
+import { UnusableFile } from '../read-whole-file.ts'
 import { type ConfigFile, noteConfigFile } from '../reload/config-watch.ts'
-
-/** Over all lists. */
-export const LIST_ENTRIES_MAX = 1_000_000
 
 export interface List {
   readonly name: string
@@ -49,8 +47,8 @@ export class Lists {
   }
 
   /**
-   * Throws ConfigError where a file cannot be had. With `before`, the lists in force: a file that cannot be read any more
-   * then keeps what it had, and says so.
+   * Throws ConfigError where a file cannot be had. With `before`, the lists in force: a file that is as it was is not read
+   * again, and one that cannot be read any more keeps what it had, and says so.
    */
   static async read(protect: NodeProtectConfig, before?: Lists): Promise<Lists> {
     const all = [
@@ -69,6 +67,11 @@ export class Lists {
     }
     if (problems.length > 0) throw new ConfigError(problems)
     return new Lists(all, await makeListTables(all))
+  }
+
+  /** As they were read. */
+  get files(): ConfigFile[] {
+    return this.all.flatMap(({ noted }) => noted ?? [])
   }
 
   get memories(): ListMemories {
@@ -100,7 +103,7 @@ export class Lists {
     for (const list of this.all) {
       if (i < list.entries.count) {
         const { network, line, comment } = list.entries.at(i)
-        return { list, network: `${formatIp(network.bytes)}/${network.prefixLength}`, line, comment }
+        return { list, network: formatNetwork(network), line, comment }
       }
       i -= list.entries.count
     }
@@ -125,13 +128,16 @@ function fromConfig(name: string, action: ListAction, networks: readonly ListedN
 async function fromFile(config: ListFileConfig, room: number, before: Lists | undefined): Promise<List | string> {
   const { name, action, file } = config
   const noted = await noteConfigFile(file)
+  const known = before?.all.find((list) => list.noted?.path === file)
+  const fits = known !== undefined && known.entries.count <= room
+  if (fits && known.noted?.fingerprint === noted.fingerprint) {
+    return known.name === name && known.action === action ? known : { ...known, name, action }
+  }
   try {
     const read = await readListFile(file, room)
     return { name, action, file, noted, ...read, readAtMs: Date.now(), problem: undefined }
   } catch (error) {
-    if (!(error instanceof ListFileError)) throw error
-    const known = before?.all.find((list) => list.noted?.path === file)
-    const fits = known !== undefined && known.entries.count <= room
+    if (!(error instanceof UnusableFile)) throw error
     return fits ? { ...known, name, action, noted, problem: error.message } : error.message
   }
 }

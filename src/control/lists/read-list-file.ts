@@ -1,10 +1,12 @@
 /** Reads one list file: every line that can be read counts, every other names itself. */
-import { open } from 'node:fs/promises'
 import { showValue } from '../config/problem.ts'
+import { readWholeFile, UnusableFile } from '../read-whole-file.ts'
 import { ListEntries } from './list-entries.ts'
 import { parseListLine } from './list-line.ts'
 import { Pacer } from './pacer.ts'
 
+/** Over all lists. */
+export const LIST_ENTRIES_MAX = 1_000_000
 /** A million IPv6 prefixes with short comments. */
 export const LIST_FILE_BYTES_MAX = 64 * 2 ** 20
 const LINE_BYTES_MAX = 1024
@@ -25,48 +27,18 @@ export interface ReadList {
   readonly badLineCount: number
 }
 
-/** The list cannot be had; the message goes on from the file's name. */
-export class ListFileError extends Error {
-  override readonly name = 'ListFileError'
-}
-
-/** Throws ListFileError. */
+/** Throws UnusableFile. */
 export async function readListFile(path: string, entriesMax: number): Promise<ReadList> {
-  const list = await parseList(await readWhole(path), entriesMax)
+  const list = await parseList(await readWholeFile(path, LIST_FILE_BYTES_MAX), entriesMax)
   // A page that says "not found" is no empty list: what was read before is better.
   const { entries, badLineCount, badLines } = list
   if (entries.count === 0 && badLineCount > 0) {
-    throw new ListFileError(`has no line that can be read; line ${badLines[0].line}: ${badLines[0].message}`)
+    throw new UnusableFile(`has no line that can be read; line ${badLines[0].line}: ${badLines[0].message}`)
   }
   return list
 }
 
-async function readWhole(path: string): Promise<Buffer> {
-  try {
-    await using file = await open(path)
-    const stats = await file.stat()
-    if (!stats.isFile()) throw new ListFileError('is not a file')
-    if (stats.size > LIST_FILE_BYTES_MAX) throw new ListFileError(`is larger than ${LIST_FILE_BYTES_MAX / 2 ** 20} MiB`)
-    const bytes = Buffer.allocUnsafe(stats.size)
-    let size = 0
-    while (size < bytes.length) {
-      const { bytesRead } = await file.read(bytes, size, bytes.length - size, null)
-      if (bytesRead === 0) break
-      size += bytesRead
-    }
-    return bytes.subarray(0, size)
-  } catch (error) {
-    if (error instanceof ListFileError) throw error
-    throw new ListFileError(`cannot be read: ${explain(error as NodeJS.ErrnoException)}`)
-  }
-}
-
-function explain({ code, message }: NodeJS.ErrnoException): string {
-  if (code === 'ENOENT') return 'there is no such file (a relative path begins at the folder of the configuration)'
-  return code === 'EACCES' ? 'no permission' : (code ?? message)
-}
-
-/** Throws ListFileError. */
+/** Throws UnusableFile. */
 export async function parseList(bytes: Buffer, entriesMax: number): Promise<ReadList> {
   const entries = new ListEntries()
   const badLines: BadLine[] = []
@@ -87,7 +59,8 @@ export async function parseList(bytes: Buffer, entriesMax: number): Promise<Read
       if (parsed.kind === 'networks') for (const one of parsed.networks) entries.push(one, line, parsed.comment)
     }
     if (entries.count > entriesMax) {
-      throw new ListFileError(`has more entries than there is room for; all lists together may have 1,000,000`)
+      const most = LIST_ENTRIES_MAX.toLocaleString('en-US')
+      throw new UnusableFile(`has more entries than there is room for; all lists together may have ${most}`)
     }
     from = to + 1
     if (pacer.isTired()) await pacer.rest()

@@ -1,8 +1,8 @@
 /** The log lines about what an operator sets. `event` and the fields are a contract (docs/log-events.md). */
-import { z } from 'zod'
 import type { Service, Upstream } from '../../traffic/tables.ts'
 import type { Wanted } from '../../traffic/upstream-states.ts'
 import type { Log } from '../log/log.ts'
+import { reasonOf } from './durable-file.ts'
 
 export interface SaidChange {
   readonly from: Wanted
@@ -35,8 +35,4 @@ export function sayStatesNotRead(log: Log, file: string, error: Error, movedTo: 
 export function sayStatesNotStored(log: Log, file: string, error: Error): void {
   const sentence = `What was set holds now, but not over a restart: ${file} could not be written.`
   log.say('upstream-states-not-stored', { file, reason: reasonOf(error) }, sentence)
-}
-
-function reasonOf(error: Error): string {
-  return error instanceof z.ZodError ? z.prettifyError(error) : error.message
 }

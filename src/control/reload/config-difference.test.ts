@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Config } from '../config/config.ts'
+import { editorJsonSchema } from '../config/json-schema.ts'
 import { parseConfig } from '../config/load.ts'
 import { configDifference } from './config-difference.ts'
+import { textsOf } from './config-texts.ts'
 import { differenceInShort, differenceText } from './difference-text.ts'
 import { restartChanges } from './live-keys.ts'
 
@@ -80,4 +82,105 @@ test('settings outside of services: some change live, all others need a restart'
     restartChanges(difference).map(({ key }) => key),
     ['admin.listen', 'traffic.maxConnections'],
   )
+})
+
+/** Something in every part of the file that has defaults of its own. */
+const WHOLE = configOf(
+  [
+    '  - name: web',
+    '    listen: ["*:443"]',
+    '    upstreams: ["203.0.113.1:443", { address: "203.0.113.2:443", check: { url: "https://status.example.com/two" } }]',
+    '    affinity: {}',
+    '    check: { headers: { Host: a.example.com }, body: hello, expectBody: /hello/i }',
+    '    socket: { receiveBuffer: 64KiB }',
+    '    protect:',
+    '      perAsn: { connections: 3 }',
+    '      newConnections: { rule: on, rate: 5/s }',
+    '      countries: { deny: [DE] }',
+    '      asns: { allow: [64496] }',
+  ].join('\n'),
+  'protect: { countryDatabase: country.mmdb, asnDatabase: asn.mmdb, lists: [{ file: drop.txt, action: deny }] }',
+)
+
+interface SchemaPart {
+  readonly properties?: Readonly<Record<string, SchemaPart>>
+  readonly items?: SchemaPart
+  readonly anyOf?: readonly SchemaPart[]
+}
+
+function hasKey(schema: SchemaPart, [first, ...rest]: readonly string[]): boolean {
+  if (first === undefined) return true
+  return [schema, ...(schema.anyOf ?? [])].some(({ properties }) => {
+    const inner = properties?.[first]
+    return inner !== undefined && hasKey(inner, rest)
+  })
+}
+
+test('every key that a difference can name is a key of the file', () => {
+  const schema = editorJsonSchema() as SchemaPart
+  const services = schema.properties!['services'].items!
+  const ofUpstreams = services.properties!['upstreams'].items!
+  const [service] = WHOLE.services
+  const parts = [
+    { schema, texts: textsOf(WHOLE, ['services']) },
+    { schema: services, texts: textsOf(service, ['listen', 'upstreams']) },
+    // The address is told as it is written.
+    { schema: ofUpstreams, texts: textsOf(service.upstreams[1], ['text', 'host', 'port', 'hostIsIp']) },
+  ]
+  const unknown = parts.flatMap((part) => [...part.texts.keys()].filter((key) => !hasKey(part.schema, key.split('.'))))
+  assert.deepEqual(unknown, [])
+})
+
+test('values are shown as they are written, a part of a rate too', () => {
+  const changed = configOf(
+    [
+      '  - name: web',
+      '    listen: ["*:443"]',
+      '    upstreams: ["203.0.113.1:443", "203.0.113.2:443"]',
+      '    outlier: { failures: off, ejectForMax: 1h, maxEjected: 30% }',
+      '    slowStart: 5s',
+      '    protect:',
+      '      perAddress: { rate: off }',
+      '      slowSend: { bytes: 2KiB }',
+      '      tinySegments: { perSecond: 9 }',
+      '      attack: { learnFor: 0s, floors: { newConnections: 50/s, unused: 60 }, perAddress: { rate: 10/s } }',
+    ].join('\n'),
+    'protect: { firewall: { maxEntries: 9, synRate: 200/s }, asnDatabase: asn.mmdb }',
+  )
+  const before = configOf('  - { name: web, listen: ["*:443"], upstreams: ["203.0.113.1:443", "203.0.113.2:443"] }')
+  assert.deepEqual(textOf(before, changed), [
+    '~ protect.firewall.maxEntries: 65536 → 9',
+    '~ protect.firewall.synRate: off → 200/s',
+    `~ protect.asnDatabase: (nothing) → ${process.cwd()}/asn.mmdb`,
+    '~ service web',
+    '    ~ slowStart: 0s → 5s',
+    '    ~ outlier.failures: 5 → off',
+    '    ~ outlier.ejectForMax: 5m → 1h',
+    '    ~ outlier.maxEjected: 50% → 30%',
+    '    ~ protect.perAddress.rate: 100/s → off',
+    '    ~ protect.perAddress.burst: 1000 → 5',
+    '    ~ protect.attack.learnFor: 5m → 0s',
+    '    ~ protect.attack.floors.newConnections: 100/s → 50/s',
+    '    ~ protect.attack.floors.unused: 50 → 60',
+    '    ~ protect.attack.perAddress.rate: 25/s → 10/s',
+    '    ~ protect.attack.perAddress.burst: 50 → 20',
+    '    ~ protect.slowSend.bytes: 1KiB → 2KiB',
+    '    ~ protect.tinySegments.perSecond: 500 → 9',
+  ])
+  const without = configOf(WEB, 'protect: { countryDatabase: country.mmdb }')
+  assert.deepEqual(restartChanges(configDifference(configOf(WEB), without)), [])
+})
+
+test('headers, body and query of a check are in no difference, and that they change is', () => {
+  const checked = (check: string) =>
+    configOf(`  - { name: web, listen: ["*:443"], upstreams: ["203.0.113.1:443"], check: ${check} }`)
+  const before = checked('{ url: "/healthz?key=first", headers: { Authorization: first }, body: first }')
+  const after = checked('{ url: "/healthz?key=second", headers: { Authorization: second }, body: second }')
+  const said = textOf(before, after).join('\n')
+  assert.doesNotMatch(said, /first|second/)
+  const hidden = String.raw`\(hidden, [0-9a-f]{8}\)`
+  assert.match(said, new RegExp(String.raw`check\.url: /healthz\?${hidden} → /healthz\?${hidden}`))
+  assert.match(said, new RegExp(`check\\.headers: ${hidden} → ${hidden}`))
+  assert.match(said, new RegExp(`check\\.body: ${hidden} → ${hidden}`))
+  assert.deepEqual(textOf(before, before), ['Nothing changes.'])
 })

@@ -3,6 +3,7 @@ import type { ChangedKey, ConfigDifference } from './config-difference.ts'
 
 /** Everything below `services` changes live. docs/operating.md lists the others: they need a restart. */
 const LIVE_KEYS: ReadonlySet<string> = new Set([
+  'admin.hosts',
   'admin.watchConfig',
   'protect.bans.rule',
   'protect.bans.strikes',
@@ -17,8 +18,8 @@ const LIVE_KEYS: ReadonlySet<string> = new Set([
   'log.format',
   'log.connections',
   'protect.allow',
-  'protect.asnDatabase.file',
-  'protect.countryDatabase.file',
+  'protect.asnDatabase',
+  'protect.countryDatabase',
   'protect.deny',
   'protect.lists',
   'protect.overload.rule',

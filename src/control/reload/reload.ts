@@ -6,10 +6,8 @@ import type { Config } from '../config/config.ts'
 import { ConfigError, loadConfig } from '../config/load.ts'
 import type { ConfigProblem } from '../config/problem.ts'
 import { sayDatabases } from '../databases/database-lines.ts'
-import type { DatabaseWatch } from '../databases/database-watch.ts'
 import { NetworkDatabases } from '../databases/network-databases.ts'
 import { sayLists } from '../lists/list-lines.ts'
-import type { ListWatch } from '../lists/list-watch.ts'
 import { Lists } from '../lists/lists.ts'
 import type { Log } from '../log/log.ts'
 import { UpstreamAddresses } from '../resolve/upstream-addresses.ts'
@@ -18,6 +16,7 @@ import { StartError } from '../workers/start-error.ts'
 import { type ChangedKey, type ConfigDifference, configDifference } from './config-difference.ts'
 import { type ConfigWatch, noteConfigFile } from './config-watch.ts'
 import { differenceInShort, differenceText } from './difference-text.ts'
+import type { FileWatches } from './file-watches.ts'
 import { restartChanges } from './live-keys.ts'
 
 /** A file that is no configuration at all can have thousands. */
@@ -44,9 +43,9 @@ export interface ReloadOptions {
   /** Is told of each file that is taken note of. */
   readonly watch: ConfigWatch
   /** Is told of the lists in force. */
-  readonly listWatch: ListWatch
+  readonly listWatch: FileWatches
   /** Is told of the databases in force. */
-  readonly databaseWatch: DatabaseWatch
+  readonly databaseWatch: FileWatches
   readonly env: NodeJS.ProcessEnv
   readonly node: RunningNode
   readonly log: Log
@@ -87,13 +86,16 @@ export class Reload {
   /** A list file has changed: reads the lists again and nothing else. */
   async readLists(): Promise<void> {
     await this.#afterLast(async () => {
-      const { node, log } = this.#options
+      const { node, log, listWatch } = this.#options
       if (node.state() !== 'ready') return
+      const before = node.lists()
       try {
-        const lists = await Lists.read(node.config.protect, node.lists())
+        const lists = await Lists.read(node.config.protect, before)
+        // A million entries take their time, and nothing is to change any more in a node that leaves.
+        if (node.state() !== 'ready') return
         node.useLists(lists)
-        this.#options.listWatch.follow(lists)
-        sayLists(log, lists)
+        listWatch.follow(lists.files)
+        sayLists(log, lists, before)
       } catch (error) {
         // One has grown so that there is no room left for what another one had.
         const reason = (error as Error).message
@@ -108,11 +110,17 @@ export class Reload {
       const { node, log, databaseWatch } = this.#options
       if (node.state() !== 'ready') return
       const before = node.databases()
-      const databases = await NetworkDatabases.read(node.config.protect, before)
-      if (node.state() !== 'ready') return
-      node.useDatabases(databases)
-      databaseWatch.follow(databases)
-      sayDatabases(log, databases, before)
+      try {
+        const databases = await NetworkDatabases.read(node.config.protect, before)
+        if (node.state() !== 'ready') return
+        node.useDatabases(databases)
+        databaseWatch.follow(databases.files)
+        sayDatabases(log, databases, before)
+      } catch (error) {
+        // There is no memory for two of them, say.
+        const reason = (error as Error).message
+        log.say('database-not-read', { reason }, `The databases stay as they are: ${reason}`)
+      }
     })
   }
 
@@ -157,16 +165,18 @@ export class Reload {
   }
 
   async #swap(config: Config, upstreams: UpstreamAddresses, lists: Lists, databases: NetworkDatabases): Promise<void> {
-    const before = this.#options.node.databases()
-    await this.#options.node.reload(config, upstreams.current, lists, databases)
-    this.#options.databaseWatch.follow(databases)
-    sayDatabases(this.#options.log, databases, before)
-    this.#options.listWatch.follow(lists)
-    sayLists(this.#options.log, lists)
+    const { node, log, listWatch, databaseWatch, follow } = this.#options
+    const [listsBefore, databasesBefore] = [node.lists(), node.databases()]
+    await node.reload(config, upstreams.current, lists, databases)
+    sayDatabases(log, databases, databasesBefore)
+    sayLists(log, lists, listsBefore)
     this.#upstreams.stop()
     this.#upstreams = upstreams
     // A stop that came meanwhile has nothing to follow any more.
-    if (this.#options.node.state() === 'ready') this.#options.follow(upstreams)
+    if (node.state() !== 'ready') return
+    databaseWatch.follow(databases.files)
+    listWatch.follow(lists.files)
+    follow(upstreams)
   }
 
   #say(by: ReloadCause, outcome: ReloadOutcome): void {

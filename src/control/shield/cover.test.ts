@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { parseNetwork } from '../../lib/ip.ts'
-import { coverOf, networkText } from './cover.ts'
+import { formatNetwork, parseNetwork } from '../../lib/ip.ts'
+import { coverOf } from './cover.ts'
 
 const cover = (...texts: string[]): string[] =>
-  coverOf(texts.map((text) => ({ network: parseNetwork(text)! }))).map(({ network }) => networkText(network))
+  coverOf(texts.map((text) => ({ network: parseNetwork(text)! }))).map(({ network }) => formatNetwork(network))
 
 test('of nested prefixes the widest stays, whatever their order', () => {
   assert.deepEqual(cover('192.0.2.7', '192.0.2.0/24', '192.0.2.0/25'), ['192.0.2.0/24'])

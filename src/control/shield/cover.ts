@@ -1,10 +1,5 @@
 /** Prefixes without overlap: an interval set takes no two that share an address. */
-import { formatIp, type Network } from '../../lib/ip.ts'
-
-/** `192.0.2.0/24` */
-export function networkText({ bytes, prefixLength }: Network): string {
-  return `${formatIp(bytes)}/${prefixLength}`
-}
+import type { Network } from '../../lib/ip.ts'
 
 /**
  * Those that no other one contains, widest first. Prefixes either nest or share nothing, so that what comes out

@@ -38,10 +38,12 @@ export class Firewall {
   #trustedProxies: readonly Network[] = []
   #lists: Lists['all'] | undefined
   readonly #entriesMax: number
+  readonly #isOff: boolean
 
   constructor({ config, log, hasPredecessor, run = runNft, pollMs }: FirewallOptions) {
     this.#sources = new WantedSources(config)
     this.#entriesMax = config.entriesMax
+    this.#isOff = config.mode === 'off'
     this.#keeper = new TableKeeper({ config, log, hasPredecessor, run, sources: this.#sources, pollMs })
   }
 
@@ -70,7 +72,7 @@ export class Firewall {
 
   /** Allow and deny lists together; of two calls the later one counts, whichever is done first. */
   async useLists({ all }: Pick<Lists, 'all'>): Promise<void> {
-    if (this.#lists === all) return
+    if (this.#isOff || this.#lists === all) return
     this.#lists = all
     const allowed = await listedNetworks(all, 'allow', this.#entriesMax)
     const denied = await listedNetworks(all, 'deny', this.#entriesMax)

@@ -7,10 +7,9 @@
  *     for a listener ─▶ source4 / source6: allowed? banned? denied? too many SYNs?
  *   tracked (after connection tracking, only where asked for): invalid? handshake by synproxy?
  */
-import type { Network } from '../../lib/ip.ts'
+import { formatNetwork, type Network } from '../../lib/ip.ts'
 import type { Listener } from '../../traffic/tables.ts'
 import type { FirewallConfig } from './firewall-config.ts'
-import { networkText } from './cover.ts'
 import type { SetChange } from './set-mirror.ts'
 
 /** Why a packet was dropped; each is a named counter of the table. */
@@ -246,6 +245,6 @@ export function changeScript(table: string, set: string, changes: readonly SetCh
 
 /** How an element of a set is written. */
 export function elementText(network: Network): string {
-  const text = networkText(network)
+  const text = formatNetwork(network)
   return network.prefixLength === network.bytes.length * 8 ? text.slice(0, text.indexOf('/')) : text
 }

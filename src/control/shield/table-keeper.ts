@@ -108,14 +108,14 @@ export class TableKeeper {
   }
 
   async #findLeftover(): Promise<void> {
-    if (!this.#mayBeLeft) this.#mayBeLeft = await this.#isTableThere().catch(() => false)
+    if (!this.#mayBeLeft) this.#mayBeLeft = await this.#isOursThere().catch(() => false)
     if (!this.#mayBeLeft) return
     this.wake()
     if (this.#handoverUntilMs === 0) await this.#work()
   }
 
-  async #isTableThere(): Promise<boolean> {
-    return (await this.#watch.ownChains()).length > 0
+  async #isOursThere(): Promise<boolean> {
+    return (await this.#watch.owner()) === 'tidegate'
   }
 
   useListeners(listeners: readonly Listener[]): void {
@@ -192,7 +192,7 @@ export class TableKeeper {
   }
 
   async #removeLeftover(): Promise<void> {
-    if (!(await this.#isTableThere())) this.#mayBeLeft = false
+    if (!(await this.#isOursThere())) this.#mayBeLeft = false
     else if (await this.#lock.take()) {
       await this.#removeTable()
       await this.#lock.release()
@@ -218,6 +218,11 @@ export class TableKeeper {
 
   /** All of it anew, in one transaction: packets meet the old table or the new one, never none. */
   async #make(): Promise<void> {
+    // A firewall in `inet filter`, say: ours would take its place.
+    if (!this.#isMade && (await this.#watch.owner()) === 'another') {
+      const why = `table inet ${this.#config.table} was not made by Tidegate; give ours another name with protect.firewall.table`
+      throw new NftError('refused', why)
+    }
     if (this.#state.kind === 'active') await this.#watch.count().catch(() => {})
     this.#withouts.clear()
     const { handshake, why } = this.#config.synproxy ? handshakeFor() : { handshake: undefined, why: undefined }
@@ -377,7 +382,8 @@ export class TableKeeper {
   /** The next version may have another table name, or be gone: then it is ours to remove. */
   async #takeBack(handedOverAtMs: number): Promise<void> {
     const untilMs = handedOverAtMs + HANDOVER_GRACE_MS
-    while (await this.#lock.take()) {
+    // A lock that can't even be asked for is not ours: whoever stops us waits for no reason.
+    while (await this.#lock.take().catch(() => false)) {
       if (monotonicMs() > untilMs) return
       await this.#lock.release()
       await delay(HANDOVER_RETRY_MS)

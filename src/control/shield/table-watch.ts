@@ -2,6 +2,7 @@
 import { listChains, NftError, readTable, type RunNft, takeCounters } from '../../kernel/nftables.ts'
 import { monotonicMs } from '../../lib/clock.ts'
 import type { DropCounts } from './drop-counts.ts'
+import { pidOfChain } from './ruleset.ts'
 import type { SetMirror } from './set-mirror.ts'
 
 /** A look at every rule and element takes nft long where there are many: at most 1/200 of the time. */
@@ -49,6 +50,13 @@ export class TableWatch {
   async ownChains(): Promise<string[]> {
     const chains = await listChains(this.#run)
     return chains.filter(({ family, table }) => family === 'inet' && table === this.#table).map(({ name }) => name)
+  }
+
+  /** Who made the table of our name: we leave a chain with the number of our process in it. */
+  async owner(): Promise<'nobody' | 'tidegate' | 'another'> {
+    const chains = await this.ownChains()
+    if (chains.length === 0) return 'nobody'
+    return chains.some((name) => pidOfChain(name) !== undefined) ? 'tidegate' : 'another'
   }
 
   async count(): Promise<void> {

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { formatIp, networkContains, type Network, parseIp, parseNetwork } from '../../lib/ip.ts'
-import { networkText } from './cover.ts'
+import { formatIp, formatNetwork, networkContains, type Network, parseIp, parseNetwork } from '../../lib/ip.ts'
 import { WantedSources } from './wanted-sources.ts'
 
 const prefix = (text: string): Network => parseNetwork(text)!
@@ -112,11 +111,11 @@ test('whatever comes and goes, the kernel drops who is banned and nobody else', 
         const known = [...bans.values()]
         if (draw(3) === 0 && known.length > 0) {
           const { network } = known[draw(known.length)]
-          bans.delete(networkText(network))
+          bans.delete(formatNetwork(network))
           sources.unban(network)
         } else {
           const ban = { network: drawNetwork(), untilMs: nowMs + 1_000 + draw(20_000) }
-          bans.set(networkText(ban.network), ban)
+          bans.set(formatNetwork(ban.network), ban)
           sources.ban(ban)
         }
       }

@@ -75,7 +75,7 @@ function turn(loop: Loop, wakeFd: number, due: (connection: Connection) => void)
   const timeoutMs = waitMs(loop)
   const turnMs = monotonicMs() - loop.nowMs
   loop.counters.worker[WORKER.busyMs] += turnMs
-  if (turnMs > loop.longestTurnMs) loop.longestTurnMs = turnMs
+  if (turnMs > loop.longestTurnMs) noteLongest(loop, turnMs)
   const wantedMs = loop.nowMs + timeoutMs
   const events = loop.epoll.wait(timeoutMs)
   loop.nowMs = monotonicMs()
@@ -99,6 +99,11 @@ function turn(loop: Loop, wakeFd: number, due: (connection: Connection) => void)
   if (loop.draining) sayDrained(loop)
   if (loop.nowMs >= loop.housekeepingDueMs) keepHouse(loop)
   countTurn(loop)
+}
+
+function noteLongest(loop: Loop, turnMs: number): void {
+  loop.longestTurnMs = turnMs
+  loop.longestTurnEndMs = loop.nowMs + turnMs
 }
 
 /** At the end of every turn: where all peers stall, the next one may be long in coming. */
@@ -228,8 +233,8 @@ function end(loop: Loop): void {
 }
 
 function keepHouse(loop: Loop): void {
-  // After a rest the longest turn is of long ago.
-  const isFresh = loop.nowMs - loop.housekeepingDueMs < HOUSEKEEPING_MS
+  // After a rest it is of long ago; after a turn of seconds, in which nobody kept house, it is of now.
+  const isFresh = loop.nowMs - loop.longestTurnEndMs < 2 * HOUSEKEEPING_MS
   loop.counters.worker[WORKER.lagMs] = isFresh ? loop.longestTurnMs : 0
   loop.counters.worker[WORKER.acceptQueue] = fullestAcceptQueue(loop)
   loop.longestTurnMs = 0

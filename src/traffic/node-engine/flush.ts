@@ -9,8 +9,8 @@ import { Station } from './station.ts'
 /** How long a receiver may take for the bytes that wait in user space. */
 export const FLUSH_MS_MAX = 10_000
 /**
- * A reset throws away what the kernel has not delivered yet, and node:net can't ask how much that is (SIOCOUTQ):
- * bytes that moved a moment ago get a few round trips' time.
+ * A reset throws away what the kernel has not delivered yet, and node:net can't ask how much that is (SIOCOUTQ): bytes
+ * get the time that a receiver of one MiB a second takes for them (`Flow.deliveredMs`), and a few round trips.
  */
 export const DELIVERY_MS = 250
 
@@ -39,7 +39,7 @@ export class Flush extends Station {
   deadlineMs(): MonotonicMs {
     const lastMs = this.#startedMs + FLUSH_MS_MAX
     if (this.#flow.to.destroyed) return this.#startedMs
-    return this.#flow.to.writableLength > 0 ? lastMs : Math.min(this.#flow.movedMs + DELIVERY_MS, lastMs)
+    return this.#flow.to.writableLength > 0 ? lastMs : Math.min(this.#flow.deliveredMs + DELIVERY_MS, lastMs)
   }
 
   override expire(nowMs: MonotonicMs): void {

@@ -44,7 +44,16 @@ export class Relay extends Station {
     this.#early = []
     this.#connection.client.resume()
     if (first.length > 0) this.#toUpstream.carry(joined(first), header?.length ?? 0)
+    if (this.isSilent) this.#connection.worker.makeWay.note(this.#connection)
     if (this.#clientHasEnded) this.takeEnd('client')
+  }
+
+  override get isSilent(): boolean {
+    return this.#connection.bytesToUpstream + this.#toUpstream.waitingStreamBytes === 0
+  }
+
+  override get activeMs(): MonotonicMs {
+    return this.#activeMs
   }
 
   override take(side: Side, bytes: Buffer): void {
@@ -130,6 +139,11 @@ function joined(buffers: readonly Buffer[]): Buffer {
   return buffers.length === 1 ? buffers[0] : Buffer.concat(buffers)
 }
 
+/** 8 Mbit/s: who is slower may lose the end of what came before a reset (flush.ts). */
+const RECEIVER_BYTES_PER_MS = 1024
+/** What Linux keeps for a receiver at most, unless told otherwise [tcp(7), tcp_wmem]. */
+const KERNEL_BYTES_MAX = 4 * 1024 * 1024
+
 /** The bytes from one socket to the other. A source is paused as long as its receiver's kernel buffer is full. */
 export class Flow {
   readonly from: Socket
@@ -140,8 +154,8 @@ export class Flow {
   /** Handed to `to`, not taken by the kernel: the stream's bytes, and all of them with a PROXY header in front. */
   waitingStreamBytes = 0
   #waitingBytes = 0
-  /** When the kernel last took bytes. */
-  movedMs: MonotonicMs = 0
+  /** When a receiver that takes RECEIVER_BYTES_PER_MS has all that the kernel took for it. */
+  deliveredMs: MonotonicMs = 0
 
   constructor(connection: Connection, from: Socket, to: Socket, count: 'bytesToUpstream' | 'bytesToClient') {
     this.#connection = connection
@@ -176,7 +190,9 @@ export class Flow {
   }
 
   #countMoved(bytes: number): void {
-    this.movedMs = monotonicMs()
+    const nowMs = monotonicMs()
+    const deliveredMs = Math.max(this.deliveredMs, nowMs) + bytes / RECEIVER_BYTES_PER_MS
+    this.deliveredMs = Math.min(deliveredMs, nowMs + KERNEL_BYTES_MAX / RECEIVER_BYTES_PER_MS)
     this.#connection[this.#count] += bytes
     this.#connection.worker.counters.services[this.#countAt] += bytes
   }

@@ -1,11 +1,10 @@
-/** Notices that a list file is another one, as ConfigWatch does for the configuration. */
-import { ConfigWatch } from '../reload/config-watch.ts'
-import type { Lists } from './lists.ts'
+/** Notices that one of several files is another one, as ConfigWatch does for the configuration. */
+import { type ConfigFile, ConfigWatch } from './config-watch.ts'
 
 /** A change holds after two looks that see the same: within 4 s. */
 const LOOK_EVERY_MS = 2_000
 
-export class ListWatch {
+export class FileWatches {
   readonly #onChange: () => void
   #watches: readonly ConfigWatch[] = []
 
@@ -14,11 +13,11 @@ export class ListWatch {
     this.#onChange = onChange
   }
 
-  /** The files of these lists from now on. */
-  follow(lists: Lists): void {
+  /** These files from now on; the same one may be named twice. */
+  follow(files: readonly ConfigFile[]): void {
     this.stop()
-    const files = lists.all.flatMap(({ noted }) => (noted === undefined ? [] : [noted]))
-    this.#watches = files.map((file) => new ConfigWatch(file, this.#onChange, LOOK_EVERY_MS))
+    const byPath = new Map(files.map((file) => [file.path, file]))
+    this.#watches = [...byPath.values()].map((file) => new ConfigWatch(file, this.#onChange, LOOK_EVERY_MS))
     for (const watch of this.#watches) watch.set(true)
   }
 
