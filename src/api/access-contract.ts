@@ -40,7 +40,8 @@ const Code = z.string().max(40, 'expected at most 40 characters')
 /** Attackers choose what text looks like; nothing of it moves a cursor or turns the direction of writing. */
 const PlainText = z.string().regex(/^[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}]*$/u, 'expected text without control characters')
 
-export const Nobody = z.strictObject({}).optional()
+/** No body, or an empty object. */
+export const Nobody = z.strictObject({}).nullish()
 
 export const SessionAnswer = z.object({
   /** Null: nobody is logged in. */

@@ -19,7 +19,12 @@ export async function makeOpenApi(app: App, version: string, makeRoutes: (app: A
       components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
       security: [{ token: [] }],
     },
-    transform: jsonSchemaTransform,
+    transform: (route) => {
+      const { role, isForService = false } = route.route.config ?? {}
+      const described = jsonSchemaTransform(route as Parameters<typeof jsonSchemaTransform>[0])
+      // Who may, for those who write programs, and for the test that tries them all.
+      return { ...described, schema: { ...described.schema, 'x-role': role, 'x-for-service': isForService } }
+    },
   })
   makeRoutes(app)
   await app.ready()

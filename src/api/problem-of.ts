@@ -46,7 +46,7 @@ interface Invalid {
 }
 
 function sentenceOf({ instancePath, message }: Invalid, given: unknown): string {
-  const keys = instancePath.split('/').slice(1)
+  const keys = instancePath.split('/').filter((key) => key !== '')
   if (keys.length === 0) return `${message}.`
   const value = keys.reduce<unknown>((inside, key) => (inside as Record<string, unknown> | undefined)?.[key], given)
   const isShown = typeof value === 'number' || (typeof value === 'string' && value.length <= VALUE_CHARACTERS_MAX)

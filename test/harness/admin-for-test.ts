@@ -40,25 +40,28 @@ export class AdminForTest {
   static readonly token = TOKEN
   readonly server: AdminServer
   readonly audited: AuditEntry[]
+  readonly access: Access
 
-  private constructor(server: AdminServer, audited: AuditEntry[]) {
+  private constructor(server: AdminServer, audited: AuditEntry[], access: Access) {
     this.server = server
     this.audited = audited
+    this.access = access
   }
 
   static async start(options: Partial<AdminServerOptions> = {}): Promise<AdminForTest> {
     const audited: AuditEntry[] = []
     const store: AccessStore = new MemoryAccessStore()
+    const access = options.access ?? new Access(new LocalToken('/nowhere/admin-token', TOKEN), { store })
     const server = await AdminServer.listen({
       address: { family: 4, address: '127.0.0.1', port: 0 },
       node: nodeForTest(),
       actions: NO_ACTIONS,
-      access: new Access(new LocalToken('/nowhere/admin-token', TOKEN), { store }),
+      access,
       auditLog: store.audit,
       audit: (entry) => audited.push(entry),
       ...options,
     })
-    return new AdminForTest(server, audited)
+    return new AdminForTest(server, audited, access)
   }
 
   get port(): number {

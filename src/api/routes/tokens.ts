@@ -56,9 +56,8 @@ function addAdding(app: App, { access, node }: Room): void {
       const known = node.tables().services.map((service) => service.name)
       for (const service of services ?? []) requireKnown(service, known)
       request.auditDetails = `${name} as ${role}${services === undefined ? '' : ` for ${services.join(', ')}`}`
-      const expiresMs = ttlMs === undefined ? null : Date.now() + ttlMs
-      const by = askedBy(request).who
-      const { token, secret } = await access.tokens.add({ name, role, services: services ?? null, expiresMs, by })
+      const asked = { name, role, services: services ?? null, ttlMs: ttlMs ?? null, by: askedBy(request).who }
+      const { token, secret } = await access.tokens.add(asked)
       return reply.status(201).send({ token: viewOf(token), secret })
     },
   )

@@ -16,7 +16,7 @@ export interface NewToken {
   readonly role: Role
   readonly services: readonly string[] | null
   /** Null: for good. */
-  readonly expiresMs: number | null
+  readonly ttlMs: number | null
   readonly by: string
 }
 
@@ -34,12 +34,14 @@ export class Tokens {
   }
 
   /** `secret` is told once: it is not kept. Throws AccessError for a name that is taken. */
-  async add(asked: NewToken): Promise<{ readonly token: StoredToken; readonly secret: string }> {
+  async add({ ttlMs, ...asked }: NewToken): Promise<{ readonly token: StoredToken; readonly secret: string }> {
     const isTaken = (await this.#store.list()).some(({ name }) => name === asked.name)
     if (isTaken) throw new AccessError('E_CONFLICT', `There is a token ${asked.name} already; take another name.`)
     const secret = PREFIX + newSecret()
     const id = randomBytes(8).toString('hex')
-    const token = { ...asked, id, hash: sha256(secret), createdMs: this.#nowMs(), lastUsedMs: null }
+    const createdMs = this.#nowMs()
+    const expiresMs = ttlMs === null ? null : createdMs + ttlMs
+    const token = { ...asked, id, hash: sha256(secret), createdMs, expiresMs, lastUsedMs: null }
     await this.#store.add(token)
     return { token, secret }
   }
