@@ -141,6 +141,7 @@ describe('the daemon', { timeout: 60_000, concurrency: 3 }, () => {
     const events = daemon.lines.map(({ event }) => event)
     assert.deepEqual(events, [
       'admin-listening',
+      'setup-link',
       'listening',
       'ready',
       'draining',

@@ -21,7 +21,7 @@ export async function makeOpenApi(app: App, version: string, makeRoutes: (app: A
     },
     transform: (route) => {
       const { role, isForService = false } = route.route.config ?? {}
-      const described = jsonSchemaTransform(route as Parameters<typeof jsonSchemaTransform>[0])
+      const described = jsonSchemaTransform(route)
       // Who may, for those who write programs, and for the test that tries them all.
       return { ...described, schema: { ...described.schema, 'x-role': role, 'x-for-service': isForService } }
     },
