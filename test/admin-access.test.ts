@@ -73,7 +73,7 @@ describe('access to the admin API of a daemon', { timeout: 240_000 }, () => {
     const files = ['tidegate.db', 'tidegate.db-wal'].map((file) => readIfThere(join(stateDir, file))).join('')
     assert.ok(files.includes('ann') && files.includes('$argon2id$v=19$m=19456,t=2,p=1$'))
     assert.ok(!files.includes(secret) && !files.includes(made.cookie.slice(9, 52)) && !files.includes(PASSWORD))
-    await daemon.stop()
+    daemon.signal('SIGTERM')
     assert.equal((await daemon.exited).code, 0)
 
     await start()
@@ -112,7 +112,7 @@ describe('access to the admin API of a daemon', { timeout: 240_000 }, () => {
     assert.match((await tidegate(['tokens'])).stdout, /deploy {2}operator {2}web/)
     assert.equal((await tidegate(['tokens', 'remove', 'deploy'])).code, 0)
     assert.match((await tidegate(['status'], token)).stderr, /token is not known/)
-    await daemon.stop()
+    daemon.signal('SIGTERM')
     assert.equal((await daemon.exited).code, 0)
     const audited = daemon.lines.filter(({ action }) => action === 'login.failed')
     assert.deepEqual(

@@ -3,7 +3,7 @@
  * with this table by a test. The lines of connections are the one exception: they have no level (connection-line.ts).
  */
 export const LOG_EVENTS = {
-  'admin-listening': { level: 'info', meaning: 'The admin API is open; `address`.' },
+  'admin-listening': { level: 'info', meaning: 'The admin API is open; `address`, `url`.' },
   audit: {
     level: 'info',
     meaning: 'Somebody changed something, or was refused to; `who`, `from`, `action`, `target`, `details`, `status`.',
