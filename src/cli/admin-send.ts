@@ -41,7 +41,8 @@ async function sendWithToken(url: URL, request: RequestInit): Promise<TlsAnswer>
   return localToken === undefined ? first : await sendOnce(url, request, localToken)
 }
 
-async function sendOnce(url: URL, request: RequestInit, token: string | undefined): Promise<TlsAnswer> {
+/** Only to the place that was named; over TLS only once it is known who that is. Throws as `send`. */
+export async function sendOnce(url: URL, request: RequestInit, token: string | undefined): Promise<TlsAnswer> {
   const headers = new Headers(request.headers)
   if (token !== undefined) headers.set('authorization', `Bearer ${token}`)
   if (url.protocol === 'https:') {
