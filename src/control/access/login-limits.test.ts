@@ -49,6 +49,17 @@ describe('limits of logging in', () => {
     assert.equal(of.tryAccount({ ...ANN, name: 'ANN' }), true)
   })
 
+  test('a user at the same address can not guess on and on at the account of another by logging in between', () => {
+    const of = limits()
+    of.noteSuccess(ANN)
+    const answers: boolean[] = []
+    for (let i = 0; i < 3 * FREE_FAILURES_PER_ACCOUNT; i++) {
+      answers.push(of.tryAddress(ANN.address) === 0 && of.tryAccount(ANN))
+      of.noteSuccess({ ...ANN, name: 'bob' })
+    }
+    assert.equal(answers.filter(Boolean).length, FREE_FAILURES_PER_ACCOUNT)
+  })
+
   test('what was neither failure nor success leaves no trace', () => {
     const of = limits()
     for (let i = 0; i < 3 * FREE_FAILURES_PER_ACCOUNT; i++) {

@@ -1,7 +1,7 @@
 /**
  * How often somebody may guess: after a few failures each further one makes the pause twice as long, for the address
- * (an IPv6 /64 is one) and for the account. From an address at which the user has logged in before, only the address
- * counts: nobody can lock an operator out of their own desk by guessing.
+ * (an IPv6 /64 is one) and for the account. From an address at which the user has logged in before, only what failed
+ * there counts: nobody can lock an operator out of their own desk by guessing elsewhere.
  */
 import { formatIp, parseIp } from '../../lib/ip.ts'
 import { keyOf } from './memory-access-store.ts'
@@ -71,6 +71,8 @@ export class LoginLimits {
   readonly #addresses = new FailureTable(FREE_FAILURES_PER_ADDRESS)
   readonly #accounts = new FailureTable(FREE_FAILURES_PER_ACCOUNT)
   readonly #strangers = new FailureTable(FREE_FAILURES_PER_ACCOUNT)
+  /** Of accounts at addresses they have logged in from. */
+  readonly #atHome = new FailureTable(FREE_FAILURES_PER_ACCOUNT)
   /** `NAME SOURCE`, in the order of the last login. */
   readonly #familiar = new Set<string>()
 
@@ -91,23 +93,25 @@ export class LoginLimits {
 
   /** False while the account is guessed at: even the right password is told to be wrong. Counts as above. */
   tryAccount(attempt: Attempt): boolean {
-    if (this.#familiar.has(familiarKey(attempt))) return true
     const nowMs = this.#nowMs()
-    const isFree = this.#tableOf(attempt).pauseMs(keyOf(attempt.name), nowMs) === 0
-    this.#tableOf(attempt).note(keyOf(attempt.name), nowMs)
+    const [table, key] = this.#accountOf(attempt)
+    const isFree = table.pauseMs(key, nowMs) === 0
+    table.note(key, nowMs)
     return isFree
   }
 
   /** It was neither a failure nor a success. */
   takeBack(attempt: Attempt): void {
     this.#addresses.takeBack(sourceOf(attempt.address))
-    if (!this.#familiar.has(familiarKey(attempt))) this.#tableOf(attempt).takeBack(keyOf(attempt.name))
+    const [table, key] = this.#accountOf(attempt)
+    table.takeBack(key)
   }
 
   noteSuccess(attempt: Attempt): void {
     this.#addresses.clear(sourceOf(attempt.address))
     this.#accounts.clear(keyOf(attempt.name))
     const key = familiarKey(attempt)
+    this.#atHome.clear(key)
     this.#familiar.delete(key)
     this.#familiar.add(key)
     if (this.#familiar.size > LOGIN_ENTRIES_MAX) this.#familiar.delete(this.#familiar.values().next().value!)
@@ -118,8 +122,11 @@ export class LoginLimits {
     this.#accounts.clear(keyOf(name))
   }
 
-  #tableOf({ isKnown }: Attempt): FailureTable {
-    return isKnown ? this.#accounts : this.#strangers
+  /** Where its failures are counted, and under which key. */
+  #accountOf(attempt: Attempt): readonly [table: FailureTable, key: string] {
+    const familiar = familiarKey(attempt)
+    if (attempt.isKnown && this.#familiar.has(familiar)) return [this.#atHome, familiar]
+    return [attempt.isKnown ? this.#accounts : this.#strangers, keyOf(attempt.name)]
   }
 }
 

@@ -5,12 +5,11 @@
 import { AccessError } from './access-error.ts'
 import { type AccessStore, isStoreTrouble, type StoredUser } from './access-store.ts'
 import type { Attempt, LoginLimits } from './login-limits.ts'
-import { BusyError, type Passwords } from './passwords.ts'
+import type { Passwords } from './passwords.ts'
 import { readSecondFactor, secondFactorText, stepOf, withoutRecoveryCode } from './second-factor.ts'
 import type { BegunSession, Sessions } from './sessions.ts'
 
 const WRONG = 'Name or password is wrong, or there were too many wrong ones: then wait some minutes.'
-const BUSY_RETRY_MS = 2_000
 
 export interface AskedLogin {
   readonly name: string
@@ -87,7 +86,6 @@ export class Login {
       return await this.#parts.passwords.isRight(user?.passwordHash, password)
     } catch (error) {
       this.#parts.limits.takeBack(attempt)
-      if (error instanceof BusyError) throw new AccessError('E_TOO_MANY', error.message, BUSY_RETRY_MS)
       throw error
     }
   }

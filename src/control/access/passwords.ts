@@ -2,31 +2,29 @@
  * Passwords as argon2id hashes [RFC 9106]. A hash takes 19 MiB and some 20 ms of a core in libuv's threads, so a few are
  * made at once, a few wait, and whoever comes on top is turned away: guessing must not cost traffic its memory.
  */
+import { AccessError } from './access-error.ts'
 
 /** Half of libuv's threads; files and name lookups need the others. */
 export const HASHES_AT_ONCE_MAX = 2
 export const HASHES_WAITING_MAX = 16
+const BUSY_RETRY_MS = 2_000
 export const PASSWORD_CHARACTERS_MIN = 10
 /** Longer ones cost more than they give. */
 export const PASSWORD_CHARACTERS_MAX = 256
 /** OWASP's first choice for argon2id: 19 MiB, two passes, one lane. */
 const OPTIONS = { memoryCost: 19_456, timeCost: 2, parallelism: 1 }
 
-export class BusyError extends Error {
-  override readonly name = 'BusyError'
-}
-
 export class Passwords {
   #running = 0
   readonly #waiting: (() => void)[] = []
   #unknown: Promise<string> | undefined
 
-  /** Throws BusyError where too many wait. */
+  /** Throws AccessError (E_TOO_MANY) where too many wait. */
   hash(password: string): Promise<string> {
     return this.#inTurn(async () => (await argon2()).hash(normal(password), OPTIONS))
   }
 
-  /** Takes as long for a user that is not there (undefined) as for a wrong password. Throws BusyError. */
+  /** Takes as long for a user that is not there (undefined) as for a wrong password. Throws as `hash`. */
   async isRight(passwordHash: string | undefined, password: string): Promise<boolean> {
     const known = passwordHash ?? (await (this.#unknown ??= this.#hashOfNobody()))
     const isRight = await this.#inTurn(async () => {
@@ -47,7 +45,9 @@ export class Passwords {
 
   async #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
     if (this.#running >= HASHES_AT_ONCE_MAX) {
-      if (this.#waiting.length >= HASHES_WAITING_MAX) throw new BusyError('Too many log in at once; try again.')
+      if (this.#waiting.length >= HASHES_WAITING_MAX) {
+        throw new AccessError('E_TOO_MANY', 'Too many log in at once; try again in a moment.', BUSY_RETRY_MS)
+      }
       // Who is woken takes the place of who woke them.
       await new Promise<void>((resolve) => this.#waiting.push(resolve))
     } else this.#running++

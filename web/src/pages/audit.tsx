@@ -39,7 +39,7 @@ export default function Audit() {
           <Field label="Action" value={action} onValue={setAction} required={false} />
         </Form>
       </section>
-      <section aria-label="Entries">
+      <section aria-label="Entries" tabIndex={0}>
         <p class="bad-text" role="alert">
           {problem}
         </p>
