@@ -47,6 +47,7 @@ describe('limits of logging in', () => {
     assert.equal(of.tryAccount({ ...ANN, address: '203.0.113.1' }), false)
     assert.equal(of.tryAccount(ANN), true)
     assert.equal(of.tryAccount({ ...ANN, name: 'ANN' }), true)
+    assert.equal(of.tryAccount({ ...ANN, address: '203.0.113.1', hasSessionThere: true }), true, 'of before the start')
   })
 
   test('a user at the same address can not guess on and on at the account of another by logging in between', () => {

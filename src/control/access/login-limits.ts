@@ -63,6 +63,8 @@ export interface Attempt {
   readonly name: string
   /** Whether there is such a user: guesses at names that nobody has can't push out what is known of those that exist. */
   readonly isKnown: boolean
+  /** The user is logged in from that address, too: of before the start as well. */
+  readonly hasSessionThere?: boolean
   readonly address: string
 }
 
@@ -125,7 +127,8 @@ export class LoginLimits {
   /** Where its failures are counted, and under which key. */
   #accountOf(attempt: Attempt): readonly [table: FailureTable, key: string] {
     const familiar = familiarKey(attempt)
-    if (attempt.isKnown && this.#familiar.has(familiar)) return [this.#atHome, familiar]
+    const isAtHome = attempt.hasSessionThere === true || this.#familiar.has(familiar)
+    if (attempt.isKnown && isAtHome) return [this.#atHome, familiar]
     return [attempt.isKnown ? this.#accounts : this.#strangers, keyOf(attempt.name)]
   }
 }

@@ -4,7 +4,7 @@
  */
 import { AccessError } from './access-error.ts'
 import { type AccessStore, isStoreTrouble, type StoredUser } from './access-store.ts'
-import type { Attempt, LoginLimits } from './login-limits.ts'
+import { type Attempt, type LoginLimits, sourceOf } from './login-limits.ts'
 import type { Passwords } from './passwords.ts'
 import { readSecondFactor, secondFactorText, stepOf, withoutRecoveryCode } from './second-factor.ts'
 import type { BegunSession, Sessions } from './sessions.ts'
@@ -44,7 +44,13 @@ export class Login {
     const user = await store.users.find(name)
     // Else the first unknown name of all would take twice as long.
     await passwords.prepare()
-    const attempt = { name, address, isKnown: user !== undefined }
+    const attempt = {
+      name,
+      address,
+      isKnown: user !== undefined,
+      // Asked for names that nobody has as well: it takes its time.
+      hasSessionThere: await this.#hasSession(name, address),
+    }
     const isFree = limits.tryAccount(attempt)
     const isRight = await this.#isRight(user, asked.password, attempt)
     if (user === undefined || !isRight || user.isDisabled || !isFree) throw this.#failed(asked, WRONG)
@@ -61,7 +67,7 @@ export class Login {
     const { limits } = this.#parts
     const asked = { name: user.name, password, address }
     this.#refusePaused(asked)
-    const attempt = { name: user.name, address, isKnown: true }
+    const attempt = { name: user.name, address, isKnown: true, hasSessionThere: true }
     const isFree = limits.tryAccount(attempt)
     if (!(await this.#isRight(user, password, attempt)) || !isFree) {
       this.#failed(asked, '')
@@ -71,6 +77,11 @@ export class Login {
       )
     }
     limits.noteSuccess(attempt)
+  }
+
+  async #hasSession(user: string, address: string): Promise<boolean> {
+    const sessions = await this.#parts.sessions.ofUser(user)
+    return sessions.some((session) => sourceOf(session.address) === sourceOf(address))
   }
 
   #refusePaused(asked: AskedLogin): void {
