@@ -59,11 +59,11 @@ export class Account {
   /** Throws AccessError. Nothing has changed until `confirmSecondFactor`. */
   async beginSecondFactor(user: StoredUser, password: string, address: string) {
     await this.#parts.login.confirmPassword(user, password, address)
-    const secret = newTotpSecret()
+    const secret = await newTotpSecret()
     this.#enrolments.delete(user.name)
     this.#enrolments.set(user.name, { secret, untilMs: this.#parts.nowMs() + ENROL_MS })
     if (this.#enrolments.size > ENROLMENTS_MAX) this.#enrolments.delete(this.#enrolments.keys().next().value!)
-    return { secret, uri: totpUri(secret, user.name) }
+    return { secret, uri: await totpUri(secret, user.name) }
   }
 
   /** The recovery codes, told once. Throws AccessError. */
@@ -73,7 +73,7 @@ export class Account {
     if (enrolment === undefined || enrolment.untilMs <= nowMs()) {
       throw new AccessError('E_CONFLICT', 'No second factor is being set up, or it took too long; begin again.')
     }
-    const step = stepOf(enrolment.secret, code, nowMs())
+    const step = await stepOf(enrolment.secret, code, nowMs())
     if (step === undefined) {
       throw new AccessError('E_REQUEST', 'The code is wrong. Is the clock of the device right?')
     }

@@ -117,7 +117,7 @@ export class Login {
       throw new AccessError('E_SECOND_FACTOR', 'Give the code of your second factor, too, or a recovery code.')
     }
     const factor = readSecondFactor(user.totpSecret)
-    const step = stepOf(factor.secret, code, nowMs())
+    const step = await stepOf(factor.secret, code, nowMs())
     if (step !== undefined) {
       if (await store.users.useTotpStep(user.name, step)) return
       throw this.#wrongCode(asked, 'This code was used already; wait for the next one.')

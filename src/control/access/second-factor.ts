@@ -3,7 +3,7 @@
  * store keeps one text: the secret, and the SHA-256 of each recovery code that is left.
  */
 import { randomInt } from 'node:crypto'
-import { Secret, TOTP } from 'otpauth'
+import type { TOTP } from 'otpauth'
 import { sha256 } from './secrets.ts'
 
 const ISSUER = 'Tidegate'
@@ -21,19 +21,21 @@ export interface SecondFactor {
   readonly recoveryHashes: readonly string[]
 }
 
-export function newTotpSecret(): string {
+export async function newTotpSecret(): Promise<string> {
+  const { Secret } = await otpauth()
   return new Secret({ size: 20 }).base32
 }
 
 /** What the QR code says. */
-export function totpUri(secret: string, user: string): string {
-  return totpOf(secret, user).toString()
+export async function totpUri(secret: string, user: string): Promise<string> {
+  return (await totpOf(secret, user)).toString()
 }
 
 /** The step that the code is of; undefined for a wrong one. Whether it was used before is for the store to say. */
-export function stepOf(secret: string, code: string, nowMs: number): number | undefined {
+export async function stepOf(secret: string, code: string, nowMs: number): Promise<number | undefined> {
   if (!/^\d{6}$/.test(code)) return undefined
-  const delta = totpOf(secret, '').validate({ token: code, timestamp: nowMs, window: STEPS_AROUND })
+  const totp = await totpOf(secret, '')
+  const delta = totp.validate({ token: code, timestamp: nowMs, window: STEPS_AROUND })
   return delta === null ? undefined : Math.floor(nowMs / 1000 / PERIOD_S) + delta
 }
 
@@ -65,6 +67,12 @@ export function secondFactorText({ secret, recoveryHashes }: SecondFactor): stri
   return [secret, ...recoveryHashes].join(' ')
 }
 
-function totpOf(secret: string, user: string): TOTP {
+async function totpOf(secret: string, user: string): Promise<TOTP> {
+  const { Secret, TOTP } = await otpauth()
   return new TOTP({ issuer: ISSUER, label: user, period: PERIOD_S, digits: 6, secret: Secret.fromBase32(secret) })
+}
+
+/** A daemon without second factors does not load it. */
+function otpauth(): Promise<typeof import('otpauth')> {
+  return import('otpauth')
 }
