@@ -261,7 +261,10 @@ describe('access', () => {
     assert.equal((await tryLogin('tim', PASSWORD, { code: codeOf(nowMs) })).status, 401, 'used')
     const written = recoveryCodes[3].toUpperCase().replaceAll('-', ' ')
     const atOnce = await Promise.all([1, 2].map(() => tryLogin('tim', PASSWORD, { code: written })))
-    assert.deepEqual(atOnce.map(({ status }) => status).toSorted((a, b) => a - b), [200, 401])
+    assert.deepEqual(
+      atOnce.map(({ status }) => status).toSorted((a, b) => a - b),
+      [200, 401],
+    )
     assert.equal((await tryLogin('tim', PASSWORD, { code: written })).status, 401, 'used')
 
     const off = await page('DELETE', at, { cookie: await logIn('tim', recoveryCodes[4]), body: { password: PASSWORD } })
