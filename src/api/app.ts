@@ -16,6 +16,7 @@ import { dashboardRoutes } from './routes/dashboard.ts'
 import { listRoutes } from './routes/lists.ts'
 import { liveRoutes } from './routes/live.ts'
 import { nodeRoutes } from './routes/node.ts'
+import { notificationRoutes } from './routes/notifications.ts'
 import { reloadRoutes } from './routes/reload.ts'
 import { upgradeRoutes } from './routes/upgrade.ts'
 import { upstreamStateRoutes } from './routes/upstream-state.ts'
@@ -29,6 +30,7 @@ const ROUTES: readonly Routes[] = [
   banRoutes,
   checkIpRoutes,
   attackRoutes,
+  notificationRoutes,
   reloadRoutes,
   upgradeRoutes,
   dashboardRoutes,

@@ -11,6 +11,7 @@ import { addDemoCommand } from './demo.ts'
 import { addDoctorCommand } from './doctor.ts'
 import { CommandError, EXIT_CODES, type ExitCode } from './exit-code.ts'
 import { addListsCommand } from './lists.ts'
+import { addNotifyCommand } from './notify.ts'
 import { packageVersion } from './package-version.ts'
 import { addReloadCommand } from './reload.ts'
 import { addRunCommand } from './run.ts'
@@ -36,6 +37,7 @@ const COMMANDS: readonly AddCommand[] = [
   addReloadCommand,
   addAttacksCommand,
   addTopCommand,
+  addNotifyCommand,
   addBansCommand,
   addListsCommand,
   addCheckIpCommand,
