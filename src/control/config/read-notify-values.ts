@@ -36,6 +36,8 @@ export interface MailServer {
 
 export function readMailServer(text: string): Reading<MailServer> {
   const address = readUpstreamAddress(text)
+  if (!address.ok && readUpstreamAddress(`${text}:587`).ok)
+    return unread('E_CONFIG_PORT', `has no port; write ${text}:587, or the port that your mail server has`)
   return address.ok ? read({ host: address.value.host, port: address.value.port }) : address
 }
 

@@ -69,8 +69,8 @@ test('after a restart it goes on: nothing is told twice, and nothing is called o
   const after = new Bench()
   after.watch = new RuleWatch(GAP_MS, state, 90 * SECOND)
   // Checks find a down again after half a minute; b is up.
-  after.run(200, (s) => (s < 30 ? [] : ['a']))
-  assert.deepEqual(after.told, [`${90 + GROUP_MS / SECOND}: ended b`])
+  after.run(200, (s) => (s < 30 ? [] : s < 40 ? ['a', 'new'] : ['a']))
+  assert.deepEqual(after.told, ['32: began new', '42: ended new', `${90 + GROUP_MS / SECOND}: ended b`])
 })
 
 test('another gap leaves what is told as it is', () => {

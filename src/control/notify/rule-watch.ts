@@ -38,13 +38,17 @@ export class RuleWatch {
   #pendingSinceMs: number | undefined
   #sentAtMs = -Infinity
   #pauseMs = GROUP_MS
-  /** Until then nothing is called over that was told before the start: checks and means have to come first. */
-  #graceUntilMs = -Infinity
+  /** Told before the start, and not seen since. Until then it is not called over: checks and means have to come first. */
+  readonly #unseen = new Set<string>()
+  readonly #graceUntilMs: number
 
   constructor(gapMs: number, state?: RuleState, graceUntilMs = -Infinity) {
     this.#gapMs = gapMs
-    for (const [key, told] of state?.told ?? []) this.#told.set(key, told)
     this.#graceUntilMs = graceUntilMs
+    for (const [key, told] of state?.told ?? []) {
+      this.#told.set(key, told)
+      this.#unseen.add(key)
+    }
   }
 
   /** What is wrong, as receivers know it. */
@@ -60,6 +64,7 @@ export class RuleWatch {
   withGap(gapMs: number): RuleWatch {
     const watch = new RuleWatch(gapMs, { told: [...this.#told] }, this.#graceUntilMs)
     for (const [key, now] of this.#now) watch.#now.set(key, now)
+    for (const key of this.#told.keys()) if (!this.#unseen.has(key)) watch.#unseen.delete(key)
     for (const [key, past] of this.#past) watch.#past.set(key, past)
     watch.#sentAtMs = this.#sentAtMs
     watch.#pauseMs = Math.min(this.#pauseMs, gapMs)
@@ -70,7 +75,7 @@ export class RuleWatch {
   look(alarms: ReadonlyMap<string, Alarm>, nowMs: number): readonly Change[] {
     this.#note(alarms, nowMs)
     const began = [...this.#now].filter(([key]) => !this.#told.has(key) && this.#mayTellAgain(key, nowMs))
-    const ended = nowMs < this.#graceUntilMs ? [] : [...this.#told].filter(([key]) => !this.#now.has(key))
+    const ended = [...this.#told].filter(([key]) => !this.#now.has(key) && !this.#mayComeBack(key, nowMs))
     if (began.length + ended.length === 0) {
       this.#pendingSinceMs = undefined
       return []
@@ -92,6 +97,7 @@ export class RuleWatch {
       const sinceMs = known?.sinceMs ?? this.#told.get(key)?.sinceMs ?? nowMs
       // What it is like now is told, not what it was like at first.
       this.#now.set(key, { alarm, sinceMs })
+      this.#unseen.delete(key)
     }
     for (const key of this.#now.keys()) {
       if (alarms.has(key)) continue
@@ -101,6 +107,10 @@ export class RuleWatch {
     }
     if (this.#past.size <= REMEMBERED_MAX) return
     for (const [key, { toldAtMs }] of this.#past) if (nowMs - toldAtMs >= this.#gapMs) this.#past.delete(key)
+  }
+
+  #mayComeBack(key: string, nowMs: number): boolean {
+    return nowMs < this.#graceUntilMs && this.#unseen.has(key)
   }
 
   #mayTellAgain(key: string, nowMs: number): boolean {
