@@ -4,7 +4,7 @@ import type { Painter } from './painter.ts'
 import { count, shown, type TableRow, tableLines } from './table.ts'
 
 const CHANNEL_COLUMNS = ['channel', 'type', 'to', 'sent', 'waiting', 'given up', 'last sent', 'last error'] as const
-const RULE_COLUMNS = ['rule', 'when', 'tells', 'last sent', 'now'] as const
+const RULE_COLUMNS = ['rule', 'what', 'tells', 'last sent', 'now'] as const
 /** Of those that are known. */
 const DELIVERIES_SHOWN_MAX = 10
 
@@ -17,14 +17,15 @@ export function notificationsText({ channels, rules, deliveries }: Notifications
       ? ['  There are no rules: nothing is told.']
       : tableLines(RULE_COLUMNS, rules.map(ruleRow), paint)),
   ]
-  const shownDeliveries = deliveries.slice(0, DELIVERIES_SHOWN_MAX)
-  for (const { at, channel, state, title, error } of shownDeliveries) {
-    if (lines.at(-1) !== '' && shownDeliveries[0].at === at) lines.push('')
-    const line = `  ${timeText(at)}  ${shown(channel)}  ${state}  ${shown(title)}`
-    const why = error === null || state === 'sent' ? '' : `  (${shown(error)})`
-    lines.push(state === 'failed' ? paint('red', line + why) : line + why)
-  }
+  const last = deliveries.slice(0, DELIVERIES_SHOWN_MAX).map((delivery) => deliveryLine(delivery, paint))
+  if (last.length > 0) lines.push('', ...last)
   return `${lines.join('\n')}\n`
+}
+
+function deliveryLine({ at, channel, state, title, error }: NotificationsAnswer['deliveries'][number], paint: Painter) {
+  const why = error === null || state === 'sent' ? '' : `  (${shown(error)})`
+  const line = `  ${timeText(at)}  ${shown(channel)}  ${state}  ${shown(title)}${why}`
+  return state === 'failed' ? paint('red', line) : line
 }
 
 function channelRow(channel: NotificationsAnswer['channels'][number]): TableRow {

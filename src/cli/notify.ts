@@ -20,7 +20,9 @@ interface Options {
 }
 
 export function addNotifyCommand(program: Command): void {
-  const command = withOptions(program.command('notify')).description('Show notifications, and test whether they arrive.')
+  const command = withOptions(program.command('notify')).description(
+    'Show notifications, and test whether they arrive.',
+  )
   const list = withOptions(command.command('list', { isDefault: true }))
     .description('Show channels, rules, what is wrong now, and what was sent.')
     .action(async (_: unknown, self: Command) => listNotifications(self.optsWithGlobals<Options>()))

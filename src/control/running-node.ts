@@ -108,10 +108,9 @@ export class RunningNode implements NodeView {
     this.#operatorStates = options.operatorStates
     this.#operatorStates?.applyTo(tables, this.memory.states)
     this.busy = new BusyRatios(this.memory.workers)
-    const { states, nodeWide } = this.memory
     this.checks = new ActiveChecks({
-      states,
-      nodeWide,
+      states: this.memory.states,
+      nodeWide: this.memory.nodeWide,
       tables: () => this.tables(),
       log,
       onDown: (service, upstream) => this.upstreamWentDown(service, upstream),

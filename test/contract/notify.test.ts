@@ -38,7 +38,9 @@ forEachEngine((engine) => {
       env: { HOOK_SECRET: SECRET },
       admin: { stateDir: join(temporaryFolder(), 'state') },
       notify: { webhooks: [{ name: 'ops', url: ops.url, secret: '${HOOK_SECRET}' }], rules },
-      services: [{ name: 'web', upstreams: [{ address: upstream.address.text, name: 'a' }], check: { interval: '100ms' } }],
+      services: [
+        { name: 'web', upstreams: [{ address: upstream.address.text, name: 'a' }], check: { interval: '100ms' } },
+      ],
     })
     open.push(daemon)
     return { daemon, upstream }

@@ -46,7 +46,8 @@ export function notificationRoutes(app: App, { node }: Room): void {
     },
     async (request) => {
       const { channel } = request.body
-      if (tests >= TESTS_MAX) throw new ApiProblem('E_TOO_MANY', 'Another test is under way; ask again when it has ended.')
+      if (tests >= TESTS_MAX)
+        throw new ApiProblem('E_TOO_MANY', 'Another test is under way; ask again when it has ended.')
       tests++
       request.raw.socket.setTimeout(NOTIFICATION_TEST_TIMEOUT_MS)
       request.auditDetails = channel ?? 'all'
@@ -119,7 +120,8 @@ function receiverOf(config: ChannelConfig): string {
 
 function aboutOf({ when, above, per, services }: NotifyRule): string {
   const only = services === undefined ? '' : ` (${services.join(', ')})`
-  if (!isMeasure(when)) return `${EVENTS[when]}${when === 'overload' && above > 0 ? ` (above level ${above})` : ''}${only}`
+  if (!isMeasure(when))
+    return `${EVENTS[when]}${when === 'overload' && above > 0 ? ` (above level ${above})` : ''}${only}`
   const where = per === 'node' ? 'of the node' : 'of a service'
   return `more than ${above} ${MEASURES[when].meaning} ${where}${only}`
 }

@@ -1,6 +1,5 @@
 /** Rules name channels and services that there are, and thresholds have the unit of what they are about. */
-import { isAboutServices, isMeasure, MEASURES, type NotifyRule } from '../notify/notify-config.ts'
-import { channelsOf } from '../notify/notify-config.ts'
+import { channelsOf, isAboutServices, isMeasure, MEASURES, type NotifyRule } from '../notify/notify-config.ts'
 import { didYouMean } from '../../lib/did-you-mean.ts'
 import { parseIp } from '../../lib/ip.ts'
 import type { Config } from './config.ts'
@@ -29,7 +28,9 @@ function checkSecrets({ notify }: Config, source: ConfigSource): ConfigProblem[]
     const path = ['notify', 'webhooks', i]
     const isBase64 = /^whsec_[A-Za-z0-9+/]+={0,2}$/.test(secret)
     if (secret.startsWith('whsec_') && !isBase64)
-      return [source.problem('E_CONFIG_VALUE', path, 'has a secret that begins with whsec_ and is not base64 behind it')]
+      return [
+        source.problem('E_CONFIG_VALUE', path, 'has a secret that begins with whsec_ and is not base64 behind it'),
+      ]
     if (secret.length >= SECRET_CHARACTERS_MIN) return []
     const expected = `expected ${SECRET_CHARACTERS_MIN} characters or more, as openssl rand -hex 24 writes them`
     return [source.problem('E_CONFIG_VALUE', path, `has a secret that can be found by trying; ${expected}`)]
@@ -42,7 +43,9 @@ function checkMail({ notify }: Config, source: ConfigSource, isWhole: boolean): 
     if (isWhole && (user === undefined) !== (password === undefined))
       return [source.problem('E_CONFIG_MISSING', path, 'has one of user and password; expected both or none')]
     if (password === undefined || security !== 'off' || isThisMachine(host)) return []
-    return [source.problem('E_CONFIG_VALUE', path, 'would send its password in the clear; set security to starttls or tls')]
+    return [
+      source.problem('E_CONFIG_VALUE', path, 'would send its password in the clear; set security to starttls or tls'),
+    ]
   })
 }
 
@@ -69,9 +72,17 @@ function checkRule(
   const channels = channelsOf(config.notify).map(({ name }) => name)
   const noReceiver = isWhole && channels.length === 0
   return [
-    ...(noReceiver ? [source.problem('E_CONFIG_MISSING', path, 'has nobody to tell; add webhooks, slack or emails')] : []),
+    ...(noReceiver
+      ? [source.problem('E_CONFIG_MISSING', path, 'has nobody to tell; add webhooks, slack or emails')]
+      : []),
     ...(isWhole && !noReceiver ? unknownNames(rule.channels, channels, [...path, 'channels'], 'channel', source) : []),
-    ...unknownNames(rule.services, config.services.map(({ name }) => name), [...path, 'services'], 'service', source),
+    ...unknownNames(
+      rule.services,
+      config.services.map(({ name }) => name),
+      [...path, 'services'],
+      'service',
+      source,
+    ),
     ...(isWhole ? checkAbove(rule, path, source) : []),
     ...checkScope(rule, path, source),
   ]
@@ -104,10 +115,17 @@ function checkAbove({ when, above }: NotifyRule, path: ConfigPath, source: Confi
     return [source.problem('E_CONFIG_VALUE', at, `is a size; expected how many ${meaning}`)]
   }
   if (text === undefined) return []
-  if (when !== 'overload') return [source.problem('E_CONFIG_VALUE', at, `means nothing with when: ${when}; take it out`)]
+  if (when !== 'overload')
+    return [source.problem('E_CONFIG_VALUE', at, `means nothing with when: ${when}; take it out`)]
   return above <= OVERLOAD_LEVEL_MAX && /^\d+$/.test(text)
     ? []
-    : [source.problem('E_CONFIG_VALUE', at, `is no level; expected 0 to ${OVERLOAD_LEVEL_MAX}, as the highest is above it`)]
+    : [
+        source.problem(
+          'E_CONFIG_VALUE',
+          at,
+          `is no level; expected 0 to ${OVERLOAD_LEVEL_MAX}, as the highest is above it`,
+        ),
+      ]
 }
 
 function checkScope({ when, per, services }: NotifyRule, path: ConfigPath, source: ConfigSource): ConfigProblem[] {

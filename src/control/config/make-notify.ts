@@ -24,7 +24,16 @@ export function makeNotify({ webhooks, slack, emails, rules }: ParsedNotify, sou
   }
 }
 
-function makeRule({ when, name, above, per, services, channels, gap, before }: ParsedNotify['rules'][number]): NotifyRule {
+function makeRule({
+  when,
+  name,
+  above,
+  per,
+  services,
+  channels,
+  gap,
+  before,
+}: ParsedNotify['rules'][number]): NotifyRule {
   return {
     name: name ?? when,
     when,

@@ -37,6 +37,7 @@ export interface ChannelOptions {
 }
 
 export interface ChannelView {
+  readonly config: ChannelConfig
   readonly waiting: number
   readonly sent: number
   /** Given up. */
@@ -110,6 +111,7 @@ export class Channel {
 
   view(): ChannelView {
     return {
+      config: this.#config,
       waiting: this.#queue.length,
       sent: this.#sent,
       failed: this.#failed,

@@ -4,10 +4,12 @@
  */
 import type { Store } from '../store/store.ts'
 import type { Outcome } from './channel.ts'
-import type { Message } from './message.ts'
+import { type Message, shortened } from './message.ts'
 
 /** In memory. */
 const LISTED_MAX = 100
+/** Less than the store takes of one. */
+const STORED_BYTES_MAX = 15 * 1024
 
 export interface Delivery extends Outcome {
   readonly channel: string
@@ -39,7 +41,12 @@ export class Deliveries {
   add(channel: string, message: Message): void {
     this.#keep({ channel, message, state: 'waiting', attempts: 0, nextMs: message.atMs, error: null })
     const { atMs, when } = message
-    const added = this.#store.notifications.addDelivery({ atMs, channel, event: when, message })
+    const added = this.#store.notifications.addDelivery({
+      atMs,
+      channel,
+      event: when,
+      message: shortened(message, STORED_BYTES_MAX),
+    })
     this.#storeIds.set(
       keyOf(channel, message),
       added.catch(() => undefined),

@@ -1,4 +1,4 @@
-/** What a channel is given to say. Text of others (reasons of checks, names) is made plain here, and escaped again by each channel. */
+/** What a channel is given to say. Text of others (reasons of checks, names) is plain in it, and escaped again by each channel. */
 import { hostname } from 'node:os'
 import { randomUUID } from 'node:crypto'
 import { plain } from './plain-text.ts'
@@ -40,8 +40,14 @@ export interface Message {
 }
 
 export function messageOf(rule: { name: string; when: RuleWord }, changes: readonly Change[], atMs: number): Message {
-  const told = changes.slice(0, CHANGES_TOLD_MAX).map(plainChange)
-  return { ...base(atMs), rule: rule.name, when: rule.when, title: titleOf(told, changes.length), ...rest(told, changes) }
+  const told = changes.slice(0, CHANGES_TOLD_MAX)
+  return {
+    ...base(atMs),
+    rule: rule.name,
+    when: rule.when,
+    title: titleOf(told, changes.length),
+    ...rest(told, changes),
+  }
 }
 
 export function testMessage(channel: string, who: string, atMs: number): Message {
@@ -57,12 +63,23 @@ function rest(told: readonly Change[], all: readonly Change[]): Pick<Message, 'c
   return { changes: told, changesLeftOut: all.length - told.length }
 }
 
-function plainChange(change: Change): Change {
-  const values = Object.entries(change.values).map(([key, value]) => [
-    key,
-    typeof value === 'string' ? plain(value) : value,
-  ])
-  return { ...change, summary: plain(change.summary), values: Object.fromEntries(values) as Change['values'] }
+/** Nothing of others in it is more than text. */
+export function plainAlarm(alarm: Alarm): Alarm {
+  const values = Object.entries(alarm.values).map(([key, value]) => [key, plainValue(value)])
+  const { summary, over } = alarm
+  return { ...alarm, summary: plain(summary), over: plain(over), values: Object.fromEntries(values) as Alarm['values'] }
+}
+
+function plainValue(value: number | string): number | string {
+  return typeof value === 'string' ? plain(value) : value
+}
+
+/** The same with fewer changes, where it would be more than the store takes. */
+export function shortened(message: Message, bytesMax: number): Message {
+  if (message.changes.length <= 1 || Buffer.byteLength(JSON.stringify(message)) <= bytesMax) return message
+  const changes = message.changes.slice(0, Math.ceil(message.changes.length / 2))
+  const leftOut = message.changes.length - changes.length
+  return shortened({ ...message, changes, changesLeftOut: message.changesLeftOut + leftOut }, bytesMax)
 }
 
 function titleOf(changes: readonly Change[], count: number): string {

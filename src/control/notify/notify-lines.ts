@@ -12,5 +12,9 @@ export function sayNotifyBack(log: Log, channel: string): void {
 }
 
 export function sayNotifyLost(log: Log, channel: string, { rule, title }: Message, reason: string): void {
-  log.say('notify-lost', { channel, rule, title, reason }, `A notification for ${channel} is given up (${reason}): ${title}`)
+  log.say(
+    'notify-lost',
+    { channel, rule, title, reason },
+    `A notification for ${channel} is given up (${reason}): ${title}`,
+  )
 }

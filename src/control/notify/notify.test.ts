@@ -81,7 +81,9 @@ describe('notifications', { timeout: 60_000 }, () => {
   }
 
   function configOf(lines: string): NotifyConfig {
-    const services = ['web', 'mail'].map((name, i) => `{ name: ${name}, listen: ['*:${i + 1}'], upstreams: [192.0.2.1:80] }`)
+    const services = ['web', 'mail'].map(
+      (name, i) => `{ name: ${name}, listen: ['*:${i + 1}'], upstreams: [192.0.2.1:80] }`,
+    )
     return parseConfig(`notify: ${lines}\nservices: [${services.join(', ')}]`, 't.yaml', {}).notify
   }
 
@@ -100,7 +102,10 @@ describe('notifications', { timeout: 60_000 }, () => {
     bench.look(10)
     await waitFor('its end', () => ops.received.length === 2)
     assert.deepEqual(
-      bodies(ops).map(({ type, data: { changes } }) => [type, ...changes.map(({ kind, service }) => `${kind} ${service}`)]),
+      bodies(ops).map(({ type, data: { changes } }) => [
+        type,
+        changes.map(({ kind, service }) => `${kind} ${service}`).join(),
+      ]),
       [
         ['tidegate.all-upstreams-down', 'began web'],
         ['tidegate.all-upstreams-down', 'ended web'],
@@ -118,7 +123,8 @@ describe('notifications', { timeout: 60_000 }, () => {
 
   test('thresholds are about the node or a service, and around a threshold nothing is told', async () => {
     const ops = await receiver()
-    const rules = '[{ when: refused, above: 100/s }, { name: web-in, when: incoming, above: 1MiB, per: service, services: [web] }]'
+    const rules =
+      '[{ when: refused, above: 100/s }, { name: web-in, when: incoming, above: 1MiB, per: service, services: [web] }]'
     const bench = new Bench(hook(ops.url, rules))
     bench.means.set(' refused', 101).set('mail bytesToUpstream', 2 ** 30)
     bench.look(3)

@@ -38,7 +38,7 @@ export interface RuleView {
 }
 
 export interface NotifyView {
-  readonly channels: readonly (ChannelView & { readonly config: ChannelConfig })[]
+  readonly channels: readonly ChannelView[]
   readonly rules: readonly RuleView[]
   /** The newest first. */
   readonly deliveries: readonly Delivery[]
@@ -197,7 +197,7 @@ export class Notify {
 
   view(): NotifyView {
     return {
-      channels: [...this.#channels.values()].map((channel) => ({ config: channel.config, ...channel.view() })),
+      channels: [...this.#channels.values()].map((channel) => channel.view()),
       rules: [...this.#rules.values()].map(({ rule, watch, lastSentMs }) => ({ rule, told: watch.told, lastSentMs })),
       deliveries: this.#deliveries.list(),
     }

@@ -63,6 +63,8 @@ function send({ url, body, headers, ca, lookup, signal }: Post): Promise<Answer>
       resolve({ status, text: bytes.toString(), retryAfterMs })
       request.destroy()
     }
+    // It was taken: what else it has to say is of no use.
+    if (status >= 200 && status < 300) done()
     response.on('data', (piece: Buffer) => {
       bytes = Buffer.concat([bytes, piece])
       if (bytes.length >= ANSWER_BYTES_MAX) done()

@@ -5,12 +5,12 @@
  *   begins ─▶ told ─▶ ends ─▶ told       the same begins again: told when `gap` is over since it was told last
  *   one message ─▶ 2 s ─▶ the next one ─▶ 4 s ─▶ … ─▶ gap      of all that the rule is about, until it is quiet for a gap
  */
-import type { Alarm, Change } from './message.ts'
+import { type Alarm, type Change, plainAlarm } from './message.ts'
 
 /** What happens within is one message. */
 export const GROUP_MS = 2_000
-/** As many are kept over a restart. */
-const STORED_MAX = 30
+/** As many bytes of what is told are kept over a restart; the rest is told again. */
+const STORED_BYTES_MAX = 12 * 1024
 /** Of those that are over: their gap, and how often they came and went. */
 const REMEMBERED_MAX = 1_000
 
@@ -57,7 +57,13 @@ export class RuleWatch {
   }
 
   state(): RuleState {
-    return { told: [...this.#told].slice(0, STORED_MAX) }
+    const told: [string, Told][] = []
+    let bytes = 0
+    for (const one of this.#told) {
+      bytes += Buffer.byteLength(JSON.stringify(one))
+      if (bytes <= STORED_BYTES_MAX) told.push(one)
+    }
+    return { told }
   }
 
   /** Another pause; what is told stays. */
@@ -118,7 +124,8 @@ export class RuleWatch {
     return past === undefined || nowMs - past.toldAtMs >= this.#gapMs
   }
 
-  #begin(key: string, { alarm, sinceMs }: Told, nowMs: number): Change {
+  #begin(key: string, { alarm: seen, sinceMs }: Told, nowMs: number): Change {
+    const alarm = plainAlarm(seen)
     this.#told.set(key, { alarm, sinceMs })
     const cameAndWent = this.#past.get(key)?.cameAndWent ?? 0
     this.#past.set(key, { toldAtMs: nowMs, cameAndWent: 0 })

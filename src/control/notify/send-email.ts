@@ -82,5 +82,7 @@ function troubleOf(error: SmtpError, signal: AbortSignal): SendError {
   if (signal.aborted) return new SendError('no answer in time')
   const { code, responseCode, message } = error
   const isFinal = responseCode !== undefined && responseCode >= 500
-  return new SendError(plain(code === LOOKUP_FAILED || code === undefined ? message : `${code}: ${message}`), { isFinal })
+  return new SendError(plain(code === LOOKUP_FAILED || code === undefined ? message : `${code}: ${message}`), {
+    isFinal,
+  })
 }

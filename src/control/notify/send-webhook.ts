@@ -1,6 +1,6 @@
 /** The message as JSON, signed; and as chats take it. docs/notify.md describes both. */
 import type { LookupFunction } from 'node:net'
-import { type Message, textOf } from './message.ts'
+import { type Change, type Message, textOf } from './message.ts'
 import type { SlackConfig, WebhookConfig } from './notify-config.ts'
 import { slackText } from './plain-text.ts'
 import { postJson } from './post-json.ts'
@@ -30,14 +30,15 @@ export function webhookBody(message: Message): Readonly<Record<string, unknown>>
       when,
       title,
       text: textOf(message),
-      changes: changes.map(({ sinceMs, untilMs, ...change }) => ({
-        ...change,
-        since: new Date(sinceMs).toISOString(),
-        until: untilMs === null ? null : new Date(untilMs).toISOString(),
-      })),
+      changes: changes.map(changeBody),
       changesLeftOut,
     },
   }
+}
+
+function changeBody({ sinceMs, untilMs, ...change }: Change): Readonly<Record<string, unknown>> {
+  const until = untilMs === null ? null : new Date(untilMs).toISOString()
+  return { ...change, since: new Date(sinceMs).toISOString(), until }
 }
 
 export async function sendSlack(

@@ -114,28 +114,8 @@ function Channels({ channels }: { readonly channels: readonly NotificationChanne
           </tr>
         </thead>
         <tbody>
-          {channels.map(({ name, type, to, sent, waiting, failed, lastSent, lastError }) => (
-            <tr key={name}>
-              <th scope="row">{name}</th>
-              <td>
-                {to} <span class="badge">{type}</span>
-              </td>
-              <td class="number">{sent}</td>
-              <td class="number">{waiting}</td>
-              <td class="number">{failed}</td>
-              <td>{lastSent === null ? 'never' : time(lastSent)}</td>
-              <td>{lastError === null ? '–' : `${time(lastError.at)}: ${lastError.text}`}</td>
-              <td>
-                <button
-                  type="button"
-                  aria-label={`Test ${name}`}
-                  disabled={testing.value !== undefined}
-                  onClick={() => void test(name)}
-                >
-                  {testing.value === name ? 'Sending…' : 'Test'}
-                </button>
-              </td>
-            </tr>
+          {channels.map((channel) => (
+            <ChannelRow key={channel.name} channel={channel} />
           ))}
         </tbody>
       </table>
@@ -144,14 +124,48 @@ function Channels({ channels }: { readonly channels: readonly NotificationChanne
           {testing.value === '' ? 'Sending…' : 'Test all'}
         </button>
       </p>
-      <div role="status">
-        {tested.value.map(({ channel, ok, ms, error }) => (
-          <p key={channel} class={ok ? undefined : 'bad-text'}>
-            {ok ? `${channel} took the test after ${ms} ms.` : `${channel} did not take the test: ${error}`}
-          </p>
-        ))}
-      </div>
+      <Tested />
     </section>
+  )
+}
+
+function ChannelRow({ channel }: { readonly channel: NotificationChannel }) {
+  const { name, type, to, sent, waiting, failed, lastSent, lastError } = channel
+  return (
+    <tr>
+      <th scope="row">{name}</th>
+      <td>
+        {to} <span class="badge">{type}</span>
+      </td>
+      <td class="number">{sent}</td>
+      <td class="number">{waiting}</td>
+      <td class="number">{failed}</td>
+      <td>{lastSent === null ? 'never' : time(lastSent)}</td>
+      <td>{lastError === null ? '–' : `${time(lastError.at)}: ${lastError.text}`}</td>
+      <td>
+        <button
+          type="button"
+          aria-label={`Test ${name}`}
+          disabled={testing.value !== undefined}
+          onClick={() => void test(name)}
+        >
+          {testing.value === name ? 'Sending…' : 'Test'}
+        </button>
+      </td>
+    </tr>
+  )
+}
+
+/** A screen reader says it when it comes. */
+function Tested() {
+  return (
+    <div role="status">
+      {tested.value.map(({ channel, ok, ms, error }) => (
+        <p key={channel} class={ok ? undefined : 'bad-text'}>
+          {ok ? `${channel} took the test after ${ms} ms.` : `${channel} did not take the test: ${error}`}
+        </p>
+      ))}
+    </div>
   )
 }
 
@@ -175,29 +189,36 @@ function Rules({ rules }: { readonly rules: readonly NotificationRule[] }) {
             </tr>
           </thead>
           <tbody>
-            {rules.map(({ name, about, channels, lastSent, active }) => (
-              <tr key={name}>
-                <th scope="row">{name}</th>
-                <td>{about}</td>
-                <td>{channels.length === 0 ? 'everybody' : channels.join(', ')}</td>
-                <td>{lastSent === null ? 'never' : time(lastSent)}</td>
-                <td>
-                  {active.length === 0 ? (
-                    <span class="badge good">quiet</span>
-                  ) : (
-                    active.map(({ text, since }) => (
-                      <div key={text}>
-                        <span class="badge bad">alarm</span> {text} Since {time(since)}.
-                      </div>
-                    ))
-                  )}
-                </td>
-              </tr>
+            {rules.map((rule) => (
+              <RuleRow key={rule.name} rule={rule} />
             ))}
           </tbody>
         </table>
       )}
     </section>
+  )
+}
+
+function RuleRow({ rule }: { readonly rule: NotificationRule }) {
+  const { name, about, channels, lastSent, active } = rule
+  return (
+    <tr>
+      <th scope="row">{name}</th>
+      <td>{about}</td>
+      <td>{channels.length === 0 ? 'everybody' : channels.join(', ')}</td>
+      <td>{lastSent === null ? 'never' : time(lastSent)}</td>
+      <td>
+        {active.length === 0 ? (
+          <span class="badge good">quiet</span>
+        ) : (
+          active.map(({ text, since }) => (
+            <div key={text}>
+              <span class="badge bad">alarm</span> {text} Since {time(since)}.
+            </div>
+          ))
+        )}
+      </td>
+    </tr>
   )
 }
 
