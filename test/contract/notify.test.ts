@@ -10,6 +10,8 @@ import { Daemon, runTidegate } from '../harness/daemon.ts'
 import { waitFor } from '../harness/deadline.ts'
 import { forEachEngine } from '../harness/engines.ts'
 import { HealthServer, status } from '../harness/health-server.ts'
+import { Peer } from '../harness/peer.ts'
+import { Versions } from '../harness/versions.ts'
 
 const SECRET = 'of-a-test-and-of-nobody-else'
 
@@ -33,7 +35,7 @@ forEachEngine((engine) => {
   async function start(ops: HttpReceiver, rules: readonly object[]) {
     const upstream = await HealthServer.listen()
     open.push({ stop: () => upstream.close() })
-    const daemon = await Daemon.start({
+    const versions = await Versions.start({
       engine,
       env: { HOOK_SECRET: SECRET },
       admin: { stateDir: join(temporaryFolder(), 'state') },
@@ -42,8 +44,9 @@ forEachEngine((engine) => {
         { name: 'web', upstreams: [{ address: upstream.address.text, name: 'a' }], check: { interval: '100ms' } },
       ],
     })
-    open.push(daemon)
-    return { daemon, upstream }
+    const { daemon } = versions
+    open.push(versions)
+    return { daemon, upstream, versions }
   }
 
   const titles = ({ received }: HttpReceiver): string[] =>
@@ -92,6 +95,27 @@ forEachEngine((engine) => {
     open.push(next)
     await waitFor('the message', () => ops.received.length === 2)
     assert.equal(ops.received[0].headers['webhook-id'], ops.received[1].headers['webhook-id'])
+  })
+
+  it('the version that follows an upgrade goes on: one beginning, one end', async () => {
+    const ops = await receiver()
+    const { daemon, upstream, versions } = await start(ops, [{ when: 'upstream' }])
+    // Whom the old version stays for.
+    const client = await Peer.connect(daemon.addressOf())
+    upstream.answer = status(500)
+    await waitFor('the alarm', () => ops.received.length === 1)
+    await versions.upgrade()
+    const isSeen = async (): Promise<boolean> => {
+      const { status: code, body } = await daemon.get('/api/v1/notifications')
+      return code === 200 && NotificationsAnswer.parse(JSON.parse(body)).rules[0].active.length === 1
+    }
+    await waitFor('the next version to know of it', isSeen)
+    const { length } = upstream.asked
+    await waitFor('its own checks', () => upstream.asked.length > length + 20)
+    upstream.answer = status(200)
+    await waitFor('its end', () => ops.received.length === 2)
+    assert.deepEqual(titles(ops).slice(1), ['Upstream a of service web is up again.'])
+    client.reset()
   })
 
   it('the test button and command say what came of it; a token in a URL is shown to nobody', async () => {

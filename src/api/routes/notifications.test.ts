@@ -66,7 +66,7 @@ describe('notifications', () => {
     assert.deepEqual(
       rules.map(({ about, channels }) => [about, channels]),
       [
-        ['more than 5 clients a second that are refused of a service (web)', []],
+        ['more than 5 clients a second that are refused, of a service (web)', []],
         ['the node is near its limits (above level 1)', ['mail']],
       ],
     )

@@ -1,5 +1,11 @@
 /** /api/v1/notifications: who is told of what, how that goes, and whether it works. */
-import { isMeasure, MEASURES, EVENTS, type ChannelConfig, type NotifyRule } from '../../control/notify/notify-config.ts'
+import {
+  isMeasure,
+  measureText,
+  EVENTS,
+  type ChannelConfig,
+  type NotifyRule,
+} from '../../control/notify/notify-config.ts'
 import type { NotifyView } from '../../control/notify/notify.ts'
 import {
   NOTIFICATION_TEST_PATH,
@@ -123,5 +129,5 @@ function aboutOf({ when, above, per, services }: NotifyRule): string {
   if (!isMeasure(when))
     return `${EVENTS[when]}${when === 'overload' && above > 0 ? ` (above level ${above})` : ''}${only}`
   const where = per === 'node' ? 'of the node' : 'of a service'
-  return `more than ${above} ${MEASURES[when].meaning} ${where}${only}`
+  return `more than ${measureText(when, above)}, ${where}${only}`
 }

@@ -44,8 +44,8 @@ test('an upstream is down by its check, or while it is ejected; who was taken ou
   for (let i = 0; i < 5; i++) states.countFailure(1)
   states.eject(1, monotonicMs(), monotonicMs() + 60_000)
   assert.deepEqual(summaries(rule('upstream'), node), [
-    'Upstream main of service web is down: its check failed',
-    'Upstream spare of service web is down: 5 connects failed in a row',
+    'Upstream main of service web is down: its check failed.',
+    'Upstream spare of service web is down: 5 connects failed in a row.',
   ])
   states.setFound(0, 'up')
   states.endEjection(1)

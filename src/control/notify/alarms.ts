@@ -6,7 +6,7 @@ import type { Service, Upstream } from '../../traffic/tables.ts'
 import type { NodeView } from '../node-view.ts'
 import { NODE } from '../store/tables/series.ts'
 import type { Alarm } from './message.ts'
-import { isMeasure, type Measure, MEASURES, type NotifyEvent, type NotifyRule } from './notify-config.ts'
+import { isMeasure, type Measure, MEASURES, measureText, type NotifyEvent, type NotifyRule } from './notify-config.ts'
 
 const MINUTE_S = 60
 const DAY_MS = 86_400_000
@@ -33,7 +33,7 @@ export function alarmsOf(rule: NotifyRule, node: Watched, wasSo: ReadonlyMap<str
 }
 
 function measured(rule: NotifyRule, when: Measure, node: Watched, wasSo: ReadonlyMap<string, Alarm>): Alarms {
-  const { field, meaning } = MEASURES[when]
+  const { field } = MEASURES[when]
   const alarms: Alarms = new Map()
   const names = rule.per === 'node' ? [NODE] : servicesOf(rule, node).map(({ name }) => name)
   for (const name of names) {
@@ -45,8 +45,8 @@ function measured(rule: NotifyRule, when: Measure, node: Watched, wasSo: Readonl
     alarms.set(name, {
       service: name === NODE ? null : name,
       upstream: null,
-      summary: `${when} ${where}: ${numberText(value)} ${meaning} over a minute, above ${numberText(rule.above)}.`,
-      over: `${when} ${where} is below ${numberText(rule.above)} ${meaning} again.`,
+      summary: `Over the last minute ${measureText(when, mean)}, ${where}: more than ${measureText(when, rule.above)}.`,
+      over: `It is not more than ${measureText(when, rule.above)}, ${where}, any more.`,
       values: { mean: value, above: rule.above },
     })
   }
@@ -92,7 +92,7 @@ function upstreamsDown(rule: NotifyRule, node: Watched): Alarms {
       alarms.set(`${service.name} ${upstream.name}`, {
         service: service.name,
         upstream: upstream.name,
-        summary: `${what} is down: ${reason}`,
+        summary: `${what} is down: ${reason}.`,
         over: `${what} is up again.`,
         values: { reason },
       })
@@ -161,8 +161,4 @@ function daysText(ms: number): string {
 function servicesOf({ services }: NotifyRule, node: Pick<NodeView, 'tables'>): readonly Service[] {
   const all = node.tables().services
   return services === undefined ? all : all.filter(({ name }) => services.includes(name))
-}
-
-function numberText(value: number): string {
-  return value.toLocaleString('en')
 }

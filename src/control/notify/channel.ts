@@ -60,6 +60,7 @@ export class Channel {
   readonly #queue: Waiting[] = []
   /** The first of the queue is under way. */
   #sending: AbortController | undefined
+  readonly #tests = new Set<AbortController>()
   #timer: NodeJS.Timeout | undefined
   #nextAttemptMs: number | undefined
   #isClosed = false
@@ -100,12 +101,16 @@ export class Channel {
 
   /** One attempt past the queue; the error is told, and nothing is tried again. */
   async test(message: Message): Promise<string | undefined> {
+    const stop = new AbortController()
+    this.#tests.add(stop)
     try {
-      await this.#attempt(message, new AbortController())
+      await this.#attempt(message, stop)
       this.#lastSentMs = Date.now()
       return undefined
     } catch (error) {
       return this.#noteError(error).message
+    } finally {
+      this.#tests.delete(stop)
     }
   }
 
@@ -126,6 +131,7 @@ export class Channel {
     this.#isClosed = true
     clearTimeout(this.#timer)
     this.#sending?.abort()
+    for (const stop of this.#tests) stop.abort()
   }
 
   /** Nobody comes after: the channel is gone from the configuration. */

@@ -22,6 +22,17 @@ export const EVENTS = {
 } as const
 export type NotifyEvent = keyof typeof EVENTS
 
+const BYTE_UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'] as const
+
+/** `52.4 MiB a second from clients`, `1,200 clients a second that are refused` */
+export function measureText(measure: Measure, value: number): string {
+  const { unit, meaning } = MEASURES[measure]
+  if (unit !== 'bytes') return `${Math.round(value).toLocaleString('en')} ${meaning}`
+  const step = Math.max(0, Math.min(BYTE_UNITS.length - 1, Math.floor(Math.log2(value) / 10)))
+  const number = (value / 1024 ** step).toLocaleString('en', { maximumFractionDigits: step === 0 ? 0 : 1 })
+  return `${number} ${BYTE_UNITS[step]} ${meaning.replace('bytes ', '')}`
+}
+
 export const RULE_WORDS = [...Object.keys(EVENTS), ...Object.keys(MEASURES)] as readonly (NotifyEvent | Measure)[]
 export type RuleWord = NotifyEvent | Measure
 

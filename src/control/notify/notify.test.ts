@@ -132,7 +132,7 @@ describe('notifications', { timeout: 60_000 }, () => {
       bench.means.set(' refused', i % 2 === 0 ? 99 : 101)
       bench.look(1)
     }
-    bench.means.set('web bytesToUpstream', 2 ** 20 + 1)
+    bench.means.set('web bytesToUpstream', 1.5 * 2 ** 20)
     bench.look(3)
     bench.means.set(' refused', 89)
     bench.look(10)
@@ -140,9 +140,9 @@ describe('notifications', { timeout: 60_000 }, () => {
     assert.deepEqual(
       bodies(ops).map(({ data }) => data.title),
       [
-        'refused of the node: 101 clients a second that are refused over a minute, above 100.',
-        'incoming of service web: 1,048,577 bytes a second from clients over a minute, above 1,048,576.',
-        'refused of the node is below 100 clients a second that are refused again.',
+        'Over the last minute 101 clients a second that are refused, of the node: more than 100 clients a second that are refused.',
+        'Over the last minute 1.5 MiB a second from clients, of service web: more than 1 MiB a second from clients.',
+        'It is not more than 100 clients a second that are refused, of the node, any more.',
       ],
     )
   })
@@ -242,6 +242,19 @@ describe('notifications', { timeout: 60_000 }, () => {
     bench.look(10)
     assert.deepEqual([bench.notify.view().channels, bench.notify.view().rules], [[], []])
     assert.equal(old.received.length, 1)
+  })
+
+  test('the end of the daemon waits for no receiver', async () => {
+    const ops = await receiver()
+    ops.answer = () => 'never'
+    const bench = new Bench(hook(ops.url, '[{ when: all-upstreams-down }]'))
+    const tested = bench.notify.test('root')
+    bench.down.add('web')
+    bench.look(3)
+    await waitFor('both', () => ops.received.length === 2)
+    bench.notify.close()
+    assert.equal((await tested)?.[0].error, 'no answer in time')
+    assert.equal(bench.notify.view().channels[0].waiting, 1)
   })
 
   test('a test is sent past what waits, and its error is told', async () => {

@@ -1,4 +1,7 @@
-/** Who is told of what, how that goes, and a test. What others wrote stands in text nodes only. */
+/**
+ * Who is told of what, how that goes, and a test. What others wrote stands in text nodes only. Its tables are wide: who
+ * has only a keyboard scrolls them by focusing their section.
+ */
 import { signal } from '@preact/signals'
 import { useEffect } from 'preact/hooks'
 import type {
@@ -92,7 +95,7 @@ function Nobody() {
 
 function Channels({ channels }: { readonly channels: readonly NotificationChannel[] }) {
   return (
-    <section aria-labelledby="channels">
+    <section aria-labelledby="channels" tabIndex={0}>
       <h2 id="channels">Who is told</h2>
       <table>
         <thead>
@@ -171,7 +174,7 @@ function Tested() {
 
 function Rules({ rules }: { readonly rules: readonly NotificationRule[] }) {
   return (
-    <section aria-labelledby="rules">
+    <section aria-labelledby="rules" tabIndex={0}>
       <h2 id="rules">What is told</h2>
       {rules.length === 0 ? (
         <p>
@@ -226,7 +229,7 @@ const BADGES = { sent: 'badge good', waiting: 'badge warn', failed: 'badge bad' 
 
 function Deliveries({ deliveries }: { readonly deliveries: readonly NotificationDelivery[] }) {
   return (
-    <section aria-labelledby="deliveries">
+    <section aria-labelledby="deliveries" tabIndex={0}>
       <h2 id="deliveries">What was sent</h2>
       {deliveries.length === 0 ? (
         <p class="quiet">Nothing yet, since the daemon was started.</p>
