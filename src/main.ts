@@ -126,6 +126,7 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
 async function takeOver(node: RunningNode, admin: AdminServer | undefined, stop: StopSignals): Promise<void> {
   await Promise.race([node.legacy.takeOver(), stop.first])
   node.legacy.own()
+  void node.notify.start()
   await admin?.open()
 }
 

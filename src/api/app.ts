@@ -18,6 +18,7 @@ import { dashboardRoutes } from './routes/dashboard.ts'
 import { listRoutes } from './routes/lists.ts'
 import { liveRoutes } from './routes/live.ts'
 import { nodeRoutes } from './routes/node.ts'
+import { notificationRoutes } from './routes/notifications.ts'
 import { reloadRoutes } from './routes/reload.ts'
 import { sessionRoutes } from './routes/session.ts'
 import { tokenRoutes } from './routes/tokens.ts'
@@ -34,6 +35,7 @@ const ROUTES: readonly Routes[] = [
   banRoutes,
   checkIpRoutes,
   attackRoutes,
+  notificationRoutes,
   reloadRoutes,
   upgradeRoutes,
   sessionRoutes,

@@ -3,6 +3,7 @@ import { z } from 'zod'
 
 export * from './access-contract.ts'
 export * from './attack-contract.ts'
+export * from './notification-contract.ts'
 export * from './problem-contract.ts'
 
 export const OPENAPI_PATH = '/api/openapi.json'

@@ -14,6 +14,7 @@ import { addExposureCommand } from './exposure.ts'
 import { addFirewallCommand } from './firewall.ts'
 import { addGoliveCommand } from './golive.ts'
 import { addListsCommand } from './lists.ts'
+import { addNotifyCommand } from './notify.ts'
 import { packageVersion } from './package-version.ts'
 import { addProbeCommand } from './probe.ts'
 import { addReloadCommand } from './reload.ts'
@@ -43,6 +44,7 @@ const COMMANDS: readonly AddCommand[] = [
   addReloadCommand,
   addAttacksCommand,
   addTopCommand,
+  addNotifyCommand,
   addBansCommand,
   addListsCommand,
   addCheckIpCommand,

@@ -18,6 +18,7 @@ export interface Page {
 
 export const PAGES: readonly Page[] = [
   { path: 'overview', title: 'Overview', load: () => import('./pages/overview.tsx') },
+  { path: 'notifications', title: 'Notifications', load: () => import('./pages/notifications.tsx') },
   { path: 'users', title: 'Users and tokens', role: 'admin', load: () => import('./pages/users.tsx') },
   { path: 'audit', title: 'Audit', role: 'operator', load: () => import('./pages/audit.tsx') },
   { path: 'account', title: 'Your account', isBeside: true, load: () => import('./pages/account.tsx') },

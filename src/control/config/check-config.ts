@@ -9,6 +9,7 @@ import { checkLoops } from './check-loops.ts'
 import { checkOutliers } from './check-outliers.ts'
 import { checkNetworkRules } from './check-network-rules.ts'
 import { checkNames } from './check-names.ts'
+import { checkNotify } from './check-notify.ts'
 import { checkSourceLimits } from './check-source-limits.ts'
 import { checkSourceFamilies } from './check-source-families.ts'
 import type { Config } from './config.ts'
@@ -34,5 +35,6 @@ export function checkConfig(config: Config, source: ConfigSource, isWhole: boole
     ...checkNetworkRules(config, source, isWhole),
     ...checkLoops(config, NO_ADDRESSES),
     ...checkActiveChecks(config, source),
+    ...checkNotify(config, source, isWhole),
   ]
 }

@@ -16,6 +16,7 @@ import type {
 import type { AttackThresholds } from '../detect/detector.ts'
 import type { BanRules } from '../bans/ban-rules.ts'
 import type { OverloadRules } from '../overload/overload-rules.ts'
+import type { NotifyConfig } from '../notify/notify-config.ts'
 import type { FirewallConfig } from '../shield/firewall-config.ts'
 import type { ActiveCheckConfig, CheckUrl } from './active-check.ts'
 
@@ -24,6 +25,7 @@ export interface Config {
   readonly traffic: TrafficConfig
   readonly log: LogConfig
   readonly protect: NodeProtectConfig
+  readonly notify: NotifyConfig
   readonly services: readonly ServiceConfig[]
 }
 

@@ -69,6 +69,7 @@ test('a minimal file gets every default', () => {
         prefix: { rule: 'watch', after: 5, withinMs: 60_000 },
       },
     },
+    notify: { webhooks: [], slack: [], emails: [], rules: [] },
     services: [
       {
         name: 'web',

@@ -6,6 +6,7 @@ import type { AdminConfig, Config, ServiceConfig } from './config.ts'
 import type { ConfigSource } from './config-tree.ts'
 import { makeActiveCheck } from './make-active-check.ts'
 import { makeNetworkRulesConfig } from './make-network-rules.ts'
+import { makeNotify } from './make-notify.ts'
 import { makeNodeProtect } from './make-node-protect.ts'
 import { makeSourceRulesConfig } from './make-source-limits.ts'
 import { makeWireRules } from './make-wire-rules.ts'
@@ -27,6 +28,7 @@ export function makeConfig(parsed: ParsedConfig, source: ConfigSource): Config {
     },
     log: parsed.log,
     protect: makeNodeProtect(parsed.protect, source),
+    notify: makeNotify(parsed.notify, source),
     services: parsed.services.map((service, i) => makeService(service, i, source)),
   }
 }

@@ -14,6 +14,7 @@ import {
   readUpstreamAddress,
 } from './read-address.ts'
 import { affinitySchema } from './affinity-schema.ts'
+import { notifySchema } from './notify-schema.ts'
 import { protectNodeSchema } from './protect-node-schema.ts'
 import { protectSchema } from './protect-schema.ts'
 import { readFile, readFolder } from './read-folder.ts'
@@ -239,6 +240,7 @@ export const configSchema = z.strictObject({
   traffic: traffic.prefault({}).meta({ description: 'How traffic is carried, for all services.' }),
   log: log.prefault({}).meta({ description: 'What is written to standard output.' }),
   protect: protectNodeSchema.prefault({}).meta({ description: 'Who is let in, for all services.' }),
+  notify: notifySchema.prefault({}).meta({ description: 'Who is told of what, by webhook, e-mail or chat.' }),
   services: z.array(service).min(1).max(SERVICES_MAX).meta({ description: 'The protected services.' }),
 })
 export type ParsedConfig = z.output<typeof configSchema>

@@ -209,6 +209,15 @@ export const LOG_EVENTS = {
     level: 'warn',
     meaning: 'The file of the store was damaged, and is begun anew; `file`, `reason`, `movedTo`.',
   },
+  'notify-failing': {
+    level: 'warn',
+    meaning: 'A channel of `notify` can not be reached, and is tried again; `channel`, `reason`. Said once.',
+  },
+  'notify-back': { level: 'info', meaning: 'It can again; `channel`.' },
+  'notify-lost': {
+    level: 'warn',
+    meaning: 'A notification is given up; `channel`, `rule`, `title`, `reason`.',
+  },
   overload: {
     level: 'warn',
     meaning:
