@@ -21,6 +21,7 @@ import { sayLists } from './control/lists/list-lines.ts'
 import { Lists } from './control/lists/lists.ts'
 import { type Log, openLog } from './control/log/log.ts'
 import { openStdout } from './control/log/stdout-stream.ts'
+import type { CertificateEnd } from './control/notify/alarms.ts'
 import { BanFile } from './control/bans/ban-file.ts'
 import { AttackFiles } from './control/detect/attack-files.ts'
 import { OperatorStates } from './control/operator/operator-states.ts'
@@ -76,6 +77,7 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   const stored = await readStored(config.admin.stateDir, log)
   const { operatorStates } = stored
   const hangup = new Hangup()
+  const certificates: CertificateEnd[] = []
   const node = new RunningNode({
     ...options,
     ...stored,
@@ -83,6 +85,7 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
     databases,
     addresses: upstreams.current,
     log,
+    certificates: () => certificates,
     onLostWorker: () => stop.request({ by: 'lost-worker' }),
   })
   const watch = new ConfigWatch(options.configFile, () => void reload.run('watchConfig'))
@@ -97,7 +100,7 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   const databaseWatch = new FileWatches(() => void reload.readDatabases())
   const path = options.configFile?.path
   const reload = new Reload({ path, env: process.env, node, log, upstreams, watch, listWatch, databaseWatch, follow })
-  const admin = await startAdmin(config, node, log, { operatorStates, reload, upgrades, inheritance })
+  const admin = await startAdmin(config, node, log, { operatorStates, reload, upgrades, inheritance, certificates })
   await node.start().catch(async (error: unknown) => {
     await admin?.close()
     throw error
@@ -203,6 +206,8 @@ interface AdminParts {
   readonly reload: Reload
   readonly upgrades: Upgrades
   readonly inheritance: Inheritance | undefined
+  /** Where the admin API's own is told of. */
+  readonly certificates: CertificateEnd[]
 }
 
 async function startAdmin(
@@ -212,7 +217,7 @@ async function startAdmin(
   parts: AdminParts,
 ): Promise<AdminServer | undefined> {
   if (config.admin.listen === 'off') return undefined
-  const { operatorStates, reload, upgrades, inheritance } = parts
+  const { operatorStates, reload, upgrades, inheritance, certificates } = parts
   const { listen } = config.admin
   const actions: AdminActions = {
     setUpstreamState: (...change) => operatorStates.set(node, ...change),
@@ -222,6 +227,7 @@ async function startAdmin(
     hosts: () => node.config.admin.hosts,
   }
   const { access, auditBook, tls } = await startAccess(config.admin, log, node.store)
+  if (tls !== undefined) certificates.push({ name: 'admin', notAfterMs: tls.notAfterMs })
   const admin = await AdminServer.listen({
     address: listen,
     inherited: inheritance?.adminSocket(listen),

@@ -22,6 +22,8 @@ export interface AdminCertificate {
   readonly key: string
   /** SHA-256, as `AB:CD:…`. */
   readonly fingerprint: string
+  /** When it ends. */
+  readonly notAfterMs: number
   /** The host names it is for, in lower case; patterns with `*` are not among them. */
   readonly names: readonly string[]
   /** Why ours could not be kept: the next start has another. */
@@ -60,6 +62,7 @@ function made(certificate: string, key: string): AdminCertificate {
   return {
     certificate,
     key,
+    notAfterMs: Date.parse(x509.validTo),
     fingerprint: x509.fingerprint256,
     names: namesIn(x509.subjectAltName ?? ''),
   }
