@@ -4,8 +4,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { type AdminActions, AdminServer } from './api/server.ts'
-import { Access } from './control/access/access.ts'
-import { readLocalToken } from './control/access/local-token.ts'
+import { offerSetUp, startAccess } from './control/access/start-access.ts'
 import type { Config } from './control/config/config.ts'
 import {
   sayAdminExposed,
@@ -16,7 +15,6 @@ import {
   sayStopped,
   sayUncaught,
 } from './control/log/daemon-lines.ts'
-import { sayAudit, sayNoLocalToken } from './control/log/access-lines.ts'
 import { sayDatabases } from './control/databases/database-lines.ts'
 import { NetworkDatabases } from './control/databases/network-databases.ts'
 import { sayLists } from './control/lists/list-lines.ts'
@@ -24,6 +22,7 @@ import { KeptLists } from './control/lists/kept-lists.ts'
 import { Lists } from './control/lists/lists.ts'
 import { type Log, openLog } from './control/log/log.ts'
 import { openStdout } from './control/log/stdout-stream.ts'
+import type { CertificateEnd } from './control/notify/alarms.ts'
 import { BanFile } from './control/bans/ban-file.ts'
 import { AttackFiles } from './control/detect/attack-files.ts'
 import { examineMachine } from './control/doctor/examine.ts'
@@ -78,9 +77,10 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   const { inheritance, configFile } = options
   await inheritance?.keepFromChildren()
   const stored = await readStored(config.admin.stateDir, log)
-  const { operatorStates, keptLists } = stored
+  const { keptLists } = stored
   const lists = await fileLists.with(keptLists.all)
   const hangup = new Hangup()
+  const certificates: CertificateEnd[] = []
   const node = new RunningNode({
     ...options,
     ...stored,
@@ -88,6 +88,7 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
     databases,
     addresses: upstreams.current,
     log,
+    certificates: () => certificates,
     onLostWorker: () => stop.request({ by: 'lost-worker' }),
   })
   const watch = new ConfigWatch(configFile, () => void reload.run('watchConfig'))
@@ -102,7 +103,7 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   const databaseWatch = new FileWatches(() => void reload.readDatabases())
   const followed = { watch, listWatch, databaseWatch, keptLists }
   const reload = new Reload({ ...followed, path: configFile?.path, env: process.env, node, log, upstreams, follow })
-  const admin = await startAdmin(config, node, log, { operatorStates, reload, upgrades, inheritance, keptLists })
+  const admin = await startAdmin(config, node, log, { ...stored, reload, upgrades, inheritance, certificates })
   await node.start().catch(async (error: unknown) => {
     await admin?.close()
     throw error
@@ -111,11 +112,8 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   listWatch.follow(lists.files)
   databaseWatch.follow(databases.files)
   upgrades.allow(node, admin?.listeningSocket())
-  sayReady(log, node)
   hangup.use(() => void reload.run('SIGHUP'))
-  inheritance?.closeUntaken()
-  inheritance?.sayReady(options.version)
-  void sayToServiceManager(log, ['READY=1', `MAINPID=${process.pid}`])
+  tellReady(log, node, options)
   await takeOver(node, admin, stop)
   keptLists.start(() => reload.readLists(), inheritance !== undefined)
 
@@ -126,10 +124,19 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   return await stopServing({ node, admin, log, stop, request })
 }
 
+/** Whoever waits for it: the log, the version before, the service manager. */
+function tellReady(log: Log, node: RunningNode, { inheritance, version }: DaemonOptions): void {
+  sayReady(log, node)
+  inheritance?.closeUntaken()
+  inheritance?.sayReady(version)
+  void sayToServiceManager(log, ['READY=1', `MAINPID=${process.pid}`])
+}
+
 /** The version before answers operators until it has told everything; where there is none, nothing happens here. */
 async function takeOver(node: RunningNode, admin: AdminServer | undefined, stop: StopSignals): Promise<void> {
   await Promise.race([node.legacy.takeOver(), stop.first])
   node.legacy.own()
+  void node.notify.start()
   await admin?.open()
 }
 
@@ -218,6 +225,8 @@ interface AdminParts {
   readonly upgrades: Upgrades
   readonly inheritance: Inheritance | undefined
   readonly keptLists: KeptLists
+  /** Where the admin API's own is told of. */
+  readonly certificates: CertificateEnd[]
 }
 
 async function startAdmin(
@@ -227,7 +236,7 @@ async function startAdmin(
   parts: AdminParts,
 ): Promise<AdminServer | undefined> {
   if (config.admin.listen === 'off') return undefined
-  const { operatorStates, reload, upgrades, inheritance, keptLists } = parts
+  const { operatorStates, reload, upgrades, inheritance, keptLists, certificates } = parts
   const { listen } = config.admin
   const actions: AdminActions = {
     setUpstreamState: (...change) => operatorStates.set(node, ...change),
@@ -239,18 +248,22 @@ async function startAdmin(
     examine: () => examineMachine(node.config),
     hosts: () => node.config.admin.hosts,
   }
-  const { token, problem } = await readLocalToken(config.admin.stateDir)
-  if (problem !== undefined) sayNoLocalToken(log, config.admin.stateDir, problem, token?.file)
+  const { access, auditBook, tls } = await startAccess(config.admin, log, node.store)
+  if (tls !== undefined) certificates.push({ name: 'admin', notAfterMs: tls.notAfterMs })
   const admin = await AdminServer.listen({
     address: listen,
     inherited: inheritance?.adminSocket(listen),
     node,
     actions,
-    access: new Access(token),
-    audit: (entry) => sayAudit(log, entry),
+    access,
+    audit: (entry) => auditBook.add(entry),
+    auditLog: auditBook,
+    tls,
+    onClosed: () => auditBook.close(),
   })
-  sayAdminListening(log, formatSocketAddress(admin.address))
-  if (!isLoopback(admin.address)) sayAdminExposed(log, formatSocketAddress(admin.address))
+  sayAdminListening(log, formatSocketAddress(admin.address), tls !== undefined)
+  if (!isLoopback(admin.address) && tls === undefined) sayAdminExposed(log, formatSocketAddress(admin.address))
+  await offerSetUp(access, log, admin.address, tls !== undefined)
   return admin
 }
 

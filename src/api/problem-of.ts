@@ -1,7 +1,8 @@
 /** From whatever was thrown to the problem that is answered. */
 import type { FastifyRequest } from 'fastify'
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod'
-import { StoreError } from '../control/store/store-error.ts'
+import { AccessError } from '../control/access/access-error.ts'
+import { isStoreRefusal, isStoreTrouble } from '../control/access/access-store.ts'
 import { ApiProblem } from './problem.ts'
 
 /** What fastify says of bodies and addresses that it cannot read. */
@@ -19,7 +20,10 @@ const OF_FASTIFY: Readonly<Record<string, (request: FastifyRequest) => ApiProble
 
 export function asProblem(error: Error & { readonly code?: string }, request: FastifyRequest): ApiProblem {
   if (error instanceof ApiProblem) return error
-  if (error instanceof StoreError) return ofStore(error)
+  if (error instanceof AccessError)
+    return new ApiProblem(error.code, error.message, { retryAfterMs: error.retryAfterMs })
+  if (isStoreRefusal(error)) return new ApiProblem('E_CONFLICT', error.message)
+  if (isStoreTrouble(error)) return new ApiProblem('E_STORE', error.message)
   if (hasZodFastifySchemaValidationErrors(error)) {
     const given = { body: request.body, querystring: request.query, params: request.params, headers: undefined }[
       error.validationContext ?? 'body'
@@ -33,11 +37,6 @@ export function asProblem(error: Error & { readonly code?: string }, request: Fa
   return new ApiProblem('E_INTERNAL', error.message)
 }
 
-/** What is too much for the store is the request's fault, all else the store's. */
-function ofStore({ code, message }: StoreError): ApiProblem {
-  return new ApiProblem(code === 'E_STORE_VALUE' ? 'E_REQUEST' : 'E_STORE', message)
-}
-
 /** A longer value is not repeated. */
 const VALUE_CHARACTERS_MAX = 100
 
@@ -47,7 +46,7 @@ interface Invalid {
 }
 
 function sentenceOf({ instancePath, message }: Invalid, given: unknown): string {
-  const keys = instancePath.split('/').slice(1)
+  const keys = instancePath.split('/').filter((key) => key !== '')
   if (keys.length === 0) return `${message}.`
   const value = keys.reduce<unknown>((inside, key) => (inside as Record<string, unknown> | undefined)?.[key], given)
   const isShown = typeof value === 'number' || (typeof value === 'string' && value.length <= VALUE_CHARACTERS_MAX)

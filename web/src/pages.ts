@@ -9,6 +9,10 @@ export interface PageProps {
 export interface Page {
   readonly path: string
   readonly title: string
+  /** Who may see it; without it everybody who is logged in. */
+  readonly role?: 'operator' | 'admin'
+  /** It has a link of its own beside the menu. */
+  readonly isBeside?: true
   readonly load: () => Promise<{ readonly default: ComponentType<PageProps> }>
 }
 
@@ -19,4 +23,8 @@ export const PAGES: readonly Page[] = [
   { path: 'check-ip', title: 'Check IP', load: () => import('./pages/check-ip.tsx') },
   { path: 'doctor', title: 'Doctor', load: () => import('./pages/doctor.tsx') },
   { path: 'api', title: 'API', load: () => import('./pages/api.tsx') },
+  { path: 'notifications', title: 'Notifications', load: () => import('./pages/notifications.tsx') },
+  { path: 'users', title: 'Users and tokens', role: 'admin', load: () => import('./pages/users.tsx') },
+  { path: 'audit', title: 'Audit', role: 'operator', load: () => import('./pages/audit.tsx') },
+  { path: 'account', title: 'Your account', isBeside: true, load: () => import('./pages/account.tsx') },
 ]

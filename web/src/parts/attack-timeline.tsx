@@ -1,5 +1,5 @@
 /** Attacks on a line of time, one row for each service. The table below it says the same in words. */
-import { useSignal } from '@preact/signals'
+import { type Signal, useSignal } from '@preact/signals'
 import type { AttackView } from '../../../src/api/contract.ts'
 import { time } from '../format.ts'
 import { linkTo } from '../route.ts'
@@ -27,13 +27,7 @@ export function AttackTimeline({ attacks }: { readonly attacks: readonly AttackV
   const xOf = (ms: number): number => Math.max(0, ((ms - fromMs) / span.value) * WIDTH)
   return (
     <div class="timeline">
-      <div class="choices" role="group" aria-label="How much time is shown">
-        {SPANS.map(([ms, text]) => (
-          <button key={ms} type="button" aria-pressed={ms === span.value} onClick={() => (span.value = ms)}>
-            {text}
-          </button>
-        ))}
-      </div>
+      <SpanChoice span={span} />
       {shown.length === 0 && <p class="quiet">No attack in this time.</p>}
       {services.map((service) => (
         <div key={service} class="timeline-row">
@@ -76,6 +70,18 @@ export function AttackTimeline({ attacks }: { readonly attacks: readonly AttackV
         <span>{time(new Date(fromMs).toISOString())}</span>
         <span>now</span>
       </div>
+    </div>
+  )
+}
+
+function SpanChoice({ span }: { readonly span: Signal<number> }) {
+  return (
+    <div class="choices" role="group" aria-label="How much time is shown">
+      {SPANS.map(([ms, text]) => (
+        <button key={ms} type="button" aria-pressed={ms === span.value} onClick={() => (span.value = ms)}>
+          {text}
+        </button>
+      ))}
     </div>
   )
 }

@@ -64,9 +64,9 @@ describe('the page about the API', () => {
 
   test('values are told with their bounds', () => {
     const { names, ttlMs, comment } = operation.body?.properties ?? {}
-    assert.equal(kindOf(names!), 'array of string, 1 to 10 items')
-    assert.equal(kindOf(ttlMs!), 'integer, 1000 or more')
-    assert.equal(kindOf(comment!), 'string, 0 to 200 characters')
+    assert.equal(kindOf(names), 'array of string, 1 to 10 items')
+    assert.equal(kindOf(ttlMs), 'integer, 1000 or more')
+    assert.equal(kindOf(comment), 'string, 0 to 200 characters')
     assert.equal(kindOf({ enum: ['up', 'down'] }), '"up" | "down"')
     assert.equal(
       kindOf({ anyOf: [{ type: 'string', format: 'date-time' }, { type: 'null' }] }),
