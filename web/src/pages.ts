@@ -21,10 +21,10 @@ export const PAGES: readonly Page[] = [
   { path: 'attacks', title: 'Attacks', load: () => import('./pages/attacks.tsx') },
   { path: 'lists', title: 'Lists and bans', load: () => import('./pages/lists.tsx') },
   { path: 'check-ip', title: 'Check IP', load: () => import('./pages/check-ip.tsx') },
-  { path: 'doctor', title: 'Doctor', load: () => import('./pages/doctor.tsx') },
-  { path: 'api', title: 'API', load: () => import('./pages/api.tsx') },
   { path: 'notifications', title: 'Notifications', load: () => import('./pages/notifications.tsx') },
   { path: 'users', title: 'Users and tokens', role: 'admin', load: () => import('./pages/users.tsx') },
   { path: 'audit', title: 'Audit', role: 'operator', load: () => import('./pages/audit.tsx') },
+  { path: 'doctor', title: 'Doctor', load: () => import('./pages/doctor.tsx') },
+  { path: 'api', title: 'API', load: () => import('./pages/api.tsx') },
   { path: 'account', title: 'Your account', isBeside: true, load: () => import('./pages/account.tsx') },
 ]

@@ -6,10 +6,11 @@ import { ask } from '../api.ts'
 import type { PageProps } from '../pages.ts'
 import { useAnswer } from '../parts/answer.ts'
 import { useDoing } from '../parts/doing.ts'
-import { TextField } from '../parts/fields.tsx'
+import { TextField } from '../parts/signal-fields.tsx'
 import { Empty, Notice, Problem, type Told } from '../parts/notice.tsx'
 import { TTL_MS_DEFAULT, TtlField } from '../parts/ttl-field.tsx'
 import { goTo, linkTo } from '../route.ts'
+import { may } from '../session.ts'
 
 /** The list that the button of this page keeps. */
 const ALLOW_LIST = 'operators'
@@ -60,7 +61,7 @@ export default function CheckIp({ rest: [address] }: PageProps) {
       {answer !== undefined && (
         <>
           <Verdict answer={answer} />
-          <Actions key={answer.address} answer={answer} onDone={again} />
+          {may('operator') && <Actions key={answer.address} answer={answer} onDone={again} />}
         </>
       )}
     </>

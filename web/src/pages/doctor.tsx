@@ -3,7 +3,7 @@ import { useSignal } from '@preact/signals'
 import type { DoctorAnswer, DoctorFinding } from '../../../src/api/contract.ts'
 import { useAnswer } from '../parts/answer.ts'
 import { Since } from '../parts/end.tsx'
-import { CheckField } from '../parts/fields.tsx'
+import { CheckField } from '../parts/signal-fields.tsx'
 import { howMany } from '../parts/lines.ts'
 import { Problem } from '../parts/notice.tsx'
 

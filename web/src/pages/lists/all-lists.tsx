@@ -6,6 +6,7 @@ import { useAnswer } from '../../parts/answer.ts'
 import { Since } from '../../parts/end.tsx'
 import { Empty, Problem } from '../../parts/notice.tsx'
 import { goTo, linkTo } from '../../route.ts'
+import { may } from '../../session.ts'
 
 const ASK_EVERY_MS = 10_000
 
@@ -27,7 +28,7 @@ export function AllLists() {
         )}
         {answer !== undefined && answer.lists.length > 0 && <Table lists={answer.lists} />}
       </section>
-      <NewList />
+      {may('operator') && <NewList />}
     </>
   )
 }

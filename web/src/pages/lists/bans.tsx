@@ -6,10 +6,11 @@ import { AddressLink } from '../../parts/address-link.tsx'
 import { useAnswer } from '../../parts/answer.ts'
 import { useDoing } from '../../parts/doing.ts'
 import { End, Since } from '../../parts/end.tsx'
-import { TextField } from '../../parts/fields.tsx'
+import { TextField } from '../../parts/signal-fields.tsx'
 import { howMany, isWholeAddress } from '../../parts/lines.ts'
 import { Empty, Notice, Problem, type Told } from '../../parts/notice.tsx'
-import { Sure } from '../../parts/sure.tsx'
+import { SureQuestion } from '../../parts/sure-question.tsx'
+import { may } from '../../session.ts'
 import { AddBans } from './add-bans.tsx'
 
 /** Rows on the page; a search finds the others. */
@@ -34,7 +35,7 @@ export function Bans() {
   const found = answer?.bans.filter((ban) => isAddress || isFound(ban, text.toLowerCase())) ?? []
   return (
     <>
-      <AddBans onDone={again} />
+      {may('operator') && <AddBans onDone={again} />}
       <section aria-labelledby="banned">
         <h2 id="banned">Banned now{answer !== undefined && ` (${answer.total.toLocaleString('en')})`}</h2>
         <div class="row">
@@ -114,9 +115,10 @@ interface FlushProps {
 }
 
 function Flush({ origin, isNone, onYes }: FlushProps) {
+  if (!may('operator')) return null
   const those = origin === '' ? '' : ` by ${ORIGIN_TITLES[origin]}`
   return (
-    <Sure
+    <SureQuestion
       label={`End all${those === '' ? ' bans' : those}…`}
       question={`End every ban${those}?`}
       yes="End them"
@@ -183,9 +185,11 @@ function Table({ bans, onRemove }: TableProps) {
                 <Since at={since} />
               </td>
               <td class="number">
-                <button type="button" aria-label={`Remove the ban of ${prefix}`} onClick={() => onRemove(prefix)}>
-                  Remove
-                </button>
+                {may('operator') && (
+                  <button type="button" aria-label={`Remove the ban of ${prefix}`} onClick={() => onRemove(prefix)}>
+                    Remove
+                  </button>
+                )}
               </td>
             </tr>
           ))}

@@ -6,11 +6,12 @@ import { AddressLink } from '../../parts/address-link.tsx'
 import { useAnswer } from '../../parts/answer.ts'
 import { useDoing } from '../../parts/doing.ts'
 import { End, Since } from '../../parts/end.tsx'
-import { TextField } from '../../parts/fields.tsx'
+import { TextField } from '../../parts/signal-fields.tsx'
 import { howMany } from '../../parts/lines.ts'
 import { Empty, Notice, Problem } from '../../parts/notice.tsx'
-import { Sure } from '../../parts/sure.tsx'
+import { SureQuestion } from '../../parts/sure-question.tsx'
 import { linkTo } from '../../route.ts'
+import { may } from '../../session.ts'
 import { changeText, ImportEntries } from './import-entries.tsx'
 
 const PER_PAGE = 100
@@ -34,7 +35,7 @@ export function KeptList({ action, name }: KeptListProps) {
   return (
     <>
       <Head action={action} name={name} />
-      <ImportEntries path={path} onDone={again} />
+      {may('operator') && <ImportEntries path={path} onDone={again} />}
       <section aria-labelledby="entries">
         <h2 id="entries">Entries{answer !== undefined && ` (${total.toLocaleString('en')})`}</h2>
         <div class="row">
@@ -46,15 +47,17 @@ export function KeptList({ action, name }: KeptListProps) {
             maxLength={100}
             onInput={() => (pages.value = [])}
           />
-          <div class="field">
-            <Sure
-              label="Empty the list…"
-              question={`Take all ${howMany(total, 'entry', 'entries')} off?`}
-              yes="Empty it"
-              disabled={total === 0}
-              onYes={() => remove({ all: true })}
-            />
-          </div>
+          {may('operator') && (
+            <div class="field">
+              <SureQuestion
+                label="Empty the list…"
+                question={`Take all ${howMany(total, 'entry', 'entries')} off?`}
+                yes="Empty it"
+                disabled={total === 0}
+                onYes={() => remove({ all: true })}
+              />
+            </div>
+          )}
         </div>
         <Notice told={told.value} />
         <Problem problem={problem} />
@@ -162,9 +165,11 @@ function Entries({ entries, onRemove }: EntriesProps) {
                 <Since at={since} />
               </td>
               <td class="number">
-                <button type="button" aria-label={`Take ${network} off the list`} onClick={() => onRemove(network)}>
-                  Remove
-                </button>
+                {may('operator') && (
+                  <button type="button" aria-label={`Take ${network} off the list`} onClick={() => onRemove(network)}>
+                    Remove
+                  </button>
+                )}
               </td>
             </tr>
           ))}

@@ -2,7 +2,7 @@
 import { useSignal } from '@preact/signals'
 import { useLayoutEffect, useRef } from 'preact/hooks'
 
-interface SureProps {
+interface SureQuestionProps {
   readonly label: string
   readonly question: string
   readonly yes: string
@@ -10,7 +10,7 @@ interface SureProps {
   readonly disabled?: boolean
 }
 
-export function Sure({ label, question, yes, onYes, disabled = false }: SureProps) {
+export function SureQuestion({ label, question, yes, onYes, disabled = false }: SureQuestionProps) {
   const isAsking = useSignal(false)
   const no = useRef<HTMLButtonElement>(null)
   // Before anybody can press the next key.
