@@ -99,7 +99,7 @@ function addHooks(app: App, room: Room, paths: KnownPaths): void {
   app.decorateRequest('identity', undefined)
   app.decorateRequest('auditDetails', '')
   app.addHook('onRequest', async (request) => {
-    requireOwnHost(request.raw)
+    requireOwnHost(request.raw, room.actions.hosts?.() ?? [])
     requireOwnOrigin(request.raw)
     if (request.is404) throw paths.problemOf(request)
     request.identity = await identify(request, room.access)

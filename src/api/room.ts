@@ -18,6 +18,8 @@ export interface AdminActions {
   readonly reload: ReloadActions
   readonly upgrade: UpgradeAction
   readonly bans: BanActions
+  /** Names by which it may be asked, beside those of this machine (guard.ts). */
+  readonly hosts?: () => readonly string[]
 }
 
 export interface Room {

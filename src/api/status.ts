@@ -7,6 +7,7 @@ import { CONNECT_MS_BUCKETS, SERVICE, UPSTREAM, WORKER } from '../traffic/counte
 import type { Service, Upstream } from '../traffic/tables.ts'
 import { FOUND_NAMES, WANTED_NAMES } from '../traffic/upstream-states.ts'
 import { overloadStatus } from './overload.ts'
+import { storeStatus } from './store-status.ts'
 import type { NodeStatus, ServiceStatus, UpstreamStatus } from './contract.ts'
 
 export function nodeStatus(node: NodeView): NodeStatus {
@@ -22,6 +23,7 @@ export function nodeStatus(node: NodeView): NodeStatus {
     connectionsMax: node.limits.connectionsMax,
     overload: overloadStatus(node),
     logDropped: node.logLinesDropped() + node.memory.workerSum(WORKER.logRecordsDropped),
+    store: storeStatus(node),
     tablesVersion: tables.version,
     services: tables.services.map((service) => serviceStatus(node, service)),
   }

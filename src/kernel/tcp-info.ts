@@ -9,10 +9,15 @@ const TCP_INFO_BYTES = 156
 /** Of a listening socket: clients that wait to be accepted, and how many may. Of a connection they are something else. */
 const ACCEPT_QUEUE = 24 / 4
 const ACCEPT_QUEUE_MAX = 28 / 4
+/** In the first 32 bits, behind state, congestion state and retransmits. */
+const PROBES_SHIFT = 24
+const SEGMENTS_IN_FLIGHT = 24 / 4
+const LAST_ACK_MS = 56 / 4
 const RTT_US = 68 / 4
 const TOTAL_RETRANSMITS = 100 / 4
 /** 64 bits, the low half first. */
 const BYTES_RECEIVED = 128 / 4
+const BYTES_NOT_SENT = 144 / 4
 const DATA_SEGMENTS_RECEIVED = 152 / 4
 
 export class TcpInfo {
@@ -31,6 +36,25 @@ export class TcpInfo {
   get acceptQueueShare(): number {
     const max = this.#info[ACCEPT_QUEUE_MAX]
     return max === 0 ? 0 : Math.min(1, this.#info[ACCEPT_QUEUE] / max)
+  }
+
+  /** Questions to a closed window that are not answered yet. */
+  get probes(): number {
+    return this.#info[0] >>> PROBES_SHIFT
+  }
+
+  /** Since the other side last acknowledged anything, a probe included. */
+  get lastAnswerMs(): number {
+    return this.#info[LAST_ACK_MS] >>> 0
+  }
+
+  /** Sent and not acknowledged. */
+  get segmentsInFlight(): number {
+    return this.#info[SEGMENTS_IN_FLIGHT]
+  }
+
+  get bytesNotSent(): number {
+    return this.#info[BYTES_NOT_SENT] >>> 0
   }
 
   /** Smoothed round-trip time in microseconds. */

@@ -27,6 +27,8 @@ export const CLOSE_REASONS = {
   'tiny-segments': 'The client sent more, and smaller, segments than tinySegments allows.',
   'idle-timeout': 'No byte moved for idleTimeout.',
   'overload-idle': 'The node was overloaded, and no byte moved for what that left of idleTimeout or firstByteTimeout.',
+  'made-way':
+    'Every place was taken, the client had not said a byte for makeWay.after, and a new client got its place.',
   'half-closed-timeout': 'One side had finished, and no byte moved the other way for halfClosedTimeout.',
   lifetime: 'The connection was open for maxLifetime.',
   'refused-ceiling': 'maxConnections was reached; the client was refused before anything was allocated.',

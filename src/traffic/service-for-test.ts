@@ -33,6 +33,7 @@ const NO_NETWORK_RULE: NetworkRule = { rule: 'off', named: 'refuse', numbers: ne
 /** Everybody is let in. */
 export const PLAIN_PROTECT: ServiceProtect = {
   refuse: 'reset',
+  makeWay: { rule: 'off', afterMs: 1000, greeted: 'stay' },
   tarpitForMs: 10_000,
   perAddress: { rule: 'off', connectionsMax: 0, rate: null },
   perPrefix: { rule: 'off', connectionsMax: 0, rate: null },

@@ -4,6 +4,7 @@
  */
 import type { Network, SocketAddress } from '../lib/ip.ts'
 import type { WireRules } from './wire/wire-rules.ts'
+import type { MakeWayRule } from './admit/make-way.ts'
 import type { RateLimit } from './admit/rate-limit.ts'
 
 export type Mode = 'raw' | 'proxy-v1' | 'proxy-v2'
@@ -140,6 +141,8 @@ export interface NetworkRuleSet {
 export interface ServiceProtect extends SourceRules, NetworkRuleSet, WireRules {
   /** What a client sees that is refused (docs/protect/limits.md). */
   readonly refuse: Refusal
+  /** Whether silent clients go for newcomers when all places are taken. */
+  readonly makeWay: MakeWayRule
 }
 
 /** What a version 2 header carries besides the addresses. */

@@ -9,7 +9,7 @@ import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { AttackName } from '../../bench/load/attackers/all-attacks.ts'
 import type { RaidPlan } from '../../bench/load/attackers/raid.ts'
-import type { SteadyClientsLoad } from '../../bench/load/steady-clients.ts'
+import type { SteadyClientsLoad, SteadyClientsReport } from '../../bench/load/steady-clients.ts'
 import { Attack, startAnswering, SteadyClients } from '../../bench/run/attacks.ts'
 import { killAllOnExit, type Running } from '../../bench/run/processes.ts'
 import { temporaryFolder, type TestService } from '../harness/config.ts'
@@ -131,4 +131,21 @@ export async function assertServedFor(clients: SteadyClients, visitsMin: number)
     await sleep(MARK_EVERY_MS)
   }
   return visits
+}
+
+/** What became of so many visits, or somewhat more, since the last mark. */
+export async function visitsSince(
+  clients: SteadyClients,
+  visitsMin: number,
+): Promise<Pick<SteadyClientsReport, 'visits' | 'served' | 'faults'>> {
+  let [visits, served] = [0, 0]
+  const faults: Record<string, number> = {}
+  while (visits < visitsMin) {
+    const report = await clients.mark()
+    visits += report.visits
+    served += report.served
+    for (const [fault, count] of Object.entries(report.faults)) faults[fault] = (faults[fault] ?? 0) + count
+    await sleep(MARK_EVERY_MS)
+  }
+  return { visits, served, faults }
 }

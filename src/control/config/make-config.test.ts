@@ -19,6 +19,7 @@ test('a minimal file gets every default', () => {
   assert.deepEqual(parseConfig(text, 'tidegate.yaml', {}), {
     admin: {
       listen: { family: 4, address: '127.0.0.1', port: 9900 },
+      hosts: [],
       stateDir: resolve('.tidegate'),
       watchConfig: false,
     },
@@ -114,6 +115,7 @@ test('a minimal file gets every default', () => {
         upstreamSocket: sides,
         protect: {
           refuse: 'reset',
+          makeWay: { rule: 'on', afterMs: 1000, greeted: 'stay' },
           dialOn: 'connect',
           firstByteTimeoutMs: 300_000,
           slowSend: { rule: 'off', bytes: 1024, withinMs: 30_000 },

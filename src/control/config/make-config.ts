@@ -1,5 +1,6 @@
 /** Gives parsed values the names and the shape that the rest of the program works with, and their places in the file. */
 import { dirname, resolve } from 'node:path'
+import type { MakeWayRule } from '../../traffic/admit/make-way.ts'
 import type { Outlier, SocketOptions } from '../../traffic/tables.ts'
 import type { Config, ServiceConfig } from './config.ts'
 import type { ConfigSource } from './config-tree.ts'
@@ -71,6 +72,7 @@ function makeService(service: ParsedService, index: number, source: ConfigSource
     upstreamSocket: socketOptions(both, upstream),
     protect: {
       refuse: service.protect.refuse,
+      makeWay: makeMakeWay(service.protect),
       ...makeSourceRulesConfig(service.protect),
       ...makeNetworkRulesConfig(service.protect),
       ...makeWireRules(service.protect),
@@ -78,6 +80,10 @@ function makeService(service: ParsedService, index: number, source: ConfigSource
     check: service.check === undefined ? undefined : makeActiveCheck(service.check, source.file),
     at: source.place(path),
   }
+}
+
+function makeMakeWay({ makeWay: { rule, after, greeted } }: ParsedService['protect']): MakeWayRule {
+  return { rule, afterMs: after, greeted }
 }
 
 function makeOutlier({ outlier, retryFailedAfter }: ParsedService): Outlier {

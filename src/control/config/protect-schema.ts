@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { attackSchema } from './attack-schema.ts'
 import { choice, duration } from './leaf.ts'
 import { asnsSchema, countriesSchema } from './network-rules-schema.ts'
+import { makeWaySchema } from './make-way-schema.ts'
 import { wireSchema } from './protect-wire-schema.ts'
 import { newConnectionsSchema, perAddressSchema, perAsnSchema, perPrefixSchema } from './source-limits-schema.ts'
 
@@ -37,5 +38,8 @@ export const protectSchema = z.strictObject({
   attack: attackSchema.prefault({}).meta({
     description: 'When the service is called under attack, and what holds then for clients that are not known.',
   }),
+  makeWay: makeWaySchema
+    .prefault({})
+    .meta({ description: 'Whether clients that have never said a byte go for new ones when all places are taken.' }),
   ...wireSchema,
 })

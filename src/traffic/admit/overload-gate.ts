@@ -24,6 +24,8 @@ export class OverloadGate {
   readonly #nodeWide: NodeWide
   readonly #services: Float64Array
   readonly #connectionsMax: number
+  /** Of the last refusal: somebody else's place would do. Not for a stranger at the last level, at which nobody is exchanged. */
+  mayReplace = false
 
   constructor(start: GateStart, counters: Counters, nodeWide: NodeWide) {
     this.state = new OverloadState(start.overloadMemory)
@@ -44,10 +46,12 @@ export class OverloadGate {
    */
   takePlace(service: Service, source: Source, isSpared: boolean, nowMs: MonotonicMs): number {
     const placesMax = this.#connectionsMax
+    this.mayReplace = true
     const max = isSpared ? placesMax : Math.min(this.state.strangersMax, placesMax)
     if (this.#nodeWide.takePlace(max)) return ADMITTED
     if (max === placesMax) return REFUSED_CEILING
     const isStranger = !this.#isKnown(source, nowMs)
+    this.mayReplace = !isStranger || this.state.isWatched || this.state.strangersMax > 0
     if (isStranger && !this.state.isWatched) {
       return this.#nodeWide.openConnections >= placesMax ? REFUSED_CEILING : REFUSED_OVERLOAD
     }
@@ -60,6 +64,7 @@ export class OverloadGate {
   judgeNamed(service: Service, source: Source, isSpared: boolean, nowMs: MonotonicMs): number {
     if (isSpared || this.#nodeWide.openConnections <= this.state.strangersMax) return ADMITTED
     if (this.#isKnown(source, nowMs)) return ADMITTED
+    this.mayReplace = this.state.strangersMax > 0
     if (!this.state.isWatched) return REFUSED_OVERLOAD
     this.#watched(service)
     return ADMITTED

@@ -20,7 +20,14 @@ test('an end for misbehaviour is a strike of its own, whatever was carried', () 
 })
 
 test('a client that ends a connection without a byte is struck, one that used it is not', () => {
-  for (const reason of ['client-closed', 'client-reset', 'client-lost', 'client-left', 'idle-timeout'] as const) {
+  for (const reason of [
+    'client-closed',
+    'client-reset',
+    'client-lost',
+    'client-left',
+    'idle-timeout',
+    'made-way',
+  ] as const) {
     assert.equal(strikeOf(reason, true, 0), 'unused', reason)
     assert.equal(strikeOf(reason, true, 1), undefined, reason)
   }

@@ -23,6 +23,7 @@ const UNUSED_REASONS: readonly CloseReason[] = [
   'client-lost',
   'client-left',
   'idle-timeout',
+  'made-way',
 ]
 
 const strikeByReasonCode = Int8Array.from(CLOSE_REASON_NAMES, (reason) => {

@@ -12,10 +12,10 @@ import { firstLookMs } from './first-look.ts'
 import { guarded } from './guard.ts'
 import type { Step } from './guard.ts'
 import { expectHeader, mustSayProxyHeader } from './hello.ts'
+import { endLeaver } from './silent-halves.ts'
 import { noteSourcePlaces } from './source-places.ts'
 import type { Loop } from './loop.ts'
 import { refuseSocket } from './refuse.ts'
-import { giveServicePlaceBack, takeServicePlace } from './wait.ts'
 import { startAccepting, stopAccepting } from './open-listener.ts'
 import type { OpenListener } from './open-listener.ts'
 
@@ -59,7 +59,7 @@ export function acceptQueued(loop: Loop, open: OpenListener): void {
 
 function admit(loop: Loop, open: OpenListener, fd: Fd): void {
   const { service } = open.plan
-  const { admission, source } = loop
+  const { admission, places, source } = loop
   noteSource(loop)
   const listed = admission.judgeAddress(service, source, loop.nowMs)
   if (listed !== ADMITTED) return refuse(loop, open, fd, listed)
@@ -67,25 +67,21 @@ function admit(loop: Loop, open: OpenListener, fd: Fd): void {
   const saysHeader = service.acceptProxyFrom.length > 0 && mustSayProxyHeader(service, source)
   const located = saysHeader ? ADMITTED : admission.judgeNetwork(service, source)
   if (located !== ADMITTED) return refuse(loop, open, fd, located)
-  const placed = loop.gate.takePlace(service, source, admission.isAllowed || saysHeader, loop.nowMs)
-  if (placed !== ADMITTED) return refuse(loop, open, fd, placed)
-  // One that has to say something first takes its place when it does (first-byte.ts).
-  const isEarly = service.protect.dialOn === 'first-byte'
-  const hasServicePlace = !isEarly && takeServicePlace(loop, service)
-  if (!hasServicePlace && !isEarly && loop.room.isFull(service)) {
-    loop.nodeWide.givePlaceBack()
-    return refuse(loop, open, fd, service.queue.max > 0 ? REFUSED.queueFull : REFUSED.serviceCeiling)
+  const placed = places.take(service, source, admission.isAllowed || saysHeader, loop.nowMs)
+  if (placed !== ADMITTED) {
+    refuse(loop, open, fd, placed)
+    return endLeaver(loop)
   }
   if (saysHeader) admission.takeNoPlaces()
   const counted = saysHeader ? ADMITTED : admission.takeSourcePlaces(service, source, loop.nowMs)
   const connection = counted === ADMITTED ? loop.pool.take(open.plan) : undefined
   if (connection === undefined) {
     admission.giveSourcePlacesBack(admission.addressHandle, admission.prefixHandle, admission.asnHandle)
-    loop.nodeWide.givePlaceBack()
-    if (hasServicePlace) giveServicePlaceBack(loop, service)
-    return refuse(loop, open, fd, counted === ADMITTED ? REFUSED.ceiling : counted)
+    places.giveBack(service)
+    return refuse(loop, open, fd, counted === ADMITTED ? REFUSED_CEILING : counted)
   }
-  connection.hasServicePlace = hasServicePlace
+  connection.hasServicePlace = places.hasServicePlace
+  endLeaver(loop)
   if (!saysHeader) admission.noteNewcomer(service, source, false)
   begin(loop, open, connection, fd)
   guarded(loop, connection, 0, saysHeader ? takeHeader : takeFirstStep)
@@ -101,11 +97,7 @@ function noteSource({ source, peerAddress }: Loop): void {
 const takeHeader: Step = (loop, connection) => expectHeader(loop, connection)
 const takeFirstStep: Step = (loop, connection) => dialWhenDue(loop, connection)
 
-const REFUSED = {
-  ceiling: CLOSE_REASON_CODES['refused-ceiling'],
-  serviceCeiling: CLOSE_REASON_CODES['refused-service-ceiling'],
-  queueFull: CLOSE_REASON_CODES['refused-queue-full'],
-} as const
+const REFUSED_CEILING = CLOSE_REASON_CODES['refused-ceiling']
 
 function refuse(loop: Loop, open: OpenListener, fd: Fd, code: number): void {
   loop.counters.services[open.plan.countersAt + SERVICE.refused + code] += 1

@@ -21,6 +21,7 @@ import type { ProxyHeaderAddress } from '../../lib/proxy-protocol/decoded.ts'
 import type { Fd } from '../../kernel/libc.ts'
 import type { Pipe } from '../../kernel/pipe-pool.ts'
 import { CLOSE_REASON_CODES } from '../close-reason.ts'
+import { SilentClient } from '../admit/make-way.ts'
 import type { FailedAttempt } from '../log-ring.ts'
 import { READ_NUMBERS } from '../wire/slow-read.ts'
 import { SEND_NUMBERS } from '../wire/slow-send.ts'
@@ -62,6 +63,8 @@ export const FLAG = {
   erred: 1 << 14,
   /** The upstream's: the dial began as a hedge. */
   hedged: 1 << 15,
+  /** Its window is closed and it answers: its userTimeout is lifted (closed-window.ts). */
+  waitedFor: 1 << 16,
 } as const
 
 /** No reason yet. */
@@ -95,7 +98,7 @@ export class Half {
   }
 }
 
-export class Connection {
+export class Connection extends SilentClient {
   readonly slot: number
   readonly client: Half
   readonly upstream: Half
@@ -131,6 +134,7 @@ export class Connection {
   wheelBucket = NOT_SCHEDULED
 
   constructor(slot: number, plan: ServicePlan) {
+    super()
     this.slot = slot
     this.plan = plan
     this.client = new Half(slot * 2, this)
@@ -172,9 +176,11 @@ export const NUMBER = {
   queuedMs: 8,
   /** How long all waits before took; -1 for a client that never had to wait. */
   queueMs: 9,
+  /** When both sides were last seen to have all their bytes (closed-window.ts); 0 when one had not. */
+  deliveredMs: 10,
 } as const
 
-export const NUMBERS = 10
+export const NUMBERS = 11
 /** What a connection may have taken of its source's limits. */
 export const SOURCE_HANDLES = 3
 

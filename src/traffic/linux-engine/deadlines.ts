@@ -4,6 +4,7 @@ import { takeSocketError } from '../../kernel/socket-option.ts'
 import { unacknowledgedBytes } from '../../kernel/tcp-info.ts'
 import type { CloseReason } from '../close-reason.ts'
 import { FLAG, NUMBER, NUMBERS, STAGE } from './connection.ts'
+import { lookAtWindows } from './closed-window.ts'
 import type { Connection } from './connection.ts'
 import { noteActivity } from './copy.ts'
 import { dialTimedOut } from './dial.ts'
@@ -51,6 +52,7 @@ function lookAtRelay(loop: Loop, connection: Connection): void {
     connection.lastingOptionsSet = true
     applyOptions(connection.upstream.fd, plan.lastingOptions)
     if (plan.hasWireRules) beginWireLooks(loop, connection)
+    if (loop.pool.numbers[slot * NUMBERS + NUMBER.bytesToUpstream] === 0) loop.makeWay.note(connection)
   }
   const numbers = loop.pool.numbers
   const lifetimeDueMs = numbers[slot * NUMBERS + NUMBER.startedMs] + orNever(plan.service.maxLifetimeMs)
@@ -60,10 +62,11 @@ function lookAtRelay(loop: Loop, connection: Connection): void {
     if (hasFailed(connection)) return endFailed(loop, connection)
     return endWithReset(loop, connection, idleReason(loop, connection))
   }
-  const wireDueMs = plan.hasWireRules ? lookAtWire(loop, connection) : Infinity
+  const windowDueMs = lookAtWindows(loop, connection)
+  const wireDueMs = plan.hasWireRules && connection.stage === STAGE.relay ? lookAtWire(loop, connection) : Infinity
   if (connection.stage !== STAGE.relay) return
   // Where acknowledged bytes began the limit anew, the next tick finds the new deadline.
-  const dueMs = Math.min(lifetimeDueMs, idleDueMs, wireDueMs)
+  const dueMs = Math.min(lifetimeDueMs, idleDueMs, wireDueMs, windowDueMs)
   if (dueMs !== Infinity) loop.wheel.schedule(connection, dueMs)
 }
 

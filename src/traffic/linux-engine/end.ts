@@ -66,6 +66,7 @@ function end(loop: Loop, connection: Connection, closeSocket: (fd: number) => vo
   closeHalf(connection.client, closeSocket)
   closeHalf(connection.upstream, closeSocket)
   loop.wheel.cancel(connection)
+  if (connection.isListed) loop.makeWay.forget(connection)
   givePlacesBack(loop, connection)
   if (connection.hedge !== null) dropHedge(loop, connection)
   loop.openConnections--
@@ -107,7 +108,8 @@ function noteUseful({ admission, gate, pool, nowMs }: Loop, connection: Connecti
 
 function givePlacesBack(loop: Loop, connection: Connection): void {
   const { service } = connection.plan
-  loop.nodeWide.givePlaceBack()
+  if (connection.hasPassedPlaceOn) connection.hasPassedPlaceOn = false
+  else loop.nodeWide.givePlaceBack()
   giveSourcePlacesBack(loop, connection)
   const { hasServicePlace, hasUpstreamPlace } = connection
   if (hasServicePlace) loop.states.giveServicePlaceBack(service.index)

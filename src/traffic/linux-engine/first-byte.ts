@@ -24,7 +24,8 @@ export function dialWhenDue(loop: Loop, connection: Connection): void {
   loop.wheel.schedule(connection, loop.nowMs + loop.gate.state.firstByteMs(plan.service.protect.firstByteTimeoutMs))
   lookForByte(loop, connection)
   if (connection.stage !== STAGE.firstByte || client.has(FLAG.inEpoll)) return
-  if (register(loop, client, false) !== 0) endWithReset(loop, connection, 'out-of-memory')
+  if (register(loop, client, false) !== 0) return endWithReset(loop, connection, 'out-of-memory')
+  loop.makeWay.note(connection)
 }
 
 /** The byte stays in the kernel: the upstream that is dialled now gets it with all that follows. */

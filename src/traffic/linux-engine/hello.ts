@@ -15,6 +15,7 @@ import { countBytes, endRefused, endWithReset } from './end.ts'
 import { dialWhenDue } from './first-byte.ts'
 import { firstLookMs } from './first-look.ts'
 import type { Loop } from './loop.ts'
+import { endLeaver } from './silent-halves.ts'
 import { noteSourcePlaces } from './source-places.ts'
 import { register } from './watch.ts'
 
@@ -87,17 +88,23 @@ function judgeHeaderAddress(loop: Loop, connection: Connection): number {
   source.addressAt = addressAt(connection)
   source.family = connection.clientFamily
   const code = judgeSource(loop, service)
-  if (code === ADMITTED) noteSourcePlaces(loop, connection)
+  if (code === ADMITTED) {
+    noteSourcePlaces(loop, connection)
+    endLeaver(loop)
+  }
   admission.noteNewcomer(service, source, code !== ADMITTED)
   return code
 }
 
-function judgeSource({ admission, gate, source, nowMs }: Loop, service: Service): number {
+function judgeSource({ admission, places, source, nowMs }: Loop, service: Service): number {
   const listed = admission.judgeAddress(service, source, nowMs)
   const located = listed === ADMITTED ? admission.judgeNetwork(service, source) : listed
   if (located !== ADMITTED) return located
-  const placed = gate.judgeNamed(service, source, admission.isAllowed, nowMs)
-  return placed === ADMITTED ? admission.takeSourcePlaces(service, source, nowMs) : placed
+  const placed = places.judgeNamed(service, source, admission.isAllowed, nowMs)
+  if (placed !== ADMITTED) return placed
+  const counted = admission.takeSourcePlaces(service, source, nowMs)
+  if (counted !== ADMITTED) places.spareLeaver()
+  return counted
 }
 
 function accept(loop: Loop, connection: Connection, header: ProxyHeader): void {

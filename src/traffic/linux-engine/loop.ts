@@ -12,9 +12,11 @@ import { SocketAddressSlot } from '../../kernel/socket-address.ts'
 import { TcpInfo } from '../../kernel/tcp-info.ts'
 import { Admission } from '../admit/admission.ts'
 import type { Source } from '../admit/admission.ts'
+import { MakeWay } from '../admit/make-way.ts'
 import { KnownClients } from '../admit/known-clients.ts'
 import { NewcomersWriter } from '../admit/newcomers.ts'
 import { OverloadGate } from '../admit/overload-gate.ts'
+import { Places } from '../admit/places.ts'
 import { StrikesWriter } from '../admit/strikes.ts'
 import { tarpitPlaces } from '../admit/tarpit-places.ts'
 import { Affinity } from '../affinity.ts'
@@ -33,6 +35,7 @@ import { ConnectionPool, FLAG } from './connection.ts'
 import type { Connection, Half } from './connection.ts'
 import { HedgePool } from './hedge-pool.ts'
 import { Listeners } from './listeners.ts'
+import { SilentHalves } from './silent-halves.ts'
 import { SPILL_BYTES_MAX, SpillPool } from './spill-pool.ts'
 import { TarPit } from './tar-pit.ts'
 
@@ -61,6 +64,9 @@ export class Loop {
   readonly admission: Admission
   /** The node's places, and what an overload leaves of deadlines. */
   readonly gate: OverloadGate
+  /** Clients that have said nothing yet, and would have to go for others. */
+  readonly makeWay: MakeWay<Connection>
+  readonly places: Places<Connection>
   readonly wakes: WorkerWakes
   readonly room: WaitingRoom
   readonly logRing: LogRingWriter
@@ -137,6 +143,8 @@ export class Loop {
     this.chooser = new Chooser(this.nodeWide, this.states)
     this.wakes = new WorkerWakes(start.workerWakesMemory)
     this.room = new WaitingRoom(start.workerIndex, this.wakes, this.states, this.chooser)
+    this.makeWay = new MakeWay(this.counters, this.admission, new SilentHalves(this))
+    this.places = new Places(this)
     this.logRing = new LogRingWriter(start.logRingMemory)
     this.wheel = new TimingWheel<Connection>(this.nowMs)
     this.logConnections = start.tables.logConnections

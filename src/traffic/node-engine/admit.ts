@@ -2,15 +2,15 @@
 import type { Socket } from 'node:net'
 import { monotonicMs } from '../../lib/clock.ts'
 import { ADMITTED } from '../admit/admission.ts'
-import { CLOSE_REASON_CODES, type CloseReason } from '../close-reason.ts'
+import { CLOSE_REASON_CODES } from '../close-reason.ts'
 import { SERVICE, SERVICE_STRIDE } from '../counters.ts'
 import type { AcceptPause } from './accept-pause.ts'
 import { Connection } from './connection.ts'
 import { endpointOf, sourceOf, UNKNOWN_ENDPOINT } from './endpoint.ts'
 import { isHeaderRequired } from './hello.ts'
 import type { ListenerPlace } from './listen.ts'
-import { giveServicePlaceBack, takeServicePlace } from './service-place.ts'
 import { refuseSocket } from './refuse.ts'
+import { endLeaver } from './silent-sockets.ts'
 import type { TrafficWorker } from './traffic-worker.ts'
 
 export function admitClient(worker: TrafficWorker, pause: AcceptPause, client: Socket, place: ListenerPlace): void {
@@ -20,7 +20,7 @@ export function admitClient(worker: TrafficWorker, pause: AcceptPause, client: S
   const clientEnd = endpointOf(client.remoteAddress, client.remotePort)
   const nowMs = monotonicMs()
   const source = sourceOf(clientEnd)
-  const { admission } = worker
+  const { admission, places } = worker
   const listed = admission.judgeAddress(service, source, nowMs)
   const refuseNewcomer = (code: number): void => {
     if (clientEnd === UNKNOWN_ENDPOINT) admission.countNewcomer(service)
@@ -34,30 +34,25 @@ export function admitClient(worker: TrafficWorker, pause: AcceptPause, client: S
   const isCounted = !saysHeader && clientEnd !== UNKNOWN_ENDPOINT
   const located = isCounted ? admission.judgeNetwork(service, source) : ADMITTED
   if (located !== ADMITTED) return refuseNewcomer(located)
-  const isSpared = admission.isAllowed || saysHeader
-  const placed = worker.gate.takePlace(service, source, isSpared, nowMs)
-  if (placed !== ADMITTED) return refuseNewcomer(placed)
-  // One that has to say something first takes its place when it does (first-byte.ts).
-  const isEarly = service.protect.dialOn === 'first-byte'
-  const hasServicePlace = !isEarly && takeServicePlace(worker, service)
-  if (!hasServicePlace && !isEarly && worker.room.isFull(service)) {
-    worker.nodeWide.givePlaceBack()
-    const reason: CloseReason = service.queue.max > 0 ? 'refused-queue-full' : 'refused-service-ceiling'
-    return refuseNewcomer(CLOSE_REASON_CODES[reason])
+  const placed = places.take(service, source, admission.isAllowed || saysHeader, nowMs)
+  if (placed !== ADMITTED) {
+    refuseNewcomer(placed)
+    return endLeaver(worker)
   }
   if (!isCounted) admission.takeNoPlaces()
   const counted = isCounted ? admission.takeSourcePlaces(service, source, nowMs) : ADMITTED
   if (counted !== ADMITTED) {
-    worker.nodeWide.givePlaceBack()
-    if (hasServicePlace) giveServicePlaceBack(worker, service)
+    places.giveBack(service)
     return refuseNewcomer(counted)
   }
+  endLeaver(worker)
   if (clientEnd === UNKNOWN_ENDPOINT) admission.countNewcomer(service)
   else if (!saysHeader) admission.noteNewcomer(service, source, false)
   const { listenerIndex } = place
   const { addressHandle, prefixHandle, asnHandle } = admission
-  const places = { hasServicePlace, addressHandle, prefixHandle, asnHandle }
-  Connection.begin(worker, { service, listenerIndex, ...places, clientEnd, saysHeader }, client)
+  const { hasServicePlace } = places
+  const taken = { hasServicePlace, addressHandle, prefixHandle, asnHandle }
+  Connection.begin(worker, { service, listenerIndex, ...taken, clientEnd, saysHeader }, client)
 }
 
 function refuse(worker: TrafficWorker, client: Socket, place: ListenerPlace, code: number): void {

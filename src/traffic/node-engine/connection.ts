@@ -16,7 +16,8 @@
 import type { Socket } from 'node:net'
 import { monotonicMs } from '../../lib/clock.ts'
 import { NOT_SCHEDULED, type WheelEntry } from '../../lib/timing-wheel.ts'
-import { clientHash32 } from '../balance/client-hash.ts'
+import { clientHash32 } from '../../lib/client-hash.ts'
+import { SilentClient } from '../admit/make-way.ts'
 import type { CloseReason } from '../close-reason.ts'
 import type { FailedAttempt } from '../log-ring.ts'
 import type { MonotonicMs } from '../node-wide.ts'
@@ -48,7 +49,7 @@ export interface Admitted {
   readonly saysHeader: boolean
 }
 
-export class Connection implements WheelEntry<Connection> {
+export class Connection extends SilentClient implements WheelEntry<Connection> {
   readonly worker: TrafficWorker
   /** As it was when the client came. */
   readonly service: Service
@@ -89,6 +90,7 @@ export class Connection implements WheelEntry<Connection> {
   #station: Station = ACCEPTED
 
   private constructor(worker: TrafficWorker, admitted: Admitted, client: Socket) {
+    super()
     const { service, listenerIndex, hasServicePlace, addressHandle, prefixHandle, asnHandle, clientEnd } = admitted
     this.worker = worker
     this.service = service
@@ -182,6 +184,15 @@ export class Connection implements WheelEntry<Connection> {
     if (this.#station.kind === 'relay') this.end('upstream-down')
     else this.guard(() => this.#station.dialAnother(upstreamIndex))
     this.worker.schedule(this)
+  }
+
+  /** Waited for to speak, and nothing has come of it. */
+  get isSilent(): boolean {
+    return this.#station.isSilent
+  }
+
+  get activeMs(): MonotonicMs {
+    return this.#station.activeMs
   }
 
   get hasEnded(): boolean {

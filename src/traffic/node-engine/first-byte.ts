@@ -35,6 +35,15 @@ class FirstByte extends Station {
 
   override start(): void {
     this.#connection.client.resume()
+    this.#connection.worker.makeWay.note(this.#connection)
+  }
+
+  override get isSilent(): boolean {
+    return true
+  }
+
+  override get activeMs(): MonotonicMs {
+    return this.#sinceMs
   }
 
   deadlineMs(): MonotonicMs {

@@ -12,6 +12,7 @@ import type { Connection } from './connection.ts'
 import { sourceOf } from './endpoint.ts'
 import type { Endpoint } from './endpoint.ts'
 import { dialWhenDue } from './first-byte.ts'
+import { endLeaver } from './silent-sockets.ts'
 import { Station } from './station.ts'
 
 export function isHeaderRequired(service: Service, { family, address }: Endpoint): boolean {
@@ -76,6 +77,7 @@ export class Hello extends Station {
       connection.addressHandle = admission.addressHandle
       connection.prefixHandle = admission.prefixHandle
       connection.asnHandle = admission.asnHandle
+      endLeaver(connection.worker)
     }
     admission.noteNewcomer(service, source, code !== ADMITTED)
     return code
@@ -83,12 +85,15 @@ export class Hello extends Station {
 
   #judgeSource(source: Source, nowMs: number): number {
     const { service, worker } = this.#connection
-    const { admission, gate } = worker
+    const { admission, places } = worker
     const listed = admission.judgeAddress(service, source, nowMs)
     const located = listed === ADMITTED ? admission.judgeNetwork(service, source) : listed
     if (located !== ADMITTED) return located
-    const placed = gate.judgeNamed(service, source, admission.isAllowed, nowMs)
-    return placed === ADMITTED ? admission.takeSourcePlaces(service, source, nowMs) : placed
+    const placed = places.judgeNamed(service, source, admission.isAllowed, nowMs)
+    if (placed !== ADMITTED) return placed
+    const counted = admission.takeSourcePlaces(service, source, nowMs)
+    if (counted !== ADMITTED) places.spareLeaver()
+    return counted
   }
 
   override takeEnd(): void {

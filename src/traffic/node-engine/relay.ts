@@ -44,7 +44,16 @@ export class Relay extends Station {
     this.#early = []
     this.#connection.client.resume()
     if (first.length > 0) this.#toUpstream.carry(joined(first), header?.length ?? 0)
+    if (this.isSilent) this.#connection.worker.makeWay.note(this.#connection)
     if (this.#clientHasEnded) this.takeEnd('client')
+  }
+
+  override get isSilent(): boolean {
+    return this.#connection.bytesToUpstream + this.#toUpstream.waitingStreamBytes === 0
+  }
+
+  override get activeMs(): MonotonicMs {
+    return this.#activeMs
   }
 
   override take(side: Side, bytes: Buffer): void {

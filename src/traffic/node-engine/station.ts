@@ -13,6 +13,15 @@ export abstract class Station {
   abstract deadlineMs(): MonotonicMs
   expire(_nowMs: MonotonicMs): void {}
 
+  /** The client is waited for to speak, and has said nothing. */
+  get isSilent(): boolean {
+    return false
+  }
+  /** When a byte last moved, or the wait for one began. */
+  get activeMs(): MonotonicMs {
+    return 0
+  }
+
   /** Called once, when the connection is here. */
   start(): void {}
   /** Called when the connection ends here; closes what only the station knows. */

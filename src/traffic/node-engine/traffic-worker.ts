@@ -2,9 +2,11 @@
 import { monotonicMs } from '../../lib/clock.ts'
 import { TICK_MS, TimingWheel } from '../../lib/timing-wheel.ts'
 import { Admission } from '../admit/admission.ts'
+import { MakeWay } from '../admit/make-way.ts'
 import { KnownClients } from '../admit/known-clients.ts'
 import { NewcomersWriter } from '../admit/newcomers.ts'
 import { OverloadGate } from '../admit/overload-gate.ts'
+import { Places } from '../admit/places.ts'
 import { StrikesWriter } from '../admit/strikes.ts'
 import { Affinity } from '../affinity.ts'
 import { Chooser } from '../balance/choose.ts'
@@ -20,6 +22,7 @@ import { UpstreamStates } from '../upstream-states.ts'
 import type { Connection } from './connection.ts'
 import { HeldBytes } from './held-bytes.ts'
 import { TarPit } from './refuse.ts'
+import { SILENT_SOCKETS } from './silent-sockets.ts'
 
 /** A client that waits in a queue. */
 export interface Callable {
@@ -36,6 +39,9 @@ export class TrafficWorker {
   readonly admission: Admission
   /** The node's places, and what an overload leaves of deadlines. */
   readonly gate: OverloadGate
+  /** Clients that have said nothing yet, and would have to go for others. */
+  readonly makeWay: MakeWay<Connection>
+  readonly places: Places<Connection>
   readonly tarPit: TarPit
   readonly wakes: WorkerWakes
   readonly room: WaitingRoom
@@ -79,6 +85,8 @@ export class TrafficWorker {
     this.chooser = new Chooser(this.nodeWide, this.states)
     this.wakes = new WorkerWakes(start.workerWakesMemory)
     this.room = new WaitingRoom(start.workerIndex, this.wakes, this.states, this.chooser)
+    this.makeWay = new MakeWay(this.counters, this.admission, SILENT_SOCKETS)
+    this.places = new Places(this)
     this.log = new LogRingWriter(start.logRingMemory)
     this.held = new HeldBytes(start.limits.spillBytesMax, this.counters)
     this.#tables = start.tables
@@ -115,7 +123,8 @@ export class TrafficWorker {
     this.#wheel.cancel(connection)
     this.held.release(connection)
     this.connections.delete(connection)
-    this.nodeWide.givePlaceBack()
+    if (connection.isListed) this.makeWay.forget(connection)
+    if (!connection.hasPassedPlaceOn) this.nodeWide.givePlaceBack()
     this.admission.giveSourcePlacesBack(connection.addressHandle, connection.prefixHandle, connection.asnHandle)
     connection.givePlacesBack('both')
     if (this.connections.size > 0) return
