@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { type AdminActions, AdminServer } from './api/server.ts'
 import { Access } from './control/access/access.ts'
 import { readLocalToken } from './control/access/local-token.ts'
+import { ConfigChanges } from './control/config-change/config-changes.ts'
 import type { Config } from './control/config/config.ts'
 import {
   sayAdminExposed,
@@ -98,12 +99,17 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   const listWatch = new FileWatches(() => void reload.readLists())
   const databaseWatch = new FileWatches(() => void reload.readDatabases())
   const path = options.configFile?.path
-  const reload = new Reload({ path, env: process.env, node, log, upstreams, watch, listWatch, databaseWatch, follow })
-  const admin = await startAdmin(config, node, log, { operatorStates, reload, upgrades, inheritance })
+  const reload: Reload = new Reload({
+    ...{ path, env: process.env, node, log, upstreams, watch, listWatch, databaseWatch, follow },
+    onDone: (by) => void changes?.note(by),
+  })
+  const changes = configChangesOf(path, node, watch, reload)
+  const admin = await startAdmin(config, node, log, { operatorStates, reload, changes, upgrades, inheritance })
   await node.start().catch(async (error: unknown) => {
     await admin?.close()
     throw error
   })
+  void changes?.start()
   follow(upstreams)
   listWatch.follow(lists.files)
   databaseWatch.follow(databases.files)
@@ -144,6 +150,12 @@ async function readStored(stateDir: string, log: Log) {
     knownClients: new KnownClientsFile(stateDir),
     attacks: { files: attackFiles, stored: await attackFiles.read(log) },
   }
+}
+
+/** Without a file there is nothing to change. */
+function configChangesOf(path: string | undefined, node: RunningNode, watch: ConfigWatch, reload: Reload) {
+  if (path === undefined) return undefined
+  return new ConfigChanges({ path, env: process.env, watch, reload, history: node.store.configHistory })
 }
 
 interface Serving {
@@ -202,6 +214,7 @@ async function linger(
 interface AdminParts {
   readonly operatorStates: OperatorStates
   readonly reload: Reload
+  readonly changes: ConfigChanges | undefined
   readonly upgrades: Upgrades
   readonly inheritance: Inheritance | undefined
 }
@@ -213,13 +226,14 @@ async function startAdmin(
   parts: AdminParts,
 ): Promise<AdminServer | undefined> {
   if (config.admin.listen === 'off') return undefined
-  const { operatorStates, reload, upgrades, inheritance } = parts
+  const { operatorStates, reload, changes, upgrades, inheritance } = parts
   const { listen } = config.admin
   const actions: AdminActions = {
     setUpstreamState: (...change) => operatorStates.set(node, ...change),
     reload: { run: () => reload.run('admin'), check: () => reload.check() },
     upgrade: () => upgrades.upgrade(),
     bans: node.bans,
+    config: changes,
     hosts: () => node.config.admin.hosts,
   }
   const { token, problem } = await readLocalToken(config.admin.stateDir)

@@ -12,6 +12,8 @@ import type { App, Room, Routes } from './room.ts'
 import { attackRoutes } from './routes/attacks.ts'
 import { banRoutes } from './routes/bans.ts'
 import { checkIpRoutes } from './routes/check-ip.ts'
+import { configRoutes } from './routes/config.ts'
+import { configUpstreamRoutes } from './routes/config-upstreams.ts'
 import { dashboardRoutes } from './routes/dashboard.ts'
 import { listRoutes } from './routes/lists.ts'
 import { liveRoutes } from './routes/live.ts'
@@ -30,6 +32,8 @@ const ROUTES: readonly Routes[] = [
   checkIpRoutes,
   attackRoutes,
   reloadRoutes,
+  configRoutes,
+  configUpstreamRoutes,
   upgradeRoutes,
   dashboardRoutes,
 ]

@@ -9,12 +9,14 @@ export class ApiProblem extends Error {
   /** The methods that the path takes, with status 405. */
   readonly allow: string | undefined
   readonly tokenFile: string | undefined
+  /** With E_CONFLICT: what there is now. */
+  readonly current: object | undefined
 
   /** `detail` is a sentence: what was asked, what is expected, what to do. `title` where the code's own says too little. */
   constructor(
     code: ProblemCode,
     detail: string,
-    more: Partial<Pick<ApiProblem, 'title' | 'allow' | 'tokenFile'>> = {},
+    more: Partial<Pick<ApiProblem, 'title' | 'allow' | 'tokenFile' | 'current'>> = {},
   ) {
     super(detail)
     this.code = code
@@ -22,10 +24,12 @@ export class ApiProblem extends Error {
     this.title = more.title ?? PROBLEMS[code].title
     this.allow = more.allow
     this.tokenFile = more.tokenFile
+    this.current = more.current
   }
 
   body(): Problem {
-    const { title, status, message: detail, code, tokenFile } = this
-    return { type: 'about:blank', title, status, detail, code, ...(tokenFile === undefined ? {} : { tokenFile }) }
+    const { title, status, message: detail, code, tokenFile, current } = this
+    const more = { ...(tokenFile === undefined ? {} : { tokenFile }), ...(current === undefined ? {} : { current }) }
+    return { type: 'about:blank', title, status, detail, code, ...more }
   }
 }

@@ -8,6 +8,7 @@ import type { Identity, Role } from '../control/access/identity.ts'
 import type { NodeView } from '../control/node-view.ts'
 import type { MetricsPage } from '../metrics/metrics-page.ts'
 import type { BanActions } from './routes/bans.ts'
+import type { ConfigActions } from './routes/config.ts'
 import type { ReloadActions } from './routes/reload.ts'
 import type { UpgradeAction } from './routes/upgrade.ts'
 import type { SetUpstreamState } from './routes/upstream-state.ts'
@@ -18,6 +19,8 @@ export interface AdminActions {
   readonly reload: ReloadActions
   readonly upgrade: UpgradeAction
   readonly bans: BanActions
+  /** Undefined for a daemon that was not started from a file. */
+  readonly config: ConfigActions | undefined
   /** Names by which it may be asked, beside those of this machine (guard.ts). */
   readonly hosts?: () => readonly string[]
 }

@@ -16,6 +16,7 @@ export const NO_ACTIONS: AdminActions = {
   upgrade: not,
   reload: { run: not, check: not },
   bans: NO_BANS,
+  config: undefined,
 }
 
 export interface AdminAnswer {

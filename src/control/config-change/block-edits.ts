@@ -55,7 +55,8 @@ export function orderBlockList(yaml: YamlText, list: YamlList, order: readonly n
   if (!dashes.every((dash) => yaml.isFirstOnLine(dash))) throw inTheWay()
   const starts = dashes.map((dash) => commentStart(yaml, dash))
   // A comment above the first alone may be one on the whole list.
-  if (starts.slice(1).every((start, i) => start === yaml.lineStart(dashes[i + 1]))) starts[0] = yaml.lineStart(dashes[0])
+  if (starts.slice(1).every((start, i) => start === yaml.lineStart(dashes[i + 1])))
+    starts[0] = yaml.lineStart(dashes[0])
   const ends = list.items.map((item, i) => yaml.endWithComments(yaml.end(item), yaml.column(dashes[i])))
   return order.flatMap((from, to) =>
     from === to ? [] : [{ from: starts[to], to: ends[to], text: yaml.between(starts[from], ends[from]) }],

@@ -2,12 +2,7 @@
 import type { ConfigPath } from '../config/config-tree.ts'
 
 /** What a value may be; text, numbers and booleans are the same to the reader of the configuration. */
-export type EditValue =
-  | string
-  | number
-  | boolean
-  | readonly EditValue[]
-  | { readonly [key: string]: EditValue }
+export type EditValue = string | number | boolean | readonly EditValue[] | { readonly [key: string]: EditValue }
 
 export type ConfigEdit =
   /** Mappings on the way that are not there are made. */

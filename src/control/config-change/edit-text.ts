@@ -6,7 +6,15 @@ import { isDeepStrictEqual } from 'node:util'
 import { isMap, isScalar, isSeq } from 'yaml'
 import type { ConfigNode, ConfigPath } from '../config/config-tree.ts'
 import { parseYaml } from '../config/parse-yaml.ts'
-import { CannotEdit, type ConfigEdit, type EditValue, editPlain, mayBeShort, type Plain, SHORT_FORM_KEY } from './config-edit.ts'
+import {
+  CannotEdit,
+  type ConfigEdit,
+  type EditValue,
+  editPlain,
+  mayBeShort,
+  type Plain,
+  SHORT_FORM_KEY,
+} from './config-edit.ts'
 import { insertIntoBlockList, orderBlockList, removeFromBlockList, removeFromBlockMap } from './block-edits.ts'
 import { insertIntoFlow, orderFlowList, removeFromFlow } from './flow-edits.ts'
 import { behindColon, blockPair, blockText, flowPair, flowText, hasLines, scalarText } from './value-text.ts'
@@ -223,5 +231,7 @@ function nested(keys: ConfigPath, value: EditValue): EditValue {
 }
 
 function nothingThere(path: ConfigPath): CannotEdit {
-  return new CannotEdit(`The file has nothing at ${path.join('.')} that could be changed; an alias stands there, perhaps.`)
+  return new CannotEdit(
+    `The file has nothing at ${path.join('.')} that could be changed; an alias stands there, perhaps.`,
+  )
 }

@@ -24,9 +24,7 @@ export function insertIntoFlow(yaml: YamlText, flow: Flow, at: number, entry: st
   if (!hasOwnLine || rest === null) return [here(beside.to, `, ${entry}`)]
   const hasComma = rest[1] !== undefined
   if (hasComma) return [here(end, `${line}${entry},`)]
-  return end === beside.to
-    ? [here(end, `,${line}${entry}`)]
-    : [here(beside.to, ','), here(end, `${line}${entry}`)]
+  return end === beside.to ? [here(end, `,${line}${entry}`)] : [here(beside.to, ','), here(end, `${line}${entry}`)]
 }
 
 export function removeFromFlow(yaml: YamlText, flow: Flow, at: number): Splice {

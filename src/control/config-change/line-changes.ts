@@ -94,7 +94,8 @@ function collect(
     const [oldAt, newAt] = [i, j]
     while (i < old.length && !isKeptOld.has(i)) i++
     while (j < fresh.length && !isKeptNew.has(j)) j++
-    if (i > oldAt || j > newAt) changes.push({ oldAt, removed: old.slice(oldAt, i), newAt, added: fresh.slice(newAt, j) })
+    if (i > oldAt || j > newAt)
+      changes.push({ oldAt, removed: old.slice(oldAt, i), newAt, added: fresh.slice(newAt, j) })
     while (i < old.length && j < fresh.length && isKeptOld.has(i) && isKeptNew.has(j)) {
       i++
       j++

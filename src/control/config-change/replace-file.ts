@@ -29,16 +29,21 @@ export async function whyReadOnly(path: string): Promise<string | undefined> {
   if (await isMountPoint(target)) {
     return `${target} is mounted by itself, as containers do, and cannot be replaced; mount its folder instead.`
   }
-  return mayGiveAway(file) ? undefined : `${target} belongs to user ${file.uid}, group ${file.gid}, and the daemon could not keep that.`
+  return mayGiveAway(file)
+    ? undefined
+    : `${target} belongs to user ${file.uid}, group ${file.gid}, and the daemon could not keep that.`
 }
 
 /** `check` is asked right before the rename: what it throws leaves the old file. Throws where it can't be written. */
-export async function replaceFile(path: string, bytes: Buffer, check: () => Promise<void> = async () => {}): Promise<void> {
+export async function replaceFile(
+  path: string,
+  bytes: Buffer,
+  check: () => Promise<void> = async () => {},
+): Promise<void> {
   // A symbolic link stays one.
   const target = await realpath(path)
   const folder = dirname(target)
-  // One name: what a crash leaves behind is overwritten by the next change.
-  const fresh = join(folder, `.${basename(target)}.tidegate-new`)
+  const fresh = freshName(target)
   await rm(fresh, { force: true })
   try {
     await writeFresh(fresh, bytes, await stat(target))
@@ -50,6 +55,16 @@ export async function replaceFile(path: string, bytes: Buffer, check: () => Prom
   }
   await using directory = await open(folder, 'r')
   await directory.sync()
+}
+
+/** What a crash may have left beside the file. */
+export async function removeLeftover(path: string): Promise<void> {
+  await rm(freshName(await realpath(path)), { force: true })
+}
+
+/** One name, so that leftovers never add up. */
+function freshName(target: string): string {
+  return join(dirname(target), `.${basename(target)}.tidegate-new`)
 }
 
 /** Never through a link that somebody else has put there, and nobody else's to read before it has the mode of the old one. */

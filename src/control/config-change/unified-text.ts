@@ -23,7 +23,8 @@ function grouped(changes: readonly LineChange[]): LineChange[][] {
   const groups: LineChange[][] = []
   for (const change of changes) {
     const last = groups.at(-1)?.at(-1)
-    if (last !== undefined && change.oldAt - (last.oldAt + last.removed.length) <= 2 * AROUND) groups.at(-1)!.push(change)
+    if (last !== undefined && change.oldAt - (last.oldAt + last.removed.length) <= 2 * AROUND)
+      groups.at(-1)!.push(change)
     else groups.push([change])
   }
   return groups
