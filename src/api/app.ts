@@ -121,7 +121,7 @@ function addHooks(app: App, room: Room, paths: KnownPaths): void {
   app.addHook('onResponse', async (request, reply) => {
     const { audit: action } = request.routeOptions.config
     // Those nobody knows could fill the log.
-    if (action === undefined || request.identity === undefined) return
+    if (typeof action !== 'string' || request.identity === undefined) return
     const from = request.socket.remoteAddress ?? 'unknown'
     const { who } = request.identity
     room.audit({

@@ -46,8 +46,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Who may; each route says it. */
     readonly role?: RouteRole
-    /** Its name in the audit log; each route that changes something has one. */
-    readonly audit?: string
+    /** Its name in the audit log; each route that changes something has one. `false` for a POST that only looks. */
+    readonly audit?: string | false
     /** It is about the service in `params.service` alone, so that a token for that service will do. */
     readonly isForService?: boolean
   }

@@ -80,7 +80,7 @@ function textRoutes(app: App, { actions }: Room): void {
   app.post(
     CONFIG_DRY_RUN_PATH,
     {
-      config: { role: 'admin', audit: 'config.dry-run' },
+      config: { role: 'admin', audit: false },
       bodyLimit: BODY_BYTES_MAX,
       schema: {
         operationId: 'configDryRun',
