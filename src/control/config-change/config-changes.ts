@@ -2,6 +2,7 @@
  * Changes of the configuration by API, dashboard and command line. The file stays the one truth: a change is checked
  * whole, compared, written into it, and taken over by Reload; where that fails the old text is put back. One at a time.
  */
+import { resolve } from 'node:path'
 import { ConfigError } from '../config/load.ts'
 import type { ConfigWatch } from '../reload/config-watch.ts'
 import { noteConfigFile } from '../reload/config-watch.ts'
@@ -80,7 +81,7 @@ export class ConfigChanges {
   /** Throws ConfigError where it can't be read. */
   async read(): Promise<ConfigRead> {
     const [current, readOnly] = await Promise.all([this.#file.read(), this.#file.whyReadOnly()])
-    return { ...current, file: this.#options.path, readOnly }
+    return { ...current, file: resolve(this.#options.path), readOnly }
   }
 
   /** What `apply` would do. Throws ChangedMeanwhile, CannotEdit, ConfigError where the file can't be read. */

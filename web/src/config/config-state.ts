@@ -66,12 +66,16 @@ export function write(text: string): void {
 /** Also while somebody writes: the answer is about the text that was sent. */
 export async function check(): Promise<void> {
   const text = draft.value
+  const version = base.value?.version
+  // What is applied meanwhile makes the question an old one.
+  const isOld = (): boolean => isBusy.value || base.value?.version !== version
   try {
-    const answer = await askForChange('POST', `${CONFIG}/dry-run`, { text, version: base.value?.version })
+    const answer = await askForChange('POST', `${CONFIG}/dry-run`, { text, version })
+    if (isOld()) return
     checked.value = { text, answer }
     failure.value = undefined
   } catch (error) {
-    await tell(error as Error, text)
+    if (!isOld()) await tell(error as Error, text)
   }
 }
 

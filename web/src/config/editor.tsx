@@ -90,9 +90,8 @@ export function Editor({ text, schema, problems, isReadOnly, onText, onSave }: E
             ref={area}
             id="config-text"
             aria-label="The configuration file"
-            role="combobox"
-            aria-expanded={open !== undefined}
-            aria-controls="config-options"
+            aria-haspopup="listbox"
+            aria-controls={open === undefined ? undefined : 'config-options'}
             aria-activedescendant={option}
             aria-autocomplete="list"
             aria-invalid={problems.length > 0}
@@ -105,6 +104,7 @@ export function Editor({ text, schema, problems, isReadOnly, onText, onSave }: E
             value={text}
             onInput={({ currentTarget }) => {
               onText(currentTarget.value)
+              setCaret(currentTarget.selectionStart)
               look(false)
             }}
             onSelect={({ currentTarget }) => setCaret(currentTarget.selectionStart)}
