@@ -181,7 +181,7 @@ export class ConfigChanges {
     try {
       const { history } = this.#options
       // Where somebody has changed the file by hand and told nobody, that is kept as well: a rollback may want it.
-      await history.add({ atMs: Date.now(), who: BY_HAND, why: '', text: before })
+      await history.add({ atMs: Date.now(), who: BY_HAND, why: 'found in the file', text: before })
       const { id } = await history.add({ atMs: Date.now(), who, why, text })
       return { id }
     } catch (error) {

@@ -1,5 +1,5 @@
 /** What the file was, and the way back. */
-import { useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import type { ConfigVersionAnswer } from '../../../src/api/contract.ts'
 import { bytes, time } from '../format.ts'
 import { base, isBusy, isChanged, rollBack, versionOf, versions } from './config-state.ts'
@@ -74,13 +74,17 @@ export function History() {
 
 function Shown({ version, onEnd }: { readonly version: ConfigVersionAnswer; readonly onEnd: () => void }) {
   const [why, setWhy] = useState('')
+  const heading = useRef<HTMLHeadingElement>(null)
+  useEffect(() => heading.current?.focus(), [version.id])
   const isSame = version.version === base.value?.version
   const back = async (): Promise<void> => {
     if (await rollBack(version.id, why)) onEnd()
   }
   return (
     <div class="shown">
-      <h3>{isSame ? 'This is what is in the file' : `Going back to ${time(version.at)} would change`}</h3>
+      <h3 ref={heading} tabIndex={-1}>
+        {isSame ? 'This is what is in the file' : `Going back to ${time(version.at)} would change`}
+      </h3>
       <Difference unified={version.unified} name="What going back would change" />
       {!isSame && base.value?.readOnly === null && (
         <>
