@@ -31,7 +31,7 @@ import { KnownClientsFile } from './control/overload/known-clients-file.ts'
 import { type ConfigFile, ConfigWatch } from './control/reload/config-watch.ts'
 import { FileWatches } from './control/reload/file-watches.ts'
 import { Hangup } from './control/reload/hangup.ts'
-import { Reload } from './control/reload/reload.ts'
+import { Reload, type ReloadOptions } from './control/reload/reload.ts'
 import { UpstreamAddresses } from './control/resolve/upstream-addresses.ts'
 import { RunningNode } from './control/running-node.ts'
 import { Store } from './control/store/store.ts'
@@ -98,18 +98,13 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   }
   const listWatch = new FileWatches(() => void reload.readLists())
   const databaseWatch = new FileWatches(() => void reload.readDatabases())
-  const path = options.configFile?.path
-  const reload: Reload = new Reload({
-    ...{ path, env: process.env, node, log, upstreams, watch, listWatch, databaseWatch, follow },
-    onDone: (by) => void changes?.note(by),
-  })
-  const changes = configChangesOf(path, node, watch, reload)
+  const parts = { node, log, upstreams, watch, listWatch, databaseWatch, follow }
+  const { reload, changes } = reloadWithHistory(options.configFile?.path, parts)
   const admin = await startAdmin(config, node, log, { operatorStates, reload, changes, upgrades, inheritance })
   await node.start().catch(async (error: unknown) => {
     await admin?.close()
     throw error
   })
-  void changes?.start()
   follow(upstreams)
   listWatch.follow(lists.files)
   databaseWatch.follow(databases.files)
@@ -153,9 +148,12 @@ async function readStored(stateDir: string, log: Log) {
 }
 
 /** Without a file there is nothing to change. */
-function configChangesOf(path: string | undefined, node: RunningNode, watch: ConfigWatch, reload: Reload) {
-  if (path === undefined) return undefined
-  return new ConfigChanges({ path, env: process.env, watch, reload, history: node.store.configHistory })
+function reloadWithHistory(path: string | undefined, parts: Omit<ReloadOptions, 'path' | 'env' | 'onDone'>) {
+  const { env } = process
+  const reload: Reload = new Reload({ path, env, ...parts, onDone: (by) => void changes?.note(by) })
+  const history = parts.node.store.configHistory
+  const changes = path === undefined ? undefined : new ConfigChanges({ path, env, watch: parts.watch, reload, history })
+  return { reload, changes }
 }
 
 interface Serving {
@@ -226,6 +224,7 @@ async function startAdmin(
   parts: AdminParts,
 ): Promise<AdminServer | undefined> {
   if (config.admin.listen === 'off') return undefined
+  void parts.changes?.start()
   const { operatorStates, reload, changes, upgrades, inheritance } = parts
   const { listen } = config.admin
   const actions: AdminActions = {

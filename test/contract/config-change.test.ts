@@ -1,12 +1,12 @@
 /** A change of the configuration by the API: written into the file, taken over live, or nothing has changed at all. */
 import assert from 'node:assert/strict'
-import { chmodSync, readdirSync, readFileSync, statSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { afterEach, it } from 'node:test'
 import type { ConfigAnswer, ConfigChangeAnswer, ConfigHistoryAnswer, Problem } from '../../src/api/contract.ts'
 import { greetThenEcho, Upstream } from '../harness/upstream.ts'
-import type { TestConfig } from '../harness/config.ts'
-import { Daemon } from '../harness/daemon.ts'
+import { temporaryFolder, type TestConfig } from '../harness/config.ts'
+import { Daemon, runTidegate } from '../harness/daemon.ts'
 import { waitFor } from '../harness/deadline.ts'
 import { forEachEngine } from '../harness/engines.ts'
 import { Peer } from '../harness/peer.ts'
@@ -115,7 +115,7 @@ forEachEngine((engine) => {
         ['file', 'start'],
       ],
     )
-    const back = await change(daemon, 'POST', `${CONFIG}/rollback`, { id: versions[1]!.id, version: answer.version })
+    const back = await change(daemon, 'POST', `${CONFIG}/rollback`, { id: versions[1].id, version: answer.version })
     assert.equal(back.status, 200, JSON.stringify(back.answer))
     assert.equal(readFileSync(daemon.configFile, 'utf8'), text)
     assert.deepEqual(await greetings(daemon, 4), new Set(['a']))
@@ -180,6 +180,38 @@ forEachEngine((engine) => {
     assert.deepEqual([status, answer.code], [409, 'E_READ_ONLY'])
     const dry = await change(daemon, 'POST', `${CONFIG}/dry-run`, { text: `${text}\n`, version })
     assert.deepEqual([dry.status, dry.answer.kind], [200, 'checked'])
+  })
+
+  it('the command line shows, compares, applies and goes back; exit code 2 for a wrong file', async () => {
+    const a = await greeter('a')
+    const daemon = await start(a.address.text)
+    const { text: before } = await read(daemon)
+    const run = async (...words: string[]) => {
+      const { code, output } = await runTidegate(['config', ...words, '--admin', daemon.adminAddress.text])
+      return [code, output] as const
+    }
+    const file = join(temporaryFolder(), 'new.yaml')
+    writeFileSync(file, yamlOf(daemon, a.address.text).replace('round-robin', 'random'))
+    const [diffCode, diff] = await run('diff', file)
+    assert.equal(diffCode, 0, diff)
+    assert.match(diff, /^\+ {4}balance: random$/m)
+    assert.match(diff, /balance: round-robin → random/)
+    const [applyCode, applied] = await run('apply', file, '--why', 'at random')
+    assert.equal(applyCode, 0, applied)
+    assert.match(applied, /In force, version [0-9a-f]{12}\./)
+    assert.equal(readFileSync(daemon.configFile, 'utf8'), readFileSync(file, 'utf8'))
+    const [, listed] = await run('history')
+    assert.match(listed, /local .* at random/)
+    const [first] = (await history(daemon)).slice(-1)
+    const [backCode, back] = await run('rollback', String(first.id))
+    assert.equal(backCode, 0, back)
+    assert.equal(readFileSync(daemon.configFile, 'utf8'), before)
+    writeFileSync(file, 'services: []')
+    const [wrongCode, wrong] = await run('apply', file)
+    assert.equal(wrongCode, 2)
+    assert.match(wrong, /:1:11: services: .*\nNothing has changed\./)
+    const [showCode] = await run('show')
+    assert.equal(showCode, 0)
   })
 
   it('a daemon that is killed while it writes leaves a whole file, and starts with it again', async () => {

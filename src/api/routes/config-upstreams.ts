@@ -6,8 +6,14 @@ import { UPSTREAM_STATE_PATH, UpstreamAddition, UpstreamPatch, UpstreamRemoval, 
 import type { App, Room } from '../room.ts'
 import { CHANGE_ANSWERS, sendChange } from './config-answer.ts'
 
-export function configUpstreamRoutes(app: App, { actions }: Room): void {
-  const { env } = process
+export function configUpstreamRoutes(app: App, room: Room): void {
+  addRoute(app, room)
+  changeRoutes(app, room)
+}
+
+const { env } = process
+
+function addRoute(app: App, { actions }: Room): void {
   app.post(
     UPSTREAMS_PATH,
     {
@@ -28,6 +34,9 @@ export function configUpstreamRoutes(app: App, { actions }: Room): void {
       return sendChange(request, reply, actions.config, change, { why: why ?? `added ${upstream.address}`, dryRun })
     },
   )
+}
+
+function changeRoutes(app: App, { actions }: Room): void {
   app.patch(
     UPSTREAM_STATE_PATH,
     {

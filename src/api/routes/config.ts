@@ -2,7 +2,6 @@
 import { z } from 'zod'
 import type { ConfigChanges } from '../../control/config-change/config-changes.ts'
 import { editsChange, textChange } from '../../control/config-change/config-changes.ts'
-import type { ConfigEdit } from '../../control/config-change/config-edit.ts'
 import { editorJsonSchema } from '../../control/config/json-schema.ts'
 import {
   CONFIG_DRY_RUN_PATH,
@@ -40,6 +39,7 @@ const IF_MATCH = /^"([0-9a-f]{64})"$/
 export function configRoutes(app: App, room: Room): void {
   readRoutes(app, room)
   textRoutes(app, room)
+  editRoutes(app, room)
   historyRoutes(app, room)
 }
 
@@ -120,6 +120,9 @@ function textRoutes(app: App, { actions }: Room): void {
       return sendChange(request, reply, actions.config, textChange(text, version), { why })
     },
   )
+}
+
+function editRoutes(app: App, { actions }: Room): void {
   app.post(
     CONFIG_EDITS_PATH,
     {
@@ -135,13 +138,8 @@ function textRoutes(app: App, { actions }: Room): void {
     },
     async (request, reply) => {
       const { edits, version, ...asked } = request.body
-      return sendChange(
-        request,
-        reply,
-        actions.config,
-        editsChange(() => edits as ConfigEdit[], version),
-        asked,
-      )
+      const change = editsChange(() => edits, version)
+      return sendChange(request, reply, actions.config, change, asked)
     },
   )
 }

@@ -39,7 +39,7 @@ export function editPlain(root: Plain, edit: ConfigEdit): Plain {
       return changeAt(root, path.slice(0, -1), [], (owner) => without(owner, path))
     case 'insert':
       return changeAt(root, path, [], (list) => inserted(list, edit.at, plainOf(edit.value)))
-    case 'order':
+    default:
       return changeAt(root, path, [], (list) => ordered(list, path, edit.order))
   }
 }
@@ -47,7 +47,7 @@ export function editPlain(root: Plain, edit: ConfigEdit): Plain {
 export function plainOf(value: EditValue): Plain {
   if (Array.isArray(value)) return value.map(plainOf)
   if (typeof value !== 'object') return String(value)
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, plainOf(inner as EditValue)]))
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, plainOf(inner)]))
 }
 
 function changeAt(
@@ -80,7 +80,7 @@ function without(owner: Plain | undefined, path: ConfigPath): Plain {
   if (typeof last !== 'string' || owner === null || typeof owner !== 'object' || !Object.hasOwn(owner, last)) {
     throw nothingAt(path)
   }
-  return Object.fromEntries(Object.entries(owner as object).filter(([key]) => key !== last)) as Plain
+  return Object.fromEntries(Object.entries(owner).filter(([key]) => key !== last))
 }
 
 function inserted(list: Plain | undefined, at: number | undefined, value: Plain): Plain {

@@ -96,7 +96,7 @@ class Edit {
         return this.#remove(edit.path)
       case 'insert':
         return this.#insert(edit.path, edit.at, edit.value)
-      case 'order':
+      default:
         return this.#order(this.#listAt(edit.path), edit.order)
     }
   }

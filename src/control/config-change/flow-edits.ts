@@ -48,9 +48,9 @@ export function orderFlowList(yaml: YamlText, list: YamlList, order: readonly nu
 
 function spansOf(yaml: YamlText, flow: Flow): { readonly from: number; readonly to: number }[] {
   if (isMap(flow)) {
-    return (flow as YamlMap).items.map((pair) => ({ from: startOf(pair.key), to: yaml.endOfPair(pair) }))
+    return flow.items.map((pair) => ({ from: startOf(pair.key), to: yaml.endOfPair(pair) }))
   }
-  return (flow as YamlList).items.map((item) => ({ from: startOf(item), to: yaml.end(item) }))
+  return flow.items.map((item) => ({ from: startOf(item), to: yaml.end(item) }))
 }
 
 function here(at: number, text: string): Splice {

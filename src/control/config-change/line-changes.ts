@@ -21,11 +21,9 @@ export function lineChanges(before: readonly string[], after: readonly string[])
   }
   const [old, fresh] = [before.slice(start, oldEnd), after.slice(start, newEnd)]
   if (old.length === 0 && fresh.length === 0) return []
-  return changesBetween(old, fresh).map((change) => ({
-    ...change,
-    oldAt: change.oldAt + start,
-    newAt: change.newAt + start,
-  }))
+  return changesBetween(old, fresh).map(({ oldAt, removed, newAt, added }) => {
+    return { oldAt: oldAt + start, removed, newAt: newAt + start, added }
+  })
 }
 
 function changesBetween(old: readonly string[], fresh: readonly string[]): LineChange[] {

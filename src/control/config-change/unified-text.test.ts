@@ -73,7 +73,7 @@ function patched(before: string, unified: string): string {
       out.push(`${line.slice(1)}\n`)
     } else {
       assert.equal(old[at], `${line.slice(1)}\n`)
-      if (line.startsWith(' ')) out.push(old[at]!)
+      if (line.startsWith(' ')) out.push(old[at])
       at++
     }
   }

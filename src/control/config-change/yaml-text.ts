@@ -1,6 +1,6 @@
 /** A YAML text with its nodes, and where they begin and end in it: what an edit splices by. */
-import { type Document, isAlias, isMap, isScalar, isSeq, type Node, type Pair, parseDocument, Scalar } from 'yaml'
-import type { YAMLMap, YAMLSeq } from 'yaml'
+import { isAlias, isMap, isScalar, isSeq, parseDocument, Scalar } from 'yaml'
+import type { Document, Node, Pair, YAMLMap, YAMLSeq } from 'yaml'
 import { CannotEdit } from './config-edit.ts'
 import type { Style } from './value-text.ts'
 

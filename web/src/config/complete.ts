@@ -4,7 +4,7 @@
 export interface Schema {
   readonly type?: string | readonly string[]
   readonly description?: string
-  readonly default?: unknown
+  readonly default?: string | number | boolean | object
   readonly enum?: readonly string[]
   readonly properties?: Readonly<Record<string, Schema>>
   readonly items?: Schema
@@ -79,9 +79,9 @@ export function meaningAt(
 
 function readLine(text: string): Line {
   const [, indent, dashes, rest] = LINE.exec(text.replace(/\r$/, '')) ?? ['', '', '', '']
-  const dashColumns = [...dashes!.matchAll(/-/g)].map(({ index }) => indent!.length + index)
-  const [, , key, value] = KEY.exec(rest!) ?? []
-  return { dashColumns, column: indent!.length + dashes!.length, key, value: value ?? rest! }
+  const dashColumns = [...dashes.matchAll(/-/g)].map(({ index }) => indent.length + index)
+  const [, , key, value] = KEY.exec(rest) ?? []
+  return { dashColumns, column: indent.length + dashes.length, key, value: value ?? rest }
 }
 
 /** Upwards: each key that stands further left than what is inside it. */
@@ -164,25 +164,30 @@ function wordsOf(schema: Schema | undefined): Option[] {
     ...wordsOfPattern(form),
     ...(form.default === undefined || typeof form.default === 'object' ? [] : [String(form.default)]),
   ])
-  const usual = forms.find((form) => form.default !== undefined)?.default
+  const usual = usualOf(forms)
   return [...new Set(words)].map((word) => ({
     label: word,
     insert: word,
-    description: String(usual) === word ? 'the default' : '',
+    description: usual === word ? 'the default' : '',
   }))
 }
 
 /** `^[0-9]+$|^auto$` names a word. */
 function wordsOfPattern({ pattern }: Schema & { readonly pattern?: string }): string[] {
-  return [...(pattern ?? '').matchAll(/\^([a-z][a-z-]*)\$/g)].map(([, word]) => word!)
+  return [...(pattern ?? '').matchAll(/\^([a-z][a-z-]*)\$/g)].map(([, word]) => word)
 }
 
 function describe(schema: Schema): string {
   const forms = formsOf(schema)
   const said = forms.find(({ description }) => description !== undefined)?.description ?? ''
+  const usual = usualOf(forms)
+  return usual === undefined ? said : `${said} Default: ${usual}.`
+}
+
+/** What holds without the key; undefined where that is no single value. */
+function usualOf(forms: readonly Schema[]): string | undefined {
   const usual = forms.find((form) => form.default !== undefined)?.default
-  const isShown = usual !== undefined && typeof usual !== 'object'
-  return isShown ? `${said} Default: ${String(usual)}.` : said
+  return usual === undefined || typeof usual === 'object' ? undefined : String(usual)
 }
 
 /** Those that begin with the word come first, then those that have it anywhere. */

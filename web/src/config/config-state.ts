@@ -151,8 +151,10 @@ async function askForChange(method: string, path: string, body: object): Promise
 async function tell(error: Error, ours: string): Promise<void> {
   if (error instanceof ApiError && error.code === 'E_CONFLICT') {
     const { current: theirs } = error.body as ConfigConflict
-    const ask = (text: string) => askForChange('POST', `${CONFIG}/dry-run`, { text })
-    const [toBase, toOurs] = await Promise.all([ask(base.value!.text), ask(ours)])
+    const fromTheirs = (text: string): Promise<ConfigChangeAnswer> =>
+      askForChange('POST', `${CONFIG}/dry-run`, { text })
+    const toBase = await fromTheirs(base.value!.text)
+    const toOurs = await fromTheirs(ours)
     conflict.value = { theirs, theirChange: turned(toBase.unified), ourChange: toOurs.unified }
     return
   }

@@ -24,43 +24,7 @@ export function History() {
       ) : versions.value.length === 0 ? (
         <p class="quiet">Nothing yet: the first change begins it.</p>
       ) : (
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">Since</th>
-              <th scope="col">By</th>
-              <th scope="col">Why</th>
-              <th scope="col">Version</th>
-              <th scope="col" class="number">
-                Size
-              </th>
-              <th scope="col">
-                <span class="quiet">Look</span>
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {versions.value.map((one) => (
-              <tr key={one.id}>
-                <th scope="row">
-                  <time dateTime={one.at}>{time(one.at)}</time>
-                </th>
-                <td>{one.who}</td>
-                <td class="why">{one.why}</td>
-                <td>
-                  <code>{one.version.slice(0, 12)}</code>{' '}
-                  {one.version === base.value?.version && <span class="badge good">in the file</span>}
-                </td>
-                <td class="number">{bytes(one.bytes)}</td>
-                <td>
-                  <button type="button" onClick={() => void show(one.id)} aria-label={`Show version ${one.id}`}>
-                    Show
-                  </button>
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
+        <Versions onShow={(id) => void show(id)} />
       )}
       {problem !== undefined && (
         <p class="banner bad" role="alert">
@@ -69,6 +33,48 @@ export function History() {
       )}
       {shown !== undefined && <Shown version={shown} onEnd={() => setShown(undefined)} />}
     </section>
+  )
+}
+
+function Versions({ onShow }: { readonly onShow: (id: number) => void }) {
+  return (
+    <table>
+      <thead>
+        <tr>
+          <th scope="col">Since</th>
+          <th scope="col">By</th>
+          <th scope="col">Why</th>
+          <th scope="col">Version</th>
+          <th scope="col" class="number">
+            Size
+          </th>
+          <th scope="col">
+            <span class="quiet">Look</span>
+          </th>
+        </tr>
+      </thead>
+      <tbody>
+        {versions.value?.map((one) => (
+          <tr key={one.id}>
+            <th scope="row">
+              <time dateTime={one.at}>{time(one.at)}</time>
+            </th>
+            <td>{one.who}</td>
+            <td class="why">{one.why}</td>
+            <td>
+              <code>{one.version.slice(0, 12)}</code>{' '}
+              {one.version === base.value?.version && <span class="badge good">in the file</span>}
+            </td>
+            <td class="number">{bytes(one.bytes)}</td>
+            <td>
+              <button type="button" onClick={() => onShow(one.id)} aria-label={`Show version ${one.id}`}>
+                Show
+              </button>
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
   )
 }
 

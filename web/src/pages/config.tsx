@@ -21,7 +21,9 @@ import {
 } from '../config/config-state.ts'
 import '../config/config.css'
 import { Difference } from '../config/difference.tsx'
-import { Editor, goToPlace, useCalm } from '../config/editor.tsx'
+import { Editor } from '../config/editor.tsx'
+import { goToPlace } from '../config/editor-parts.tsx'
+import { useCalm } from '../config/editor-view.ts'
 import { History } from '../config/history.tsx'
 
 /** After the last key. */
