@@ -29,6 +29,8 @@ export function configVersionPath(id: number): string {
 }
 export const CONFIG_HISTORY_LISTED_MAX = 1_000
 export const WHY_CHARACTERS_MAX = 500
+/** In one request: the file is parsed for each. */
+export const CONFIG_EDITS_MAX = 30
 /** Of the whole file. */
 export const CONFIG_CHARACTERS_MAX = 2 ** 20
 
@@ -73,7 +75,7 @@ const ConfigEdit = z.discriminatedUnion('kind', [
 
 /** Without `version`: of whatever is in the file. */
 const Changing = { version: Version.optional(), why: Why, dryRun: z.boolean().optional() }
-export const ConfigEdits = z.strictObject({ edits: z.array(ConfigEdit).min(1).max(100), ...Changing })
+export const ConfigEdits = z.strictObject({ edits: z.array(ConfigEdit).min(1).max(CONFIG_EDITS_MAX), ...Changing })
 export type ConfigEdits = z.infer<typeof ConfigEdits>
 
 export const ConfigRollback = z.strictObject({
@@ -112,7 +114,7 @@ export const UpstreamPatch = z.strictObject({
 export type UpstreamPatch = z.infer<typeof UpstreamPatch>
 
 /** What a change without values takes: DELETE of an upstream. */
-export const UpstreamRemoval = z.strictObject(Changing).optional()
+export const UpstreamRemoval = z.strictObject(Changing).nullish()
 
 export const ConfigVersionView = z.object({
   id: z.int(),

@@ -151,6 +151,9 @@ forEachEngine((engine) => {
     assert.equal(wrong.answer.kind === 'wrong-config' && wrong.answer.problems[0]?.line, 10)
     const restart = await change(daemon, 'PUT', CONFIG, { text: text.replace('workers: 2', 'workers: 1'), version })
     assert.deepEqual([restart.status, restart.answer.kind], [409, 'needs-restart'])
+    // Within the characters of a request, and more bytes than a file may have.
+    const large = await change(daemon, 'PUT', CONFIG, { text: `${text}# ${'ö'.repeat(600_000)}`, version })
+    assert.deepEqual([large.status, large.answer.kind], [422, 'wrong-config'])
     assert.equal(readFileSync(daemon.configFile, 'utf8'), before)
     assert.equal(statSync(daemon.configFile).ino, inode)
     // Only the swap itself finds out that the port is taken: by then it was in the file.

@@ -207,5 +207,7 @@ export function editsChange(edits: (current: string) => readonly ConfigEdit[], v
 }
 
 export function textChange(text: string, version: string | undefined): Change {
-  return { version, text: () => text }
+  // A byte order mark is the file's, not the text's.
+  const wanted = text.replace(/^\ufeff/, '')
+  return { version, text: () => wanted }
 }

@@ -1,6 +1,6 @@
 /** The configuration file as a text with a version, read and replaced as a whole. */
 import { createHash } from 'node:crypto'
-import { CONFIG_FILE_BYTES_MAX, decodeConfig, readConfigBytes } from '../config/read-config-file.ts'
+import { decodeConfig, readConfigBytes } from '../config/read-config-file.ts'
 import { replaceFile, whyReadOnly } from './replace-file.ts'
 
 const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf])
@@ -58,9 +58,6 @@ export class ConfigTextFile {
     if (current.version !== from.version) throw new ChangedMeanwhile(current)
   }
 }
-
-/** With the room that a byte order mark takes. */
-export const CONFIG_TEXT_BYTES_MAX = CONFIG_FILE_BYTES_MAX - BYTE_ORDER_MARK.length
 
 function withVersion(text: string): ConfigText {
   return { text, version: versionOf(text) }

@@ -153,6 +153,12 @@ for (const [name, text, edit] of REFUSED) {
   test(`${name} is refused`, () => assert.throws(() => editText(text, [edit]), CannotEdit))
 }
 
+test('many changes of a large file are refused: each parses it', () => {
+  const text = `a: 1\n${'# filler\n'.repeat(100_000)}`
+  const edits = Array.from({ length: 5 }, (): ConfigEdit => ({ kind: 'set', path: ['a'], value: 2 }))
+  assert.throws(() => editText(text, edits), CannotEdit)
+})
+
 /** A file as people may write it; each comment is another one. */
 interface Upstream {
   readonly form: 'short' | 'block' | 'flow'

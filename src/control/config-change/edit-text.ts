@@ -33,22 +33,24 @@ import {
   YamlText,
 } from './yaml-text.ts'
 
+/** The file is parsed for each edit: about 2 s for so many, in the thread that everything else waits for. */
+const PARSED_CHARACTERS_MAX = 4 * 2 ** 20
+
 /** The text after all edits, one after the other. Throws CannotEdit. */
 export function editText(text: string, edits: readonly ConfigEdit[]): string {
-  return edits.reduce(editOnce, text)
-}
-
-function editOnce(text: string, edit: ConfigEdit): string {
-  const wanted = editPlain(plainValues(text), edit)
-  const yaml = new YamlText(text)
-  const changed = yaml.with(new Edit(yaml).splices(edit))
-  const got = tryPlainValues(changed)
-  if (got === undefined || !isDeepStrictEqual(got, wanted)) {
-    throw new CannotEdit(
-      'The change cannot be made here without changing something else (an alias, perhaps); make it in the text.',
-    )
+  if (edits.length * text.length > PARSED_CHARACTERS_MAX) {
+    throw new CannotEdit('So many changes of so large a file are made as text, or in several requests.')
   }
-  return changed
+  let [changed, wanted] = [text, plainValues(text)]
+  for (const edit of edits) {
+    wanted = editPlain(wanted, edit)
+    const yaml = new YamlText(changed)
+    changed = yaml.with(new Edit(yaml).splices(edit))
+  }
+  if (isDeepStrictEqual(tryPlainValues(changed), wanted)) return changed
+  throw new CannotEdit(
+    'The change cannot be made here without changing something else (an alias, perhaps); make it in the text.',
+  )
 }
 
 /** Values as they are written: `${NAME}` is not replaced. Throws CannotEdit. */

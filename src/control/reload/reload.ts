@@ -5,6 +5,7 @@
 import type { Config } from '../config/config.ts'
 import { ConfigError, loadConfig, parseConfig } from '../config/load.ts'
 import type { ConfigProblem } from '../config/problem.ts'
+import { decodeConfig } from '../config/read-config-file.ts'
 import { sayDatabases } from '../databases/database-lines.ts'
 import { NetworkDatabases } from '../databases/network-databases.ts'
 import { sayLists } from '../lists/list-lines.ts'
@@ -153,7 +154,9 @@ export class Reload {
     if (path === undefined) return failed('E_NO_FILE', 'This daemon was not started from a file.')
     requireReady(node)
     if (!isDry) watch.know(await noteConfigFile(path))
-    const config = text === undefined ? await loadConfig(path, env) : parseConfig(text, path, env)
+    // What could not be read from a file is refused here as well.
+    const config =
+      text === undefined ? await loadConfig(path, env) : parseConfig(decodeConfig(Buffer.from(text), path), path, env)
     const upstreams = await UpstreamAddresses.resolve(config, undefined, this.#upstreams.current)
     const lists = await Lists.read(config.protect, node.lists())
     const databases = await NetworkDatabases.read(config.protect, node.databases())
