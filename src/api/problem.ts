@@ -11,12 +11,14 @@ export class ApiProblem extends Error {
   readonly tokenFile: string | undefined
   /** With E_CONFLICT: what there is now. */
   readonly current: object | undefined
+  /** With E_TOO_MANY. */
+  readonly retryAfterMs: number | undefined
 
   /** `detail` is a sentence: what was asked, what is expected, what to do. `title` where the code's own says too little. */
   constructor(
     code: ProblemCode,
     detail: string,
-    more: Partial<Pick<ApiProblem, 'title' | 'allow' | 'tokenFile' | 'current'>> = {},
+    more: Partial<Pick<ApiProblem, 'title' | 'allow' | 'tokenFile' | 'retryAfterMs' | 'current'>> = {},
   ) {
     super(detail)
     this.code = code
@@ -25,6 +27,7 @@ export class ApiProblem extends Error {
     this.allow = more.allow
     this.tokenFile = more.tokenFile
     this.current = more.current
+    this.retryAfterMs = more.retryAfterMs
   }
 
   body(): Problem {

@@ -27,6 +27,7 @@ import { AttackMirror } from './store/attack-mirror.ts'
 import { Store } from './store/store.ts'
 import type { RefusedCount } from './log/refused-sums.ts'
 import { type CountByReason, type NodeState, type NodeView, refusedByReason } from './node-view.ts'
+import { Notify } from './notify/notify.ts'
 import { Overload } from './overload/overload.ts'
 import { Firewall } from './shield/firewall.ts'
 import type { Inheritance, ListeningSockets } from './upgrade/handover.ts'
@@ -60,6 +61,7 @@ export class RunningNode implements NodeView {
   readonly legacy: Legacy
   readonly store: Store
   readonly series: SeriesSampler
+  readonly notify: Notify
   readonly #attackMirror: AttackMirror
   #config: Config
   readonly #log: Log
@@ -106,10 +108,9 @@ export class RunningNode implements NodeView {
     this.#operatorStates = options.operatorStates
     this.#operatorStates?.applyTo(tables, this.memory.states)
     this.busy = new BusyRatios(this.memory.workers)
-    const { states, nodeWide } = this.memory
     this.checks = new ActiveChecks({
-      states,
-      nodeWide,
+      states: this.memory.states,
+      nodeWide: this.memory.nodeWide,
       tables: () => this.tables(),
       log,
       onDown: (service, upstream) => this.upstreamWentDown(service, upstream),
@@ -139,8 +140,15 @@ export class RunningNode implements NodeView {
     const { memory, bans, store } = this
     this.series = new SeriesSampler({ memory, tables: () => this.tables(), bans, store })
     this.#attackMirror = new AttackMirror(this.attacks, store)
+    this.notify = this.#makeNotify(options)
     this.#upstreamWatch = new UpstreamWatch(this, log)
     this.#connectionLog = this.#makeConnectionLog(options, bootId)
+  }
+
+  #makeNotify({ config, log, certificates = () => [] }: RunningNodeOptions): Notify {
+    const { memory, checks, attacks, overload, store, series } = this
+    const node = { memory, checks, attacks, overload, store, series, certificates, tables: () => this.tables() }
+    return new Notify({ config: config.notify, node, store, log })
   }
 
   #makeAttacks({ log, attacks }: RunningNodeOptions): Attacks {
@@ -326,6 +334,7 @@ export class RunningNode implements NodeView {
     this.bans.useTables(tables)
     this.attacks.use(config, tables)
     this.overload.useRules(config.protect.overload)
+    this.notify.use(config.notify)
     this.checks.update(config)
     this.firewall.useTables(tables)
     if (this.#lists !== undefined) void this.firewall.useLists(this.#lists)
@@ -339,6 +348,7 @@ export class RunningNode implements NodeView {
   leaveStore(): void {
     this.#attackMirror.leave()
     this.series.leave()
+    this.notify.leave()
   }
 
   listeningSockets(): ListeningSockets[] {
@@ -372,6 +382,7 @@ export class RunningNode implements NodeView {
     await this.attacks.close()
     await this.#attackMirror.close()
     this.checks.stop()
+    this.notify.close()
     this.#upstreamWatch.close()
     this.#queues.close()
     this.busy.close()
