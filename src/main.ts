@@ -64,7 +64,7 @@ export interface DaemonOptions {
 
 /** Serves until it is told to stop; returns the exit code. Throws ConfigError or StartError before it serves. */
 export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
-  const { config } = options
+  const { config, inheritance } = options
   const log = openLog({ ...config.log, stream: openStdout() })
   const upstreams = await UpstreamAddresses.resolve(config)
   const lists = await Lists.read(config.protect)
@@ -73,7 +73,6 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   sayDatabases(log, databases)
   const stop = new StopSignals((error) => sayUncaught(log, error))
   const upgrades = new Upgrades(log, () => stop.request({ by: 'upgrade' }))
-  const { inheritance } = options
   await inheritance?.keepFromChildren()
   const stored = await readStored(config.admin.stateDir, log)
   const { operatorStates } = stored

@@ -14,7 +14,9 @@ function offered(text: string): string[] {
 }
 
 test('keys of the whole file, without those that are there', () => {
-  assert.deepEqual(offered('admin:\n  listen: off\n|\nservices:\n'), ['traffic', 'log', 'protect'])
+  const keys = offered('admin:\n  listen: off\n|\nservices:\n')
+  assert.deepEqual(keys.slice(0, 3), ['traffic', 'log', 'protect'])
+  assert.ok(!keys.includes('admin') && !keys.includes('services'))
 })
 
 test('keys of a service, of an upstream in the long form, and of a mapping in it', () => {
