@@ -75,7 +75,6 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   const upgrades = new Upgrades(log, () => stop.request({ by: 'upgrade' }))
   await inheritance?.keepFromChildren()
   const stored = await readStored(config.admin.stateDir, log)
-  const { operatorStates } = stored
   const hangup = new Hangup()
   const certificates: CertificateEnd[] = []
   const node = new RunningNode({
@@ -101,13 +100,8 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   const parts = { node, log, upstreams, watch, listWatch, databaseWatch, follow }
   const changing = reloadWithHistory(options.configFile?.path, parts)
   const { reload } = changing
-  const admin = await startAdmin(config, node, log, {
-    operatorStates,
-    ...changing,
-    upgrades,
-    inheritance,
-    certificates,
-  })
+  const adminParts = { ...stored, ...changing, upgrades, inheritance, certificates }
+  const admin = await startAdmin(config, node, log, adminParts)
   await node.start().catch(async (error: unknown) => {
     await admin?.close()
     throw error
