@@ -88,13 +88,7 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
     onLostWorker: () => stop.request({ by: 'lost-worker' }),
   })
   const watch = new ConfigWatch(options.configFile, () => void reload.run('watchConfig'))
-  const follow = (names: UpstreamAddresses): void => {
-    names.start(
-      (addresses) => node.useAddresses(addresses),
-      (event) => sayHostnameEvent(log, event),
-    )
-    watch.set(node.config.admin.watchConfig)
-  }
+  const follow = (names: UpstreamAddresses): void => followConfig(names, node, watch, log)
   const listWatch = new FileWatches(() => void reload.readLists())
   const databaseWatch = new FileWatches(() => void reload.readDatabases())
   const parts = { node, log, upstreams, watch, listWatch, databaseWatch, follow }
@@ -147,6 +141,15 @@ async function readStored(stateDir: string, log: Log) {
     knownClients: new KnownClientsFile(stateDir),
     attacks: { files: attackFiles, stored: await attackFiles.read(log) },
   }
+}
+
+/** What a configuration asks to be followed, from when it is in force. */
+function followConfig(names: UpstreamAddresses, node: RunningNode, watch: ConfigWatch, log: Log): void {
+  names.start(
+    (addresses) => node.useAddresses(addresses),
+    (event) => sayHostnameEvent(log, event),
+  )
+  watch.set(node.config.admin.watchConfig)
 }
 
 /** Without a file there is nothing to change. */
