@@ -5,6 +5,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { type AdminActions, AdminServer } from './api/server.ts'
 import { offerSetUp, startAccess } from './control/access/start-access.ts'
+import { ConfigChanges } from './control/config-change/config-changes.ts'
 import type { Config } from './control/config/config.ts'
 import {
   sayAdminExposed,
@@ -65,7 +66,7 @@ export interface DaemonOptions {
 
 /** Serves until it is told to stop; returns the exit code. Throws ConfigError or StartError before it serves. */
 export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
-  const { config } = options
+  const { config, inheritance } = options
   const log = openLog({ ...config.log, stream: openStdout() })
   const upstreams = await UpstreamAddresses.resolve(config)
   const fileLists = await Lists.read(config.protect)
@@ -74,7 +75,6 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   sayDatabases(log, databases)
   const stop = new StopSignals((error) => sayUncaught(log, error))
   const upgrades = new Upgrades(log, () => stop.request({ by: 'upgrade' }))
-  const { inheritance, configFile } = options
   await inheritance?.keepFromChildren()
   const stored = await readStored(config.admin.stateDir, log)
   const { keptLists } = stored
@@ -91,19 +91,15 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
     certificates: () => certificates,
     onLostWorker: () => stop.request({ by: 'lost-worker' }),
   })
-  const watch = new ConfigWatch(configFile, () => void reload.run('watchConfig'))
-  const follow = (names: UpstreamAddresses): void => {
-    names.start(
-      (addresses) => node.useAddresses(addresses),
-      (event) => sayHostnameEvent(log, event),
-    )
-    watch.set(node.config.admin.watchConfig)
-  }
+  const watch = new ConfigWatch(options.configFile, () => void reload.run('watchConfig'))
+  const follow = (names: UpstreamAddresses): void => followConfig(names, node, watch, log)
   const listWatch = new FileWatches(() => void reload.readLists())
   const databaseWatch = new FileWatches(() => void reload.readDatabases())
   const followed = { watch, listWatch, databaseWatch, keptLists }
-  const reload = new Reload({ ...followed, path: configFile?.path, env: process.env, node, log, upstreams, follow })
-  const admin = await startAdmin(config, node, log, { ...stored, reload, upgrades, inheritance, certificates })
+  const changing = reloadWithHistory(options.configFile?.path, { ...followed, node, log, upstreams, follow })
+  const { reload } = changing
+  const adminParts = { ...stored, ...changing, upgrades, inheritance, certificates }
+  const admin = await startAdmin(config, node, log, adminParts)
   await node.start().catch(async (error: unknown) => {
     await admin?.close()
     throw error
@@ -166,6 +162,24 @@ async function readStored(stateDir: string, log: Log) {
   }
 }
 
+/** What a configuration asks to be followed, from when it is in force. */
+function followConfig(names: UpstreamAddresses, node: RunningNode, watch: ConfigWatch, log: Log): void {
+  names.start(
+    (addresses) => node.useAddresses(addresses),
+    (event) => sayHostnameEvent(log, event),
+  )
+  watch.set(node.config.admin.watchConfig)
+}
+
+/** Without a file there is nothing to change. */
+function reloadWithHistory(path: string | undefined, parts: Omit<ReloadOptions, 'path' | 'env' | 'onDone'>) {
+  const { env } = process
+  const reload: Reload = new Reload({ path, env, ...parts, onDone: (by) => void changes?.note(by) })
+  const history = parts.node.store.configHistory
+  const changes = path === undefined ? undefined : new ConfigChanges({ path, env, watch: parts.watch, reload, history })
+  return { reload, changes }
+}
+
 interface Serving {
   readonly node: RunningNode
   readonly admin: AdminServer | undefined
@@ -222,6 +236,7 @@ async function linger(
 interface AdminParts {
   readonly operatorStates: OperatorStates
   readonly reload: Reload
+  readonly changes: ConfigChanges | undefined
   readonly upgrades: Upgrades
   readonly inheritance: Inheritance | undefined
   readonly keptLists: KeptLists
@@ -236,7 +251,8 @@ async function startAdmin(
   parts: AdminParts,
 ): Promise<AdminServer | undefined> {
   if (config.admin.listen === 'off') return undefined
-  const { operatorStates, reload, upgrades, inheritance, keptLists, certificates } = parts
+  void parts.changes?.start()
+  const { operatorStates, reload, changes, upgrades, inheritance, keptLists, certificates } = parts
   const { listen } = config.admin
   const actions: AdminActions = {
     setUpstreamState: (...change) => operatorStates.set(node, ...change),
@@ -246,6 +262,7 @@ async function startAdmin(
     keptLists,
     clientOf: (id) => node.clientOf(id),
     examine: () => examineMachine(node.config),
+    config: changes,
     hosts: () => node.config.admin.hosts,
   }
   const { access, auditBook, tls } = await startAccess(config.admin, log, node.store)

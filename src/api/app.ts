@@ -14,6 +14,8 @@ import { attackRoutes } from './routes/attacks.ts'
 import { auditRoutes } from './routes/audit.ts'
 import { banRoutes } from './routes/bans.ts'
 import { checkIpRoutes } from './routes/check-ip.ts'
+import { configRoutes } from './routes/config.ts'
+import { configUpstreamRoutes } from './routes/config-upstreams.ts'
 import { dashboardRoutes } from './routes/dashboard.ts'
 import { doctorRoutes } from './routes/doctor.ts'
 import { listRoutes } from './routes/lists.ts'
@@ -43,6 +45,8 @@ const ROUTES: readonly Routes[] = [
   doctorRoutes,
   notificationRoutes,
   reloadRoutes,
+  configRoutes,
+  configUpstreamRoutes,
   upgradeRoutes,
   sessionRoutes,
   accountRoutes,
@@ -136,7 +140,7 @@ function addHooks(app: App, room: Room, paths: KnownPaths): void {
   app.addHook('onResponse', async (request, reply) => {
     const { audit: action } = request.routeOptions.config
     // Those nobody knows could fill the log.
-    if (action === undefined || request.identity === undefined) return
+    if (typeof action !== 'string' || request.identity === undefined) return
     const from = request.socket.remoteAddress ?? 'unknown'
     const { who } = request.identity
     room.audit({

@@ -11,6 +11,7 @@ import type { MetricsPage } from '../metrics/metrics-page.ts'
 import type { BanActions } from './routes/bans.ts'
 import type { ExamineAction } from './routes/doctor.ts'
 import type { KeptListActions } from './routes/kept-lists.ts'
+import type { ConfigActions } from './routes/config.ts'
 import type { ReloadActions } from './routes/reload.ts'
 import type { ClientOf } from './routes/signals.ts'
 import type { UpgradeAction } from './routes/upgrade.ts'
@@ -25,6 +26,8 @@ export interface AdminActions {
   readonly keptLists: KeptListActions
   readonly clientOf: ClientOf
   readonly examine: ExamineAction
+  /** Undefined for a daemon that was not started from a file. */
+  readonly config: ConfigActions | undefined
   /** Names by which it may be asked, beside those of this machine (guard.ts). */
   readonly hosts?: () => readonly string[]
 }
@@ -54,8 +57,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Who may; each route says it. */
     readonly role?: RouteRole
-    /** Its name in the audit log; each route that changes something has one. */
-    readonly audit?: string
+    /** Its name in the audit log; each route that changes something has one. `false` for a POST that only looks. */
+    readonly audit?: string | false
     /** It is about the service in `params.service` alone, so that a token for that service will do. */
     readonly isForService?: boolean
   }

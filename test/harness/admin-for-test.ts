@@ -21,6 +21,7 @@ export const NO_ACTIONS: AdminActions = {
   keptLists: { of: not, put: not, replace: not, remove: not },
   clientOf: not,
   examine: not,
+  config: undefined,
 }
 
 export interface AdminAnswer {
