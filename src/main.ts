@@ -204,6 +204,7 @@ async function startAdmin(
     reload: { run: () => reload.run('admin'), check: () => reload.check() },
     upgrade: () => upgrades.upgrade(),
     bans: node.bans,
+    connections: node.connections,
   }
   const { token, problem } = await readLocalToken(config.admin.stateDir)
   if (problem !== undefined) sayNoLocalToken(log, config.admin.stateDir, problem, token?.file)

@@ -12,6 +12,7 @@ import type { App, Room, Routes } from './room.ts'
 import { attackRoutes } from './routes/attacks.ts'
 import { banRoutes } from './routes/bans.ts'
 import { checkIpRoutes } from './routes/check-ip.ts'
+import { connectionRoutes } from './routes/connections.ts'
 import { dashboardRoutes } from './routes/dashboard.ts'
 import { listRoutes } from './routes/lists.ts'
 import { liveRoutes } from './routes/live.ts'
@@ -29,6 +30,7 @@ const ROUTES: readonly Routes[] = [
   banRoutes,
   checkIpRoutes,
   attackRoutes,
+  connectionRoutes,
   reloadRoutes,
   upgradeRoutes,
   dashboardRoutes,

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 
 export * from './attack-contract.ts'
+export * from './connection-contract.ts'
 export * from './problem-contract.ts'
 
 export const OPENAPI_PATH = '/api/openapi.json'
@@ -104,6 +105,8 @@ export const ServiceStatus = z.object({
   bytesToClient: Count,
   closed: CountByReason,
   refused: CountByReason,
+  /** What rules on watch would have refused; a daemon of before says nothing. */
+  watched: CountByReason.optional(),
   upstreams: z.array(UpstreamStatus),
 })
 

@@ -7,6 +7,7 @@ import type { AuditEntry } from '../control/access/audit-entry.ts'
 import type { Identity, Role } from '../control/access/identity.ts'
 import type { NodeView } from '../control/node-view.ts'
 import type { MetricsPage } from '../metrics/metrics-page.ts'
+import type { OpenConnections } from '../control/operator/open-connections.ts'
 import type { BanActions } from './routes/bans.ts'
 import type { ReloadActions } from './routes/reload.ts'
 import type { UpgradeAction } from './routes/upgrade.ts'
@@ -18,6 +19,7 @@ export interface AdminActions {
   readonly reload: ReloadActions
   readonly upgrade: UpgradeAction
   readonly bans: BanActions
+  readonly connections: Pick<OpenConnections, 'list' | 'close' | 'closeOne'>
 }
 
 export interface Room {

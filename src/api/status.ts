@@ -1,6 +1,13 @@
 /** GET /status.json: the node in numbers, for `tidegate status` and whoever scripts against it. */
 import { listenerText } from '../control/listener-text.ts'
-import { closedByReason, isUpstreamUp, type NodeView, refusedByReason, waitingIn } from '../control/node-view.ts'
+import {
+  closedByReason,
+  isUpstreamUp,
+  type NodeView,
+  refusedByReason,
+  waitingIn,
+  watchedByReason,
+} from '../control/node-view.ts'
 import { monotonicMs } from '../lib/clock.ts'
 import { formatSocketAddress } from '../lib/ip.ts'
 import { CONNECT_MS_BUCKETS, SERVICE, UPSTREAM, WORKER } from '../traffic/counters.ts'
@@ -40,6 +47,7 @@ function serviceStatus(node: NodeView, service: Service): ServiceStatus {
     bytesToClient: sum(SERVICE.bytesToClient),
     closed: closedByReason(node.memory, service),
     refused: refusedByReason(node.memory, service),
+    watched: watchedByReason(node.memory, service),
     upstreams: service.upstreams.map((upstream) => upstreamStatus(node, service, upstream)),
   }
 }

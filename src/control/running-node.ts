@@ -37,6 +37,7 @@ import { BusyRatios } from './workers/busy-ratios.ts'
 import { findPower } from './workers/find-power.ts'
 import { checkPortsAreFree } from './workers/free-ports.ts'
 import { SharedMemory } from './workers/shared-memory.ts'
+import { OpenConnections } from './operator/open-connections.ts'
 import type { OperatorStates } from './operator/operator-states.ts'
 import { WorkerReportLog } from './workers/worker-report-log.ts'
 import { Workers } from './workers/workers.ts'
@@ -84,6 +85,7 @@ export class RunningNode implements NodeView {
   readonly bans: Bans
   readonly attacks: Attacks
   readonly overload: Overload
+  readonly connections: OpenConnections
   #config: Config
   readonly #log: Log
   readonly #capacity: Capacity
@@ -154,6 +156,12 @@ export class RunningNode implements NodeView {
         reportLog.writeLost(workerIndex, error)
         options.onLostWorker(error)
       },
+    })
+    this.connections = new OpenConnections({
+      workers: this.memory.workers.length,
+      bootId,
+      names: this.#names,
+      look: (workerIndex, look) => this.#workers.look(workerIndex, look),
     })
     this.bans = this.#makeBans(options)
     this.attacks = this.#makeAttacks(options)

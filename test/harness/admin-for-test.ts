@@ -16,6 +16,7 @@ export const NO_ACTIONS: AdminActions = {
   upgrade: not,
   reload: { run: not, check: not },
   bans: NO_BANS,
+  connections: { list: not, close: not, closeOne: not },
 }
 
 export interface AdminAnswer {

@@ -2,11 +2,10 @@
 import { z } from 'zod'
 import type { StateChange } from '../../control/operator/operator-states.ts'
 import type { NodeView } from '../../control/node-view.ts'
-import { didYouMean } from '../../lib/did-you-mean.ts'
 import type { Service, Upstream } from '../../traffic/tables.ts'
 import type { Wanted } from '../../traffic/upstream-states.ts'
 import { Problem, UPSTREAM_STATE_PATH, UpstreamStateAnswer, UpstreamStateRequest } from '../contract.ts'
-import { ApiProblem } from '../problem.ts'
+import { findService, findUpstream } from '../find-by-name.ts'
 import { type App, askedBy, type Room } from '../room.ts'
 import { upstreamStatus } from '../status.ts'
 
@@ -37,25 +36,6 @@ export function upstreamStateRoutes(app: App, { node, actions }: Room): void {
 }
 
 function find(node: NodeView, names: { readonly service: string; readonly upstream: string }) {
-  const { services } = node.tables()
-  const service = services.find(({ name }) => name === names.service)
-  if (service === undefined) throw unknown('service', names.service, services, 'This node has')
-  const upstream = service.upstreams.find(({ name }) => name === names.upstream)
-  if (upstream === undefined) {
-    throw unknown('upstream', names.upstream, service.upstreams, `Service ${service.name} has`)
-  }
-  return { service, upstream }
-}
-
-/** So many names a sentence lists. */
-const NAMES_SHOWN_MAX = 10
-
-function unknown(kind: string, name: string, known: readonly { readonly name: string }[], has: string): ApiProblem {
-  const names = known.map((one) => one.name)
-  const near = didYouMean(name, names)
-  const shown = names.slice(0, NAMES_SHOWN_MAX).join(', ') + (names.length > NAMES_SHOWN_MAX ? ', …' : '')
-  const advice = near === undefined ? `${has} ${shown}.` : `Did you mean ${near}?`
-  return new ApiProblem('E_NOT_FOUND', `There is no ${kind} ${JSON.stringify(name)}. ${advice}`, {
-    title: `Unknown ${kind}`,
-  })
+  const service = findService(node.tables(), names.service)
+  return { service, upstream: findUpstream(service, names.upstream) }
 }
