@@ -3,7 +3,7 @@
  * Prints ns per choice for each balance method: the whole of step 4, with ranking and taking the place at the upstream.
  */
 import { Chooser } from '../src/traffic/balance/choose.ts'
-import { mix32 } from '../src/traffic/balance/client-hash.ts'
+import { mix32 } from '../src/lib/client-hash.ts'
 import { NodeWide } from '../src/traffic/node-wide.ts'
 import { serviceForTest } from '../src/traffic/service-for-test.ts'
 import { BALANCE_METHOD_NAMES } from '../src/traffic/tables.ts'

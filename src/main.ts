@@ -26,12 +26,14 @@ import { openStdout } from './control/log/stdout-stream.ts'
 import { BanFile } from './control/bans/ban-file.ts'
 import { AttackFiles } from './control/detect/attack-files.ts'
 import { OperatorStates } from './control/operator/operator-states.ts'
+import { KnownClientsFile } from './control/overload/known-clients-file.ts'
 import { type ConfigFile, ConfigWatch } from './control/reload/config-watch.ts'
 import { FileWatches } from './control/reload/file-watches.ts'
 import { Hangup } from './control/reload/hangup.ts'
 import { Reload } from './control/reload/reload.ts'
 import { UpstreamAddresses } from './control/resolve/upstream-addresses.ts'
 import { RunningNode } from './control/running-node.ts'
+import { Store } from './control/store/store.ts'
 import { type StopRequest, StopSignals } from './control/stop-signals.ts'
 import type { Inheritance } from './control/upgrade/handover.ts'
 import { sayToServiceManager } from './control/upgrade/service-manager.ts'
@@ -111,6 +113,7 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   inheritance?.closeUntaken()
   inheritance?.sayReady(options.version)
   void sayToServiceManager(log, ['READY=1', `MAINPID=${process.pid}`])
+  await takeOver(node, admin, stop)
 
   const request = await stop.first
   upgrades.stop()
@@ -121,14 +124,24 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   return await stopServing({ node, admin, log, stop, request })
 }
 
+/** The version before answers operators until it has told everything; where there is none, nothing happens here. */
+async function takeOver(node: RunningNode, admin: AdminServer | undefined, stop: StopSignals): Promise<void> {
+  await Promise.race([node.legacy.takeOver(), stop.first])
+  node.legacy.own()
+  await admin?.open()
+}
+
 /** What outlives the daemon; a damaged file is told of and begun anew. */
 async function readStored(stateDir: string, log: Log) {
+  const opening = Store.open(stateDir, log)
   const operatorStates = await OperatorStates.read(stateDir, log)
   const banFile = new BanFile(stateDir)
   const attackFiles = new AttackFiles(stateDir)
   return {
     operatorStates,
+    store: await opening,
     bans: { file: banFile, stored: await banFile.read(log) },
+    knownClients: new KnownClientsFile(stateDir),
     attacks: { files: attackFiles, stored: await attackFiles.read(log) },
   }
 }
@@ -148,15 +161,16 @@ async function stopServing({ node, admin, log, stop, request }: Serving): Promis
   if (last.by !== 'upgrade') {
     const timeoutMs = drainMs(last, node.config)
     sayDraining(log, last.by, node.memory.nodeWide.openConnections, timeoutMs)
-    await drain(node, timeoutMs, stop.second)
+    await withinDrain(node.drain(), timeoutMs, stop.second)
   }
   const { connectionsReset, isStuck } = await node.end()
   await admin?.close()
+  const isStoreStuck = (await node.store.close()) === 'stuck'
   const exitCode = stop.hasFailed ? 1 : 0
   sayStopped(log, connectionsReset, exitCode)
   await log.output.close(LOG_FLUSH_TIMEOUT_MS)
   // A daemon that never ends is never started again.
-  if (isStuck) process.kill(process.pid, 'SIGKILL')
+  if (isStuck || isStoreStuck) process.kill(process.pid, 'SIGKILL')
   return exitCode
 }
 
@@ -168,17 +182,19 @@ async function linger(
   stop: StopSignals,
 ): Promise<StopRequest> {
   stop.startOver()
-  node.bans.leave()
-  node.attacks.leave()
+  node.leaveStore()
   admin?.closeGently()
-  await node.firewall.handOver()
   const { upgradeDrainTimeoutMs } = node.config.traffic
   sayDraining(log, 'upgrade', node.memory.nodeWide.openConnections, upgradeDrainTimeoutMs)
+  // Clients are the next version's from now on, and so is the rest as soon as it is told.
+  const drained = node.drain()
+  await node.legacy.handOver()
+  await node.firewall.handOver()
   const asked = stop.first
   const isAsked = asked.then(() => {})
   await (upgradeDrainTimeoutMs === 0
-    ? Promise.race([node.drain(), isAsked])
-    : drain(node, upgradeDrainTimeoutMs, isAsked))
+    ? Promise.race([drained, isAsked])
+    : withinDrain(drained, upgradeDrainTimeoutMs, isAsked))
   return await Promise.race([asked, Promise.resolve<StopRequest>({ by: 'upgrade' })])
 }
 
@@ -205,12 +221,13 @@ async function startAdmin(
     upgrade: () => upgrades.upgrade(),
     bans: node.bans,
     connections: node.connections,
+    hosts: () => node.config.admin.hosts,
   }
   const { token, problem } = await readLocalToken(config.admin.stateDir)
   if (problem !== undefined) sayNoLocalToken(log, config.admin.stateDir, problem, token?.file)
   const admin = await AdminServer.listen({
     address: listen,
-    fd: inheritance?.adminFd(listen),
+    inherited: inheritance?.adminSocket(listen),
     node,
     actions,
     access: new Access(token),
@@ -228,9 +245,9 @@ function drainMs({ by }: StopRequest, config: Config): number {
 }
 
 /** Returns when the last connection is gone, the time is over, or we are asked again. */
-async function drain(node: RunningNode, timeoutMs: number, askedAgain: Promise<void>): Promise<void> {
+async function withinDrain(drained: Promise<void>, timeoutMs: number, askedAgain: Promise<void>): Promise<void> {
   const timer = new AbortController()
   const timeout = delay(timeoutMs, undefined, { signal: timer.signal }).catch(() => {})
-  await Promise.race([node.drain(), timeout, askedAgain])
+  await Promise.race([drained, timeout, askedAgain])
   timer.abort()
 }

@@ -18,6 +18,7 @@ import { listRoutes } from './routes/lists.ts'
 import { liveRoutes } from './routes/live.ts'
 import { nodeRoutes } from './routes/node.ts'
 import { reloadRoutes } from './routes/reload.ts'
+import { seriesRoutes } from './routes/series.ts'
 import { upgradeRoutes } from './routes/upgrade.ts'
 import { upstreamStateRoutes } from './routes/upstream-state.ts'
 
@@ -30,6 +31,7 @@ const ROUTES: readonly Routes[] = [
   banRoutes,
   checkIpRoutes,
   attackRoutes,
+  seriesRoutes,
   connectionRoutes,
   reloadRoutes,
   upgradeRoutes,
@@ -101,7 +103,7 @@ function addHooks(app: App, room: Room, paths: KnownPaths): void {
   app.decorateRequest('identity', undefined)
   app.decorateRequest('auditDetails', '')
   app.addHook('onRequest', async (request) => {
-    requireOwnHost(request.raw)
+    requireOwnHost(request.raw, room.actions.hosts?.() ?? [])
     requireOwnOrigin(request.raw)
     if (request.is404) throw paths.problemOf(request)
     request.identity = await identify(request, room.access)

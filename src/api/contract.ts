@@ -4,6 +4,7 @@ import { z } from 'zod'
 export * from './attack-contract.ts'
 export * from './connection-contract.ts'
 export * from './problem-contract.ts'
+export * from './series-contract.ts'
 
 export const OPENAPI_PATH = '/api/openapi.json'
 /** Answers server-sent events; the data of each `status` is a NodeStatus. */
@@ -107,6 +108,8 @@ export const ServiceStatus = z.object({
   refused: CountByReason,
   /** What rules on watch would have refused; a daemon of before says nothing. */
   watched: CountByReason.optional(),
+  /** The number of the attack under way; a daemon of before says nothing. */
+  attack: z.int().nullable().optional(),
   upstreams: z.array(UpstreamStatus),
 })
 
@@ -120,6 +123,15 @@ export const OverloadStatus = z.object({
 })
 export type OverloadStatus = z.infer<typeof OverloadStatus>
 
+/** `failing`: what is asked of it may be read, and was not written last; `why` says so. A daemon of before says nothing. */
+export const StoreStatus = z.object({
+  state: z.enum(['open', 'failing', 'off']),
+  code: z.string().optional(),
+  why: z.string().optional(),
+  since: z.iso.datetime().optional(),
+})
+export type StoreStatus = z.infer<typeof StoreStatus>
+
 export const NodeStatus = z.object({
   version: z.string(),
   state: z.enum(['starting', 'ready', 'draining']),
@@ -131,6 +143,7 @@ export const NodeStatus = z.object({
   connectionsMax: Count,
   overload: OverloadStatus,
   logDropped: Count,
+  store: StoreStatus.optional(),
   tablesVersion: z.number(),
   services: z.array(ServiceStatus),
 })
@@ -341,8 +354,11 @@ export const ADDRESS_FINDINGS = {
   'country-rule': 'A service refuses its country, or would if the rule were on.',
   asn: 'Its AS, by protect.asnDatabase.',
   'asn-rule': 'A service refuses its AS, or would if the rule were on.',
-  counted: 'A service counts connections of the address, or of its prefix.',
-  'over-limit': 'The address, or its prefix, is at a limit of a service: the next connection is refused, or would be.',
+  counted: 'A service counts connections of the address, of its prefix, or of its AS.',
+  'over-limit':
+    'The address, its prefix or its AS is at a limit of a service: the next connection is refused, or would be.',
+  'attack-budget':
+    'A service is under attack, or treated so: which budgets it has for strangers, and whether the address is one.',
   'dropped-in-kernel': 'The kernel drops its packets before a connection comes to be.',
   upstream: 'An upstream of a service has this address.',
   'own-address': 'This machine has the address.',

@@ -4,16 +4,20 @@ import { describe, test } from 'node:test'
 import { requireOwnHost, requireOwnOrigin } from './guard.ts'
 import { ApiProblem } from './problem.ts'
 
-function statusOf(method: string, headers: Record<string, string>): number | undefined {
+function refusal(method: string, headers: Record<string, string>, hosts: string[] = []): ApiProblem | undefined {
   const request = { method, headers } as unknown as IncomingMessage
   try {
-    requireOwnHost(request, 'Gate-1')
+    requireOwnHost(request, hosts, 'Gate-1')
     requireOwnOrigin(request)
     return undefined
   } catch (error) {
     assert.ok(error instanceof ApiProblem)
-    return error.status
+    return error
   }
+}
+
+function statusOf(...request: Parameters<typeof refusal>): number | undefined {
+  return refusal(...request)?.status
 }
 
 describe('the guard against web pages', () => {
@@ -56,6 +60,24 @@ describe('the guard against web pages', () => {
     for (const host of [...others, ...broken]) {
       for (const method of ['GET', 'HEAD', 'POST', 'OPTIONS']) assert.equal(statusOf(method, { host }), 403, host)
     }
+  })
+
+  test('lets through who asks by a name that the configuration gives, and by no name around it', () => {
+    const hosts = ['gate.example', 'monitoring_gate']
+    for (const host of ['gate.example', 'gate.example:9900', 'GATE.Example', 'monitoring_gate:9900']) {
+      for (const method of ['GET', 'POST']) assert.equal(statusOf(method, { host }, hosts), undefined, host)
+    }
+    for (const host of ['example', 'a.gate.example', 'gate.example.evil', 'gate.example.', 'xgate.example']) {
+      assert.equal(statusOf('GET', { host }, hosts), 403, host)
+    }
+    const origin = 'http://gate.example:9900'
+    assert.equal(statusOf('POST', { host: 'gate.example:9900', origin }, hosts), 403, 'a page stays a page')
+  })
+
+  test('says which key to set, for which name', () => {
+    const { message } = refusal('GET', { host: 'gate.example:9900' })!
+    assert.match(message, /"gate\.example:9900".*put it into admin\.hosts/)
+    assert.ok(refusal('GET', { host: 'a'.repeat(5000) })!.message.length < 600)
   })
 
   test('refuses what a page of any site wants to change, its own address included', () => {

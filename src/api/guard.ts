@@ -2,19 +2,29 @@
  * Keeps web pages out. An operator's browser reaches the admin address where an attacker can't, and any page may send
  * requests there: to a name of the page's own that suddenly resolves to us (DNS rebinding, told by Host), or across
  * sites (told by Origin, which browsers put on every POST). Programs such as curl send no Origin.
+ * Names that the configuration gives (`admin.hosts`) are the operator's word that nobody else decides where they lead.
  */
 import { hostname } from 'node:os'
 import type { IncomingMessage } from 'node:http'
 import { parseIp } from '../lib/ip.ts'
 import { ApiProblem } from './problem.ts'
 
+/** A header may have thousands. */
+const HOST_CHARACTERS_SHOWN = 100
+
 /** Throws E_HOST for a name that somebody else may have made to lead here. */
-export function requireOwnHost({ headers }: IncomingMessage, ownName: string = hostname()): void {
+export function requireOwnHost(
+  { headers }: IncomingMessage,
+  hosts: readonly string[],
+  ownName: string = hostname(),
+): void {
   const { host } = headers
-  if (host === undefined || isOwnHost(host, ownName)) return
+  if (host === undefined || isOwnHost(host, hosts, ownName)) return
+  const shown = JSON.stringify(host.slice(0, HOST_CHARACTERS_SHOWN))
+  const others = 'Ask by IP address, by localhost, by the name of the machine, or by a name of admin.hosts'
   throw new ApiProblem(
     'E_HOST',
-    'Ask by IP address, by localhost or by the name of the machine: a web page could be behind any other name.',
+    `${others}: a web page could be behind ${shown}. If that name is yours, put it into admin.hosts and reload.`,
   )
 }
 
@@ -24,10 +34,10 @@ export function requireOwnOrigin(request: IncomingMessage): void {
   throw new ApiProblem('E_ORIGIN', 'What comes from a web page changes nothing here.')
 }
 
-/** No page can be served under an IP address that is ours, nor under a name that only this machine has. */
-function isOwnHost(host: string, ownName: string): boolean {
+/** No page can be served under an IP address that is ours, nor under a name that only this machine or its operator has. */
+function isOwnHost(host: string, hosts: readonly string[], ownName: string): boolean {
   const name = host.replace(/:\d{0,5}$/, '').toLowerCase()
-  if (name === 'localhost' || name === ownName.toLowerCase()) return true
+  if (name === 'localhost' || name === ownName.toLowerCase() || hosts.includes(name)) return true
   return parseIp(name.replace(/^\[(.*)\]$/, '$1')) !== undefined
 }
 

@@ -16,6 +16,7 @@ export const PROBLEMS = {
   E_TOO_MANY: { status: 429, title: 'Too many requests' },
   E_INTERNAL: { status: 500, title: 'Internal error' },
   E_STORE: { status: 503, title: 'The store is off' },
+  E_UPGRADED: { status: 503, title: 'Upgraded' },
   E_NOT_READY: { status: 503, title: 'Not ready' },
 } as const
 export type ProblemCode = keyof typeof PROBLEMS

@@ -20,6 +20,8 @@ export interface AdminActions {
   readonly upgrade: UpgradeAction
   readonly bans: BanActions
   readonly connections: Pick<OpenConnections, 'list' | 'close' | 'closeOne'>
+  /** Names by which it may be asked, beside those of this machine (guard.ts). */
+  readonly hosts?: () => readonly string[]
 }
 
 export interface Room {

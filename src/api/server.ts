@@ -4,7 +4,7 @@
  */
 import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { listenerKey, type ListeningSockets } from '../control/upgrade/handover.ts'
+import { type AdminSocket, listenerKey, type ListeningSockets } from '../control/upgrade/handover.ts'
 import { listenError } from '../control/workers/start-error.ts'
 import { fdOf } from '../lib/server-fd.ts'
 import { socketAddress, type SocketAddress } from '../lib/ip.ts'
@@ -26,41 +26,54 @@ const LAST_ANSWERS_MS = 1_000
 
 export interface AdminServerOptions extends Omit<Room, 'metrics'> {
   readonly address: SocketAddress
-  /** A socket that listens already, of the version before. */
-  readonly fd?: number | undefined
+  /** A socket that listens already, of the version before; who connects waits there until `open`. */
+  readonly inherited?: AdminSocket | undefined
 }
 
 export class AdminServer {
   readonly #app: App
   readonly #asked: SocketAddress
   readonly address: SocketAddress
+  readonly #inheritedFd: number | undefined
 
-  private constructor(app: App, asked: SocketAddress, address: SocketAddress) {
+  private constructor(app: App, asked: SocketAddress, address: SocketAddress, inheritedFd?: number) {
     this.#app = app
+    this.#inheritedFd = inheritedFd
     this.#asked = asked
     this.address = address
   }
 
   /** Throws StartError when the address can't be had. */
-  static async listen({ address, fd, ...room }: AdminServerOptions): Promise<AdminServer> {
+  static async listen({ address, inherited, ...room }: AdminServerOptions): Promise<AdminServer> {
     const app = await makeApp({ ...room, metrics: makeMetricsPage(room.node) }, makeServer)
     const { server } = app
     server.maxConnections = room.node.limits.adminConnectionsMax
+    if (inherited !== undefined) return new AdminServer(app, address, inherited.address, inherited.fd)
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     server.once('error', (error: NodeJS.ErrnoException) => {
       reject(listenError(address, error.code ?? 'error', error.message, 'admin.listen'))
     })
     const { address: host, port: asked, family } = address
-    server.listen(fd === undefined ? { host, port: asked, ipv6Only: family === 6 } : { fd }, resolve)
+    server.listen({ host, port: asked, ipv6Only: family === 6 }, resolve)
     await promise
     const { port } = server.address() as AddressInfo
     return new AdminServer(app, address, socketAddress(address.address, port) ?? address)
   }
 
+  /** Answers from now on: the version before does no more. */
+  async open(): Promise<void> {
+    const { server } = this.#app
+    if (this.#inheritedFd === undefined || server.listening) return
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    server.once('error', reject)
+    server.listen({ fd: this.#inheritedFd }, resolve)
+    await promise
+  }
+
   /** For the version that follows. */
   listeningSocket(): ListeningSockets {
     const [asked, got] = [this.#asked, this.address].map((address) => listenerKey({ address, dualStack: false }))
-    return { asked, got, fds: [fdOf(this.#app.server)] }
+    return { asked, got, fds: [this.#inheritedFd ?? fdOf(this.#app.server)] }
   }
 
   /** Takes no new requests; answers that are under way get a moment, among them the one to who asked for the upgrade. */

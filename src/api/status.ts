@@ -14,10 +14,12 @@ import { CONNECT_MS_BUCKETS, SERVICE, UPSTREAM, WORKER } from '../traffic/counte
 import type { Service, Upstream } from '../traffic/tables.ts'
 import { FOUND_NAMES, WANTED_NAMES } from '../traffic/upstream-states.ts'
 import { overloadStatus } from './overload.ts'
+import { storeStatus } from './store-status.ts'
 import type { NodeStatus, ServiceStatus, UpstreamStatus } from './contract.ts'
 
 export function nodeStatus(node: NodeView): NodeStatus {
   const tables = node.tables()
+  const attacks = new Map(node.attacks.watched().map(({ service, attack }) => [service.name, attack?.start.id]))
   return {
     version: node.version,
     state: node.state(),
@@ -29,12 +31,16 @@ export function nodeStatus(node: NodeView): NodeStatus {
     connectionsMax: node.limits.connectionsMax,
     overload: overloadStatus(node),
     logDropped: node.logLinesDropped() + node.memory.workerSum(WORKER.logRecordsDropped),
+    store: storeStatus(node),
     tablesVersion: tables.version,
-    services: tables.services.map((service) => serviceStatus(node, service)),
+    services: tables.services.map((service) => serviceStatus(node, service, attacks)),
   }
 }
 
-function serviceStatus(node: NodeView, service: Service): ServiceStatus {
+/** The number of the attack under way, by service. */
+type AttackByService = ReadonlyMap<string, number | undefined>
+
+function serviceStatus(node: NodeView, service: Service, attacks: AttackByService): ServiceStatus {
   const sum = (place: number): number => node.memory.serviceSum(service.index, place)
   return {
     name: service.name,
@@ -48,6 +54,7 @@ function serviceStatus(node: NodeView, service: Service): ServiceStatus {
     closed: closedByReason(node.memory, service),
     refused: refusedByReason(node.memory, service),
     watched: watchedByReason(node.memory, service),
+    attack: attacks.get(service.name) ?? null,
     upstreams: service.upstreams.map((upstream) => upstreamStatus(node, service, upstream)),
   }
 }

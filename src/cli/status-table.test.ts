@@ -65,3 +65,10 @@ test('sizes and durations are short', () => {
   assert.deepEqual(sizes, ['0 B', '1023 B', '1.0 KiB', '1.5 KiB', '1.0 TiB', '1024.0 PiB'])
   assert.deepEqual([0, 59_999, 192_000, 187_200_000].map(duration), ['0s', '59s', '3m 12s', '2d 4h'])
 })
+
+test('a store that does not keep what it should says why', () => {
+  const status = statusForTest()
+  assert.doesNotMatch(statusText({ atMs: 0, status }, undefined, PLAIN), /store/)
+  status.store = { state: 'failing', code: 'E_STORE_FULL', why: 'There is no room to write x.' }
+  assert.match(statusText({ atMs: 0, status }, undefined, PLAIN), /^store failing: There is no room to write x\.$/m)
+})

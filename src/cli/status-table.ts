@@ -29,7 +29,10 @@ function headLines(status: NodeStatus, paint: Painter): string[] {
   const head = `${paint('bold', `tidegate ${shown(status.version)}`)}  ${state}  engine ${shown(status.engine)}  up ${duration(status.uptimeMs)}`
   const load = `connections ${count(status.connectionsOpen)} of ${count(status.connectionsMax)} (${share.toFixed(1)}%)  workers busy ${busy}`
   const dropped = status.logDropped === 0 ? [] : [paint('yellow', `log lines dropped: ${count(status.logDropped)}`)]
-  return [head, load, ...(overload.level === 0 ? [] : [overloadText(overload, paint)]), ...dropped]
+  const { store } = status
+  const isKept = store === undefined || store.state === 'open'
+  const failing = isKept ? [] : [paint('yellow', `store ${store.state}: ${shown(store.why ?? '')}`)]
+  return [head, load, ...failing, ...(overload.level === 0 ? [] : [overloadText(overload, paint)]), ...dropped]
 }
 
 function serviceLines(

@@ -16,6 +16,8 @@ import type { NodeLimits } from './limits/node-limits.ts'
 import type { NetworkDatabases } from './databases/network-databases.ts'
 import type { Overload } from './overload/overload.ts'
 import type { Lists } from './lists/lists.ts'
+import type { SeriesSampler } from './series/series-sampler.ts'
+import type { Store } from './store/store.ts'
 import type { BusyRatios } from './workers/busy-ratios.ts'
 import type { SharedMemory } from './workers/shared-memory.ts'
 
@@ -34,6 +36,9 @@ export interface NodeView {
   readonly bans: Pick<Bans, 'view' | 'covering'>
   readonly attacks: Pick<Attacks, 'list' | 'find' | 'watched' | 'top' | 'calledBy' | 'isUnderAttack'>
   readonly overload: Pick<Overload, 'view'>
+  /** What is kept; off for a node that was given none. */
+  readonly store: Store
+  readonly series: Pick<SeriesSampler, 'query' | 'totals' | 'latest' | 'recent' | 'follow'>
   readonly state: () => NodeState
   readonly tables: () => Tables
   /** Allow and deny lists; undefined for a node that was given none. */

@@ -5,10 +5,7 @@
 import { randomBytes } from 'node:crypto'
 import type { EngineName } from '../traffic/events.ts'
 import type { Service, Tables, Upstream } from '../traffic/tables.ts'
-import type { BanFile } from './bans/ban-file.ts'
 import { Bans } from './bans/bans.ts'
-import type { Ban } from './bans/ban.ts'
-import type { AttackFiles, StoredAttacks } from './detect/attack-files.ts'
 import type { AsnOf } from './detect/attack.ts'
 import { Attacks } from './detect/attacks.ts'
 import { ActiveChecks } from './check/active-checks.ts'
@@ -19,18 +16,22 @@ import type { ResolvedAddresses } from './config/upstream-ips.ts'
 import { memoriesOf } from './memories-of.ts'
 import { requireRoom } from './workers/require-room.ts'
 import type { NodeLimits } from './limits/node-limits.ts'
-import { listenerText } from './listener-text.ts'
 import { ConnectionLog } from './log/connection-log.ts'
-import { sayHedgingInVain, sayListening } from './log/daemon-lines.ts'
+import { sayHedgingInVain, sayNewListeners } from './log/daemon-lines.ts'
 import { KnownNames } from './log/known-names.ts'
 import type { NetworkDatabases } from './databases/network-databases.ts'
 import type { Lists } from './lists/lists.ts'
 import type { Log } from './log/log.ts'
+import { SeriesSampler } from './series/series-sampler.ts'
+import { AttackMirror } from './store/attack-mirror.ts'
+import { Store } from './store/store.ts'
 import type { RefusedCount } from './log/refused-sums.ts'
 import { type CountByReason, type NodeState, type NodeView, refusedByReason } from './node-view.ts'
 import { Overload } from './overload/overload.ts'
 import { Firewall } from './shield/firewall.ts'
 import type { Inheritance, ListeningSockets } from './upgrade/handover.ts'
+import { Legacy } from './upgrade/legacy.ts'
+import type { NodeEnd, RunningNodeOptions } from './running-node-options.ts'
 import { UpstreamWatch } from './upstream-watch.ts'
 import { Queues } from './queues.ts'
 import { BusyRatios } from './workers/busy-ratios.ts'
@@ -45,34 +46,6 @@ import { Workers } from './workers/workers.ts'
 /** What makes connection ids differ from start to start: the 12 hex digits of WorkerStart.bootId. */
 const BOOT_ID_BYTES = 6
 
-export interface RunningNodeOptions {
-  readonly config: Config
-  readonly addresses: ResolvedAddresses
-  readonly log: Log
-  readonly version: string
-  /** What the version before has given us. */
-  readonly inheritance?: Inheritance | undefined
-  /** What an operator wants of upstreams. */
-  readonly operatorStates?: OperatorStates
-  /** Bans of before, and where those of now are kept. */
-  readonly bans?: { readonly file: BanFile; readonly stored: readonly Ban[] }
-  /** Attacks of before and what was calm, and where those of now are kept. */
-  readonly attacks?: { readonly files: AttackFiles; readonly stored: StoredAttacks }
-  /** Without them nobody is on any. */
-  readonly lists?: Lists
-  /** Without them nobody's country or AS is known. */
-  readonly databases?: NetworkDatabases
-  /** Another worker than our own, for tests. */
-  readonly workerEntry?: URL
-  readonly onLostWorker: (error: Error | undefined) => void
-}
-
-export interface NodeEnd {
-  readonly connectionsReset: number
-  /** A thread is left that an ordinary exit would wait for, without end. */
-  readonly isStuck: boolean
-}
-
 export class RunningNode implements NodeView {
   readonly version: string
   readonly startedAtMs = Date.now()
@@ -86,6 +59,10 @@ export class RunningNode implements NodeView {
   readonly attacks: Attacks
   readonly overload: Overload
   readonly connections: OpenConnections
+  readonly legacy: Legacy
+  readonly store: Store
+  readonly series: SeriesSampler
+  readonly #attackMirror: AttackMirror
   #config: Config
   readonly #log: Log
   readonly #capacity: Capacity
@@ -165,6 +142,11 @@ export class RunningNode implements NodeView {
     })
     this.bans = this.#makeBans(options)
     this.attacks = this.#makeAttacks(options)
+    this.legacy = this.#makeLegacy(options)
+    this.store = options.store ?? Store.none()
+    const { memory, bans, store } = this
+    this.series = new SeriesSampler({ memory, tables: () => this.tables(), bans, store })
+    this.#attackMirror = new AttackMirror(this.attacks, store)
     this.#upstreamWatch = new UpstreamWatch(this, log)
     this.#connectionLog = this.#makeConnectionLog(options, bootId)
   }
@@ -172,6 +154,11 @@ export class RunningNode implements NodeView {
   #makeAttacks({ log, attacks }: RunningNodeOptions): Attacks {
     const asnOf: AsnOf = (address) => this.#databases?.lookUp('asn', address)
     return new Attacks({ memory: this.memory, log, bans: this.bans, asnOf, ...attacks })
+  }
+
+  #makeLegacy({ log, bans, knownClients: knownFile, operatorStates, inheritance }: RunningNodeOptions): Legacy {
+    const news = inheritance?.openNews()
+    return new Legacy({ node: this, banFile: bans?.file, knownFile, operatorStates, log, news })
   }
 
   #makeConnectionLog({ config, log }: RunningNodeOptions, bootId: string): ConnectionLog {
@@ -185,13 +172,14 @@ export class RunningNode implements NodeView {
     })
   }
 
-  #makeBans({ config, log, bans }: RunningNodeOptions): Bans {
+  #makeBans({ config, log, bans, inheritance }: RunningNodeOptions): Bans {
     return new Bans({
       rules: config.protect.bans,
       table: this.memory.bans,
       rings: this.memory.workers.map(({ strikesMemory }) => strikesMemory),
       log,
       ...bans,
+      hasPredecessor: inheritance !== undefined,
       serviceName: (index) => this.tables().services.find((service) => service.index === index)?.name,
       closeBanned: () => this.#workers.closeBanned(),
     })
@@ -243,7 +231,10 @@ export class RunningNode implements NodeView {
   async start(): Promise<void> {
     await checkPortsAreFree(this.tables(), this.#inheritance)
     this.bans.start(this.tables())
+    await this.legacy.start()
     this.attacks.start(this.#config, this.tables())
+    this.series.start()
+    this.#attackMirror.start()
     await this.#workers.start()
     this.#names.learn(this.tables())
     this.firewall.useTables(this.tables())
@@ -254,7 +245,7 @@ export class RunningNode implements NodeView {
     this.#state = 'ready'
     this.checks.start(this.#config)
     this.overload.start()
-    this.#sayListening(undefined, this.tables())
+    sayNewListeners(this.#log, undefined, this.tables())
   }
 
   /** What this node goes by now. */
@@ -349,23 +340,13 @@ export class RunningNode implements NodeView {
     this.#log.change(config.log)
     this.#connectionLog.change(config.log.connections)
     sayHedgingInVain(this.#log, config)
-    this.#sayListening(before, tables)
+    sayNewListeners(this.#log, before, tables)
   }
 
-  /** Each listener that was not there, or that another service had. */
-  #sayListening(before: Tables | undefined, tables: Tables): void {
-    for (const service of tables.services) {
-      const known = before?.services.find(({ index }) => index === service.index)?.listeners
-      for (const listener of service.listeners) {
-        if (known?.some(({ index }) => index === listener.index)) continue
-        sayListening(this.#log, service.name, listenerText(listener))
-      }
-    }
-  }
-
-  async beforeUpgrade(): Promise<void> {
-    await this.bans.store()
-    await this.attacks.store()
+  /** The next version serves: what the store keeps is its own to write. */
+  leaveStore(): void {
+    this.#attackMirror.leave()
+    this.series.leave()
   }
 
   listeningSockets(): ListeningSockets[] {
@@ -393,8 +374,11 @@ export class RunningNode implements NodeView {
     }
     await this.firewall.close()
     this.#connectionLog.close()
+    await this.series.close()
     await this.bans.close()
+    await this.legacy.close()
     await this.attacks.close()
+    await this.#attackMirror.close()
     this.checks.stop()
     this.#upstreamWatch.close()
     this.#queues.close()

@@ -266,6 +266,11 @@ export const METRICS = {
     help: 'Times accepting was paused because the kernel was out of files or memory.',
     labels: [],
   },
+  tidegate_store_up: {
+    type: 'gauge',
+    help: '1 while the store can be read and written; docs/store.md.',
+    labels: [],
+  },
   tidegate_log_dropped_total: {
     type: 'counter',
     help: 'Log lines that were dropped because the reader of the log did not keep up.',

@@ -6,7 +6,7 @@ import { CONNECT_MS_BUCKETS, SERVICE, UPSTREAM, WORKER } from '../traffic/counte
 import type { Service, Upstream } from '../traffic/tables.ts'
 import { WANTED, WANTED_NAMES } from '../traffic/upstream-states.ts'
 import { BAN_ORIGIN_NAMES } from '../control/bans/ban.ts'
-import type { CountByOrigin } from '../control/bans/bans.ts'
+import type { CountByOrigin } from '../control/bans/ban-answers.ts'
 import { ATTACK_KIND_NAMES } from '../control/detect/attack-kinds.ts'
 import type { CheckView } from '../control/check/active-checks.ts'
 import type { Database } from '../control/databases/network-databases.ts'
@@ -120,6 +120,7 @@ export const SAMPLES: Readonly<Record<MetricName, (node: NodeView) => Sample[]>>
   tidegate_strikes_total: strikes,
   tidegate_strikes_dropped_total: (node) => one(node.memory.workerSum(WORKER.strikesDropped)),
   tidegate_accept_pauses_total: (node) => one(node.memory.workerSum(WORKER.acceptPauses)),
+  tidegate_store_up: ({ store }) => one(store.state.trouble === undefined ? 1 : 0),
   tidegate_log_dropped_total: (node) => one(node.logLinesDropped() + node.memory.workerSum(WORKER.logRecordsDropped)),
   process_cpu_seconds_total: () => {
     const { user, system } = process.cpuUsage()

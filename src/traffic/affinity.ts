@@ -2,19 +2,17 @@
  * `affinity`: which candidate a client was last connected to, for a time. Asked before a choice, written when a connect
  * succeeds; right across workers. One table for each service, in shared memory that its tables carry.
  *
- *   header   16 int32: seed of the hash, so that nobody outside can aim at a bucket; clients forgotten too early; unused
+ *   head     16 int32: that of client-buckets.ts; clients forgotten too early; unused
  *   bucket   64 int32: lock, 15 entries of 4, 3 unused
  *   entry    the client's address: 32 bits and 0, or the 64 bits of the /64; candidate; end of its time
  */
-import { randomInt } from 'node:crypto'
-import { mix32, word } from './balance/client-hash.ts'
+import { ClientBuckets, familyBit, lowWord, makeClientBuckets } from '../lib/client-buckets.ts'
+import { word } from '../lib/client-hash.ts'
 import type { MonotonicMs } from './node-wide.ts'
 import type { Service } from './tables.ts'
 
-const HEADER_INTS = 16
-/** Int32 places of the header. */
-const HEADER = { seed: 0, forgotten: 1 } as const
-const BUCKET_INTS = 64
+/** Int32 places of the head. */
+const HEAD = { forgotten: 1 } as const
 const ENTRY_INTS = 4
 const ENTRIES = 15
 /** Of the 15: with so many on average, clients share out so unevenly that few buckets overflow. */
@@ -23,21 +21,14 @@ const ENTRIES_COUNTED = 8
 const ENTRY = { high: 0, low: 1, owner: 2, ends: 3 } as const
 /** Unit of the end. It wraps around every 497 days, so that only differences are looked at. */
 const ENDS_UNIT_MS = 10
-/** A holder writes four numbers; who waits for longer than this goes on without the table. */
-const LOCK_TRIES_MAX = 1000
-const TWO_TO_32 = 2 ** 32
-
 /** 32 bytes for each client and 64 more, as zero pages until they are used. */
 export function makeAffinityMemory(clientsMax: number): SharedArrayBuffer {
-  const buckets = Math.ceil(clientsMax / ENTRIES_COUNTED)
-  const memory = new SharedArrayBuffer((HEADER_INTS + buckets * BUCKET_INTS) * 4)
-  new Int32Array(memory)[HEADER.seed] = randomInt(TWO_TO_32) | 0
-  return memory
+  return makeClientBuckets(clientsMax, ENTRIES_COUNTED)
 }
 
 /** How many clients were forgotten before their time, since the table is there; wraps around at 2^32. */
 export function clientsForgotten(memory: SharedArrayBuffer): number {
-  return new Int32Array(memory, 0, HEADER_INTS)[HEADER.forgotten] >>> 0
+  return new Int32Array(memory)[HEAD.forgotten] >>> 0
 }
 
 /** One worker's view of the tables of all services. */
@@ -80,24 +71,16 @@ export class Affinity {
   }
 }
 
-export class AffinityTable {
-  readonly #ints: Int32Array
-  readonly #buckets: number
-
-  constructor(memory: SharedArrayBuffer) {
-    this.#ints = new Int32Array(memory)
-    this.#buckets = (this.#ints.length - HEADER_INTS) / BUCKET_INTS
-  }
-
+export class AffinityTable extends ClientBuckets {
   /** The candidate's addressIndex, or -1. */
   find(bytes: Uint8Array, at: number, family: 4 | 6, nowMs: MonotonicMs): number {
     const high = word(bytes, at)
     const low = lowWord(bytes, at, family)
-    const bucketAt = this.#bucketAt(high, low, family)
-    if (!this.#lock(bucketAt)) return -1
+    const bucketAt = this.bucketAt(high, low, family)
+    if (!this.lock(bucketAt)) return -1
     const entryAt = this.#entryOf(bucketAt, high, low, family)
-    const owner = entryAt === -1 || this.#hasEnded(entryAt, nowMs) ? 0 : this.#ints[entryAt + ENTRY.owner]
-    this.#unlock(bucketAt)
+    const owner = entryAt === -1 || this.#hasEnded(entryAt, nowMs) ? 0 : this.ints[entryAt + ENTRY.owner]
+    this.unlock(bucketAt)
     return (owner >>> 1) - 1
   }
 
@@ -109,31 +92,26 @@ export class AffinityTable {
     nowMs: MonotonicMs,
     ttlMs: number,
   ): void {
-    const ints = this.#ints
+    const ints = this.ints
     const high = word(bytes, at)
     const low = lowWord(bytes, at, family)
-    const bucketAt = this.#bucketAt(high, low, family)
-    if (!this.#lock(bucketAt)) return
+    const bucketAt = this.bucketAt(high, low, family)
+    if (!this.lock(bucketAt)) return
     let entryAt = this.#entryOf(bucketAt, high, low, family)
     if (entryAt === -1) {
       entryAt = this.#soonestToEnd(bucketAt)
       const isForgotten = ints[entryAt + ENTRY.owner] !== 0 && !this.#hasEnded(entryAt, nowMs)
-      if (isForgotten) Atomics.add(ints, HEADER.forgotten, 1)
+      if (isForgotten) Atomics.add(ints, HEAD.forgotten, 1)
     }
     ints[entryAt + ENTRY.high] = high
     ints[entryAt + ENTRY.low] = low
     ints[entryAt + ENTRY.owner] = ((addressIndex + 1) << 1) | familyBit(family)
     ints[entryAt + ENTRY.ends] = Math.ceil((nowMs + ttlMs) / ENDS_UNIT_MS) | 0
-    this.#unlock(bucketAt)
-  }
-
-  #bucketAt(high: number, low: number, family: 4 | 6): number {
-    const hash = mix32(mix32(high ^ this.#ints[HEADER.seed]) ^ low ^ family) >>> 0
-    return HEADER_INTS + Math.floor((hash / TWO_TO_32) * this.#buckets) * BUCKET_INTS
+    this.unlock(bucketAt)
   }
 
   #entryOf(bucketAt: number, high: number, low: number, family: 4 | 6): number {
-    const ints = this.#ints
+    const ints = this.ints
     for (let i = 0; i < ENTRIES; i++) {
       const at = bucketAt + 1 + i * ENTRY_INTS
       const owner = ints[at + ENTRY.owner]
@@ -146,7 +124,7 @@ export class AffinityTable {
 
   /** A free entry, or else the one whose client would be forgotten first. */
   #soonestToEnd(bucketAt: number): number {
-    const ints = this.#ints
+    const ints = this.ints
     let soonestAt = bucketAt + 1
     for (let i = 0; i < ENTRIES; i++) {
       const at = bucketAt + 1 + i * ENTRY_INTS
@@ -157,25 +135,6 @@ export class AffinityTable {
   }
 
   #hasEnded(entryAt: number, nowMs: MonotonicMs): boolean {
-    return ((this.#ints[entryAt + ENTRY.ends] - Math.floor(nowMs / ENDS_UNIT_MS)) | 0) <= 0
+    return ((this.ints[entryAt + ENTRY.ends] - Math.floor(nowMs / ENDS_UNIT_MS)) | 0) <= 0
   }
-
-  #lock(bucketAt: number): boolean {
-    for (let i = 0; i < LOCK_TRIES_MAX; i++) {
-      if (Atomics.compareExchange(this.#ints, bucketAt, 0, 1) === 0) return true
-    }
-    return false
-  }
-
-  #unlock(bucketAt: number): void {
-    Atomics.store(this.#ints, bucketAt, 0)
-  }
-}
-
-function lowWord(bytes: Uint8Array, at: number, family: 4 | 6): number {
-  return family === 6 ? word(bytes, at + 4) : 0
-}
-
-function familyBit(family: 4 | 6): number {
-  return family === 6 ? 1 : 0
 }

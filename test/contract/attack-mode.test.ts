@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, it } from 'node:test'
-import { AttacksAnswer, AttackView, TopAnswer } from '../../src/api/contract.ts'
+import { AttacksAnswer, AttackView, CheckIpAnswer, TopAnswer } from '../../src/api/contract.ts'
 import { temporaryFolder, type TestService } from '../harness/config.ts'
 import { Daemon, TIDEGATE } from '../harness/daemon.ts'
 import { waitFor } from '../harness/deadline.ts'
@@ -254,6 +254,16 @@ forBothEnginesAtOnce((engine) => {
       const daemon = await start({ ...QUICK, mode: 'on' })
       await refusedOf(await crowd(daemon, 10, '127.0.3.2'), 7)
       assert.deepEqual((await attacks(daemon)).attacks, [])
+      const { body } = await daemon.get('/api/v1/check-ip?address=127.0.3.2')
+      assert.deepEqual(
+        CheckIpAnswer.parse(JSON.parse(body)).findings.flatMap(({ code, text }) =>
+          code === 'attack-budget' || code === 'over-limit' ? [text] : [],
+        ),
+        [
+          'Service web holds strangers to its budgets for attacks; the address is a stranger there: 3 connections for one address.',
+          'Service web: the address has 3 of 3 connections open; the next is refused (refused-attack).',
+        ],
+      )
     })
 
     it('mode off ends an attack that is under way, and no other is called', async () => {

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, it } from 'node:test'
+import { CheckIpAnswer } from '../../src/api/contract.ts'
 import { address } from '../harness/address.ts'
 import { temporaryFolder, type TestConfig, writeConfig } from '../harness/config.ts'
 import { Daemon, runTidegate } from '../harness/daemon.ts'
@@ -130,6 +131,12 @@ forEachEngine((engine) => {
       await stays.write('hello')
       await stays.receiveText('hello')
       assert.deepEqual(await areServed(daemon, '127.0.2.2', FRENCH), [false, true])
+      const { body } = await daemon.get('/api/v1/check-ip?address=127.0.2.2')
+      const over = CheckIpAnswer.parse(JSON.parse(body)).findings.find(({ code }) => code === 'over-limit')
+      assert.equal(
+        over?.text,
+        'Service web: its AS (AS64496) has 2 of 2 connections open; the next is refused (refused-asn-connections).',
+      )
       assert.equal(await isServed(daemon, NOWHERE, 'PROXY TCP4 192.0.2.8 203.0.113.1 1 2\r\n'), false)
       assert.equal(await sum(daemon, 'tidegate_refused_total', 'refused-asn-connections'), 1)
       behindProxy.finish()

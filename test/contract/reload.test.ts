@@ -504,6 +504,18 @@ forEachEngine((engine) => {
     )
   })
 
+  it('who asks by another name than ours is told of admin.hosts, and is answered once it is there', async () => {
+    const daemon = await start({ services: [{ upstreams: ['127.0.0.1:9'] }] })
+    const byName = (host: string) => daemon.post(`${RELOAD}?dryRun=true`, { host })
+    const refused = await byName('gate.example:9900')
+    assert.equal(refused.status, 403)
+    assert.match(refused.body, /gate\.example:9900.*admin\.hosts/)
+    daemon.editConfig((text) => text.replace('"admin": {', '"admin": { "hosts": ["Gate.example"],'))
+    assert.equal((await daemon.post(RELOAD)).status, 200)
+    assert.equal((await byName('gate.example:9900')).status, 200)
+    assert.equal((await byName('other.example:9900')).status, 403)
+  })
+
   it('a web page in the browser of an operator can not reload us', async () => {
     const daemon = await start({ services: [{ upstreams: ['127.0.0.1:9'] }] })
     assert.equal((await daemon.post(RELOAD, { origin: 'http://example.com' })).status, 403)

@@ -3,6 +3,8 @@ import type { NodeState, NodeView } from '../../src/control/node-view.ts'
 import type { FirewallView } from '../../src/control/shield/firewall-view.ts'
 import { eachCause } from '../../src/control/overload/pressure.ts'
 import { BusyRatios } from '../../src/control/workers/busy-ratios.ts'
+import { SeriesSampler } from '../../src/control/series/series-sampler.ts'
+import { Store } from '../../src/control/store/store.ts'
 import { SharedMemory } from '../../src/control/workers/shared-memory.ts'
 import { PLAIN_PROTECT, PLAIN_SHARE } from '../../src/traffic/service-for-test.ts'
 import type { Candidate, Service, Tables } from '../../src/traffic/tables.ts'
@@ -15,6 +17,8 @@ export function nodeForTest(): NodeForTest {
   let state: NodeState = 'ready'
   const memory = new SharedMemory(2, { services: 2, upstreams: 3 }, 4)
   const busy = new BusyRatios(memory.workers)
+  const store = Store.none()
+  const bans = { view: () => BANS }
   return {
     version: '1.2.3',
     startedAtMs: Date.UTC(2026, 10, 21),
@@ -33,16 +37,10 @@ export function nodeForTest(): NodeForTest {
     checks: { viewOf: () => undefined, isAllDown: () => false },
     bans: {
       covering: () => [],
-      view: () => ({
-        total: 9,
-        active: { manual: 2, strikes: 1, neighbours: 0 },
-        made: { manual: 3, strikes: 4, neighbours: 0 },
-        watched: { manual: 0, strikes: 5, neighbours: 1 },
-        displaced: 6,
-        spared: 7,
-        sourcesForgotten: 8,
-      }),
+      ...bans,
     },
+    store,
+    series: new SeriesSampler({ memory, tables: () => TABLES, bans, store }),
     attacks: {
       list: () => [],
       find: () => undefined,
@@ -63,6 +61,15 @@ export function nodeForTest(): NodeForTest {
   }
 }
 
+const BANS = {
+  total: 9,
+  active: { manual: 2, strikes: 1, neighbours: 0 },
+  made: { manual: 3, strikes: 4, neighbours: 0 },
+  watched: { manual: 0, strikes: 5, neighbours: 1 },
+  displaced: 6,
+  spared: 7,
+  sourcesForgotten: 8,
+}
 const NONE = { packets: 0, bytes: 0, isOn: false }
 const FIREWALL: FirewallView = {
   state: { kind: 'active', sinceMs: Date.UTC(2026, 10, 21) },

@@ -13,6 +13,7 @@ export function statusForTest(): NodeStatus {
     connectionsMax: 1000,
     overload: { level: 0, causes: {}, knownClients: 0 },
     logDropped: 0,
+    store: { state: 'open' },
     tablesVersion: 1,
     services: [
       {

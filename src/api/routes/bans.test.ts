@@ -26,7 +26,7 @@ describe('/api/v1/bans', () => {
   let admin: AdminForTest
   let calls: string[] = []
   const note = (...call: unknown[]): void => void calls.push(JSON.stringify(call))
-  const bans: BanActions = {
+  const bans: { -readonly [Key in keyof BanActions]: BanActions[Key] } = {
     ...NO_BANS,
     view: () => nodeForTest().bans.view(),
     list: (max, origin) => (note('list', max, origin), [BAN]),
@@ -110,6 +110,24 @@ describe('/api/v1/bans', () => {
     for (const query of ['limit=0', 'limit=x', 'limit=1000000', 'origin=me', 'covering=x']) {
       assert.equal((await ask('GET', undefined, `/api/v1/bans?${query}`)).status, 400, query)
     }
+    assert.deepEqual(
+      calls.filter((call) => !call.startsWith('["admin"')),
+      [],
+    )
+  })
+
+  test('what comes in after the hand-over to the next version is refused, and changes nothing', async () => {
+    bans.isLeft = true
+    for (const [method, body] of [
+      ['POST', { prefixes: ['a'], ttlMs: 0 }],
+      ['DELETE', { prefixes: ['b'] }],
+      ['DELETE', { all: true }],
+    ] as const) {
+      const { status, body: answer } = await ask(method, body)
+      assert.equal(status, 503)
+      assert.match(Problem.parse(answer).detail, /Nothing has changed.*Ask again/)
+    }
+    bans.isLeft = false
     assert.deepEqual(
       calls.filter((call) => !call.startsWith('["admin"')),
       [],

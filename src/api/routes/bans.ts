@@ -1,7 +1,8 @@
 /** /api/v1/bans: who is banned, and what operators ban and unban. */
 import { z } from 'zod'
 import type { Ban } from '../../control/bans/ban.ts'
-import type { Bans, RefusedPrefix } from '../../control/bans/bans.ts'
+import type { RefusedPrefix } from '../../control/bans/ban-answers.ts'
+import type { Bans } from '../../control/bans/bans.ts'
 import { parseBanned } from '../../control/bans/source.ts'
 import {
   BAN_ORIGIN_WORDS,
@@ -29,7 +30,10 @@ const Query = z.strictObject({
   covering: z.string().max(100).optional(),
 })
 
-export type BanActions = Pick<Bans, 'add' | 'remove' | 'flush' | 'list' | 'covering' | 'view' | 'noteAdminClient'>
+export type BanActions = Pick<
+  Bans,
+  'isLeft' | 'add' | 'remove' | 'flush' | 'list' | 'covering' | 'view' | 'noteAdminClient'
+>
 
 export function banRoutes(app: App, { actions: { bans } }: Room): void {
   addListing(app, bans)
@@ -69,6 +73,7 @@ function addBanning(app: App, bans: BanActions): void {
       },
     },
     async (request) => {
+      refuseWhenLeft(bans)
       const { prefixes, ttlMs, comment = '', force = false } = request.body
       const asked = { prefixes, ttlMs: ttlMs === 0 ? Infinity : ttlMs, comment: comment || 'by hand', force }
       const { changed, refused, stored } = await bans.add(asked, askedBy(request).who)
@@ -93,6 +98,7 @@ function addUnbanning(app: App, bans: BanActions): void {
       },
     },
     async (request) => {
+      refuseWhenLeft(bans)
       const { prefixes, origin } = request.body
       const by = askedBy(request).who
       request.auditDetails = prefixes === undefined ? `all ${origin ?? ''}` : inShort(prefixes)
@@ -119,6 +125,11 @@ const PREFIXES_TOLD_MAX = 20
 function inShort(prefixes: readonly string[]): string {
   const more = prefixes.length - PREFIXES_TOLD_MAX
   return prefixes.slice(0, PREFIXES_TOLD_MAX).join(' ') + (more > 0 ? ` and ${more} more` : '')
+}
+
+function refuseWhenLeft({ isLeft }: BanActions): void {
+  if (!isLeft) return
+  throw new ApiProblem('E_UPGRADED', 'Nothing has changed: the next version has taken over meanwhile. Ask again.')
 }
 
 interface ChangeByHand {

@@ -14,7 +14,8 @@ export const BAN_FILE_BYTES_MAX = 512 * 1024 * 1024
 /** Turned into text in one go; traffic's control has other things to do in between. */
 const BANS_PER_PIECE = 500
 
-const StoredBan = z.object({
+/** A ban as files and other processes have it. */
+export const StoredBan = z.object({
   prefix: z.string(),
   origin: z.enum(BAN_ORIGIN_NAMES),
   since: z.iso.datetime(),
@@ -24,6 +25,7 @@ const StoredBan = z.object({
   by: z.string(),
   repeated: z.int().nonnegative(),
 })
+export type StoredBan = Readonly<z.infer<typeof StoredBan>>
 const BanFileContent = z.object({ version: z.literal(VERSION), bans: z.array(StoredBan) })
 
 export class BanFile {
@@ -40,13 +42,18 @@ export class BanFile {
   /** A file that can't be read is no reason not to start: it is moved aside, and the log says so. */
   async read(log: Log): Promise<readonly Ban[]> {
     try {
-      const text = await this.#file.readText()
-      return text === undefined ? [] : BanFileContent.parse(JSON.parse(text)).bans.map(banOf)
+      return await this.readAgain()
     } catch (error) {
       const aside = await this.#file.setAside().catch(() => undefined)
       sayBansNotRead(log, this.path, error as Error, aside)
       return []
     }
+  }
+
+  /** Throws where it can't be read. */
+  async readAgain(): Promise<readonly Ban[]> {
+    const text = await this.#file.readText()
+    return text === undefined ? [] : BanFileContent.parse(JSON.parse(text)).bans.map(banOf)
   }
 
   /** Throws where it can't be written; the old file is then as it was. */
@@ -55,7 +62,7 @@ export class BanFile {
   }
 }
 
-function banOf(stored: z.infer<typeof StoredBan>): Ban {
+export function banOf(stored: StoredBan): Ban {
   const network = parseNetwork(stored.prefix)
   if (network === undefined) throw new Error(`${JSON.stringify(stored.prefix)} is no prefix`)
   const { origin, since, until, why, by, repeated } = stored
@@ -73,7 +80,7 @@ async function* piecesOf(bans: readonly Ban[]): AsyncGenerator<string> {
   yield '\n]}\n'
 }
 
-function storedOf(ban: Ban): z.infer<typeof StoredBan> {
+export function storedOf(ban: Ban): StoredBan {
   const { text, origin, sinceMs, untilMs, why, by, repeated } = ban
   const until = untilMs === Infinity ? null : new Date(untilMs).toISOString()
   return { prefix: text, origin, since: new Date(sinceMs).toISOString(), until, why, by, repeated }

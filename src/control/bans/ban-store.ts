@@ -19,6 +19,8 @@ export class BanStore {
   #timer: NodeJS.Timeout | undefined
   #isDirty = false
   #isClosed = false
+  /** Resolves when the version before has written its last; undefined where there is none. */
+  #isOurs: PromiseWithResolvers<void> | undefined
   /** The log has been told that writing fails. */
   #isFailing = false
   #restUntilMs = 0
@@ -26,10 +28,17 @@ export class BanStore {
   #running: Promise<boolean> | undefined
   #next: Promise<boolean> | undefined
 
-  constructor(file: BanFile, log: Log, bans: () => readonly Ban[]) {
+  /** `hasPredecessor`: nothing is written before `takeOver`; who asks for a write waits for it. */
+  constructor(file: BanFile, log: Log, bans: () => readonly Ban[], hasPredecessor = false) {
     this.#file = file
     this.#log = log
     this.#bans = bans
+    this.#isOurs = hasPredecessor ? Promise.withResolvers() : undefined
+  }
+
+  takeOver(): void {
+    this.#isOurs?.resolve()
+    this.#isOurs = undefined
   }
 
   /** Something changed that may be written later. */
@@ -48,6 +57,7 @@ export class BanStore {
 
   /** Writes what is true now; false when that failed. Who asks while one is being written waits for one more. */
   async write(): Promise<boolean> {
+    await this.#isOurs?.promise
     if (this.#isClosed) return false
     if (this.#running === undefined) return await this.#start()
     this.#next ??= this.#running.then(() => {
@@ -83,16 +93,12 @@ export class BanStore {
     return !this.#isFailing
   }
 
-  /** The last write, if there is anything to write; none after it. */
+  /** The last write, if there is anything to write; none after it: the file may be another process's. */
   async close(): Promise<void> {
     clearTimeout(this.#timer)
+    this.takeOver()
+    if (this.#isClosed) return
     if (this.#isDirty || this.#running !== undefined) await this.write()
-    this.#isClosed = true
-  }
-
-  /** Another process writes the file from now on. */
-  leave(): void {
-    clearTimeout(this.#timer)
     this.#isClosed = true
   }
 }

@@ -14,7 +14,8 @@ import { makeBan } from './ban.ts'
 import { BanFile } from './ban-file.ts'
 import { BANNED_LINES_MAX } from './ban-lines.ts'
 import type { BanRules } from './ban-rules.ts'
-import { type BanChange, Bans, type BansOptions } from './bans.ts'
+import type { BanChange } from './ban-news.ts'
+import { Bans, type BansOptions } from './bans.ts'
 import { banText } from './source.ts'
 
 const RULES: BanRules = {
@@ -329,9 +330,108 @@ describe('the file of bans', () => {
   test('after it was left to the next version nothing is written any more', async () => {
     const file = new BanFile(newFolder())
     const { bans } = running({}, { file })
-    bans.leave()
+    await bans.leave()
     assert.equal((await bans.add({ prefixes: ['192.0.2.1'], ...BY_HAND }, 'x')).stored, false)
     await bans.close()
     assert.throws(() => readFileSync(file.path), /ENOENT/)
+  })
+})
+
+describe('bans of another process of this node', () => {
+  const rest = { sinceMs: 500_000, untilMs: 1_005_000, why: 'x', by: 'y', repeated: 0, isWatched: false }
+  const banOf = (prefix: string, more: object = {}) =>
+    makeBan(parseNetwork(prefix)!, { ...rest, origin: 'manual', ...more })
+
+  test('they hold here, end what is open, and end in time; the kernel and the next version hear of them', () => {
+    const { bans, found, told, closings, clock, records } = running()
+    const news: string[] = []
+    bans.tellOf({ banned: (stored) => news.push(...stored.map(({ prefix }) => prefix)), unbanned: () => {} })
+    bans.adopt([banOf('192.0.2.1')], true)
+    bans.adopt([banOf('192.0.2.2')], false)
+    assert.deepEqual([found('192.0.2.1'), found('192.0.2.2'), closings()], [REAL_BAN, REAL_BAN, 1])
+    assert.deepEqual(told, ['+192.0.2.1 5000', '+192.0.2.2 5000'])
+    assert.deepEqual(news, ['192.0.2.1'])
+    assert.deepEqual([bans.view().active.manual, bans.view().made.manual], [2, 0], 'they were made there')
+    assert.deepEqual(records(), [], 'it was said there')
+    clock.nowMs += 5_000
+    bans.tick()
+    assert.equal(bans.view().total, 0)
+  })
+
+  test('what is known, over, or of one who is never banned here changes nothing; a later end does', () => {
+    const { bans, closings, told } = running()
+    bans.adopt([banOf('198.51.100.1'), banOf('192.0.2.9', { untilMs: 900_000 })], true)
+    assert.deepEqual([closings(), told], [0, []])
+    bans.adopt([banOf('192.0.2.1')], true)
+    bans.adopt([banOf('192.0.2.1')], true)
+    assert.equal(told.length, 1)
+    bans.adopt([banOf('192.0.2.1', { sinceMs: 500_001, untilMs: Infinity })], true)
+    assert.equal(bans.list(1)[0].untilMs, Infinity)
+  })
+
+  test('for strikes no longer than the rules of here', () => {
+    const { bans, clock } = running()
+    bans.adopt([banOf('192.0.2.1', { origin: 'strikes', untilMs: 9e12 })], true)
+    assert.equal(bans.list(1)[0].untilMs, clock.nowMs + RULES.ttlMaxMs)
+  })
+
+  test('what is made and taken back here is told, what was watched is not', async () => {
+    const { bans, strike } = running()
+    const news: string[] = []
+    bans.tellOf({
+      banned: (stored) => news.push(...stored.map(({ prefix }) => `+${prefix}`)),
+      unbanned: (prefixes) => news.push(...prefixes.map((prefix) => `-${prefix}`)),
+    })
+    strike('192.0.2.1')
+    bans.tick()
+    await bans.add({ prefixes: ['192.0.2.2', '192.0.2.3'], ...BY_HAND }, 'x')
+    await bans.remove(['192.0.2.2'], 'x')
+    await bans.flush('manual', 'x')
+    bans.useRules({ ...RULES, rule: 'watch' })
+    strike('192.0.2.4')
+    bans.tick()
+    assert.deepEqual(
+      news.filter((one) => one !== '+'),
+      ['+192.0.2.1', '+192.0.2.2', '+192.0.2.3', '-192.0.2.2', '-192.0.2.3'],
+    )
+  })
+
+  test('what is taken back there is taken back here', () => {
+    const { bans, found, told } = running()
+    bans.adopt([banOf('192.0.2.1'), banOf('2001:db8::/48')], true)
+    bans.drop(['2001:db8::/48', '192.0.2.200', 'nonsense'])
+    assert.deepEqual([found('2001:db8::1'), found('192.0.2.1'), told.at(-1)], [NO_BAN, REAL_BAN, '-2001:db8::/48'])
+  })
+
+  test('the file is left alone until the version before has written its last, and who asks waits for that', async () => {
+    const file = new BanFile(newFolder())
+    const { bans } = running({}, { file, hasPredecessor: true })
+    const asked = bans.add({ prefixes: ['192.0.2.1'], ...BY_HAND }, 'x')
+    await file.write([banOf('192.0.2.7')])
+    bans.takeOver()
+    assert.equal((await asked).stored, true)
+    assert.deepEqual(
+      (await file.readAgain()).map(({ text }) => text),
+      ['192.0.2.1'],
+    )
+    await bans.close()
+  })
+
+  test('after the hand-over strikes are judged all the same', async () => {
+    const file = new BanFile(newFolder())
+    const { bans, strike, found } = running({}, { file })
+    await bans.add({ prefixes: ['192.0.2.1'], ...BY_HAND }, 'x')
+    await bans.leave()
+    assert.equal(bans.isLeft, true)
+    strike('192.0.2.2')
+    bans.tick()
+    assert.equal(found('192.0.2.2'), REAL_BAN)
+    strike('192.0.2.3')
+    await bans.close()
+    assert.equal(found('192.0.2.3'), REAL_BAN, 'also what was struck right before the end')
+    assert.deepEqual(
+      (await file.readAgain()).map(({ text }) => text),
+      ['192.0.2.1'],
+    )
   })
 })

@@ -10,9 +10,11 @@ import { type Strike, StrikesReader } from '../../traffic/admit/strikes.ts'
 import type { Tables } from '../../traffic/tables.ts'
 import type { Log } from '../log/log.ts'
 import { type Ban, type BanOrigin, makeBan } from './ban.ts'
+import type { AskedBans, BansByHand, BansView, RefusedPrefix } from './ban-answers.ts'
 import { BanBook } from './ban-book.ts'
-import type { BanFile } from './ban-file.ts'
+import { type BanFile, storedOf } from './ban-file.ts'
 import { BanJudge } from './ban-judge.ts'
+import { type BanChange, type BanNews, timedPrefix } from './ban-news.ts'
 import { BanLines } from './ban-lines.ts'
 import type { BanRules } from './ban-rules.ts'
 import { BanStore } from './ban-store.ts'
@@ -29,12 +31,6 @@ const ENDS_PER_TICK_MAX = 1_000
 /** A look at all connections costs a worker up to tenths of a second with a million of them. */
 const CLOSE_EVERY_MS = 500
 
-/** Bans and unbans as they happen, for the kernel's part in refusing. `timeoutMs`: Infinity is for good. */
-export interface BanChange {
-  readonly add?: readonly { readonly prefix: Network; readonly timeoutMs: number }[]
-  readonly remove?: readonly Network[]
-}
-
 export interface BansOptions {
   readonly rules: BanRules
   /** What workers ask. */
@@ -46,51 +42,14 @@ export interface BansOptions {
   readonly file?: BanFile | undefined
   /** What the file had. */
   readonly stored?: readonly Ban[]
+  /** The version before writes the file, until `takeOver`. */
+  readonly hasPredecessor?: boolean
   readonly serviceName: (serviceIndex: number) => string | undefined
   /** Has the workers end open connections of whoever is banned. */
   readonly closeBanned: () => void
   readonly ownAddresses?: () => readonly string[]
   readonly nowMs?: () => number
 }
-
-export interface AskedBans {
-  readonly prefixes: readonly string[]
-  /** Infinity is for good. */
-  readonly ttlMs: number
-  readonly comment: string
-  /** Also what is suspiciously wide. */
-  readonly force: boolean
-}
-
-export interface RefusedPrefix {
-  readonly prefix: string
-  /** What a sentence that begins with the prefix goes on with. */
-  readonly why: string
-}
-
-export interface BansByHand {
-  readonly changed: readonly string[]
-  readonly refused: readonly RefusedPrefix[]
-  /** False when it does not survive a restart; the log says why. */
-  readonly stored: boolean
-}
-
-export interface BansView {
-  /** With those that are watched. */
-  readonly total: number
-  readonly active: CountByOrigin
-  /** Since the start. */
-  readonly made: CountByOrigin
-  readonly watched: CountByOrigin
-  /** Bans that found no room, or had to make room. */
-  readonly displaced: number
-  /** Times that strikes would have banned somebody who is never banned. */
-  readonly spared: number
-  /** Sources whose strikes were forgotten to make room. */
-  readonly sourcesForgotten: number
-}
-
-export type CountByOrigin = Readonly<Record<BanOrigin, number>>
 
 export class Bans {
   readonly #options: BansOptions
@@ -104,6 +63,8 @@ export class Bans {
   readonly #madeByOrigin = { manual: 0, strikes: 0, neighbours: 0 }
   readonly #watchedByOrigin = { manual: 0, strikes: 0, neighbours: 0 }
   #listeners: ((change: BanChange) => void)[] = []
+  #news: BanNews | undefined
+  #isLeft = false
   #timer: NodeJS.Timeout | undefined
   #firstRing = 0
   #rules: BanRules
@@ -119,7 +80,7 @@ export class Bans {
     this.#book = new BanBook(options.rules.max, options.rules.ttlMaxMs)
     this.#judge = new BanJudge(this.#book, this.#immunity, options.rules)
     this.#lines = new BanLines(options.log)
-    this.#store = options.file && new BanStore(options.file, options.log, () => this.#toStore())
+    this.#store = options.file && new BanStore(options.file, options.log, () => this.#toStore(), options.hasPredecessor)
     this.#readers = options.rings.map((memory) => new StrikesReader(memory))
     this.#restore(options.stored ?? [])
   }
@@ -199,12 +160,17 @@ export class Bans {
     // One may have been displaced by those after it.
     const standing = bans.filter((ban) => this.#book.get(ban.network) === ban)
     for (const ban of standing) {
-      this.#write(ban, nowMs)
       const counts = ban.isWatched ? this.#watchedByOrigin : this.#madeByOrigin
       counts[ban.origin]++
       this.#lines.banned(ban, nowMs)
     }
-    const real = standing.filter(({ isWatched }) => !isWatched)
+    this.#hold(standing, nowMs)
+    this.#news?.banned(standing.filter(({ isWatched }) => !isWatched).map(storedOf))
+  }
+
+  #hold(bans: readonly Ban[], nowMs: number): void {
+    for (const ban of bans) this.#write(ban, nowMs)
+    const real = bans.filter(({ isWatched }) => !isWatched)
     if (real.length === 0) return
     this.#wantsClosing = true
     this.#store?.noteChange()
@@ -291,6 +257,7 @@ export class Bans {
       } else refused.push({ prefix, why: read.ok ? this.#whyNotRemoved(read.value) : read.problem })
     }
     this.#lift(bans, by, 'by hand')
+    this.#news?.unbanned(bans.map(({ text }) => text))
     return { changed: bans.map(({ text }) => text), refused, stored: bans.length === 0 || (await this.#storeNow()) }
   }
 
@@ -303,6 +270,7 @@ export class Bans {
   async flush(origin: BanOrigin | undefined, by: string): Promise<{ bans: number; stored: boolean }> {
     const bans = [...this.#book.all()].filter((ban) => origin === undefined || ban.origin === origin)
     this.#lift(bans, by, 'flushed')
+    this.#news?.unbanned(bans.map(({ text }) => text))
     return { bans: bans.length, stored: bans.length === 0 || (await this.#storeNow()) }
   }
 
@@ -338,14 +306,58 @@ export class Bans {
     if (this.#store !== undefined) await this.#store.write()
   }
 
-  /** The next version has the file from now on. */
-  leave(): void {
-    clearInterval(this.#timer)
-    this.#store?.leave()
+  /** Tells of each ban from now on, beside what `store` then writes. Nobody who was told before is told any more. */
+  tellOf(news: BanNews): void {
+    this.#news = news
   }
 
+  /** Bans of another process of this node hold here too. `isNews`: who listens to this one has not heard of them. */
+  adopt(bans: readonly Ban[], isNews: boolean): void {
+    const nowMs = this.#nowMs()
+    const taken: Ban[] = []
+    for (const read of bans) {
+      const ban = this.#bounded(read, nowMs)
+      const known = this.#book.get(ban.network)
+      const isOld = known !== undefined && !known.isWatched && known.sinceMs >= ban.sinceMs
+      if (isOld || ban.untilMs <= nowMs || this.#immunity.of(ban.network, nowMs) !== undefined) continue
+      const result = this.#book.put(ban)
+      if (result.displaced !== undefined) this.#noteDisplaced(result.displaced)
+      if (result.taken) taken.push(ban)
+    }
+    this.#hold(
+      taken.filter((ban) => this.#book.get(ban.network) === ban),
+      nowMs,
+    )
+    if (isNews && taken.length > 0) this.#news?.banned(taken.map(storedOf))
+  }
+
+  /** Somebody has taken them back where the file is. */
+  drop(prefixes: readonly string[]): void {
+    const networks = prefixes.map((prefix) => parseBanned(prefix)).filter((read) => read.ok)
+    const bans = networks.map(({ value }) => this.#book.get(value)).filter((ban) => ban !== undefined)
+    this.#lift(bans, 'tidegate', 'taken back before the upgrade')
+  }
+
+  /** The version before writes the file no more. */
+  takeOver(): void {
+    this.#store?.takeOver()
+  }
+
+  /** The next version answers operators. */
+  get isLeft(): boolean {
+    return this.#isLeft
+  }
+
+  /** The next version has the file when it resolves. Strikes of the connections that stay are judged here all the same. */
+  async leave(): Promise<void> {
+    this.#isLeft = true
+    await this.#store?.close()
+  }
+
+  /** After the workers have ended: who struck with its last breath is banned, too. */
   async close(): Promise<void> {
     clearInterval(this.#timer)
+    this.#readStrikes(this.#nowMs())
     await this.#store?.close()
   }
 
@@ -354,11 +366,15 @@ export class Bans {
   }
 
   /** A clock that was wrong when the file was written may not ban anybody for longer than the rules would. */
+  #bounded(ban: Ban, nowMs: number): Ban {
+    const latestMs = ban.origin === 'manual' ? Infinity : nowMs + this.#rules.ttlMaxMs
+    return { ...ban, untilMs: Math.min(ban.untilMs, latestMs) }
+  }
+
   #restore(stored: readonly Ban[]): void {
     const nowMs = this.#nowMs()
     for (const read of stored) {
-      const latestMs = read.origin === 'manual' ? Infinity : nowMs + this.#rules.ttlMaxMs
-      const ban = { ...read, untilMs: Math.min(read.untilMs, latestMs) }
+      const ban = this.#bounded(read, nowMs)
       if (ban.untilMs <= nowMs) {
         if (ban.origin !== 'manual') this.#book.remember(ban)
         continue
@@ -370,10 +386,6 @@ export class Bans {
     const bans = this.#book.active
     if (this.#options.file !== undefined) this.#lines.read(bans, this.#options.file.path)
   }
-}
-
-function timedPrefix({ network, untilMs }: Ban, nowMs: number): { prefix: Network; timeoutMs: number } {
-  return { prefix: network, timeoutMs: untilMs - nowMs }
 }
 
 function addressesOfThisMachine(): string[] {

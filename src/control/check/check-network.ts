@@ -4,7 +4,7 @@ import { Semaphore } from '../resolve/semaphore.ts'
 import { SharedLookup } from './shared-lookup.ts'
 
 /**
- * As many as CONTROL_FD_RESERVE: checks can't take a client's place, nor the admin server's. Beyond it checks wait for
+ * Two thirds of CONTROL_FD_RESERVE: checks can't take a client's place, nor the admin server's. Beyond it checks wait for
  * each other, their clocks not yet running, and intervals stretch.
  */
 export const CHECK_SOCKETS_MAX = 64

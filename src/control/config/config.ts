@@ -63,6 +63,8 @@ export interface DatabaseConfig {
 
 export interface AdminConfig {
   readonly listen: SocketAddress | 'off'
+  /** In lower case: names in a Host header that are believed. */
+  readonly hosts: readonly string[]
   /** An absolute path; the folder may not be there yet. */
   readonly stateDir: string
   /** Reload when the file changes. */

@@ -19,6 +19,7 @@ test('a minimal file gets every default', () => {
   assert.deepEqual(parseConfig(text, 'tidegate.yaml', {}), {
     admin: {
       listen: { family: 4, address: '127.0.0.1', port: 9900 },
+      hosts: [],
       stateDir: resolve('.tidegate'),
       watchConfig: false,
     },

@@ -49,6 +49,19 @@ export function readAdminListen(text: string): Reading<SocketAddress | 'off'> {
   return listen.ok ? read(listen.value.address) : listen
 }
 
+/** A name under which operators and their programs ask the admin endpoint. */
+export function readAdminHost(text: string): Reading<string> {
+  const bare = text.replace(/^\[(.*)\]$/, '$1')
+  if (parseIp(bare) !== undefined || looksLikeIpv4(text)) {
+    return unread('E_CONFIG_HOSTNAME', 'is an IP address; those are believed without being named here')
+  }
+  if (/:\/\//.test(text)) return unread('E_CONFIG_HOSTNAME', 'is a URL; write the hostname in it alone')
+  const name = text.replace(/:\d*$/, '')
+  if (name !== text) return unread('E_CONFIG_HOSTNAME', `has a port; write ${name}, which holds for every port`)
+  if (text.endsWith('.')) return unread('E_CONFIG_HOSTNAME', `ends with a dot; write ${text.slice(0, -1)}`)
+  return readHostname(text)
+}
+
 /** `203.0.113.10:443`, `[2001:db8::10]:443` or `db.example:5432`. */
 export function readUpstreamAddress(text: string): Reading<UpstreamAddress> {
   const split = splitHostPort(text, 'connect to')

@@ -6,6 +6,7 @@ import { LATER_MODES } from './later-words.ts'
 import { boolean, choice, count, countOr, duration, leaf, name } from './leaf.ts'
 import { outlierSchema } from './outlier-schema.ts'
 import {
+  readAdminHost,
   readAdminListen,
   readListenAddress,
   readNetwork,
@@ -29,6 +30,8 @@ export const LISTENERS_PER_SERVICE_MAX = 64
 export const SOURCE_ADDRESSES_MAX = 256
 /** Each accepted connection is compared with them one by one. */
 export const PROXY_NETWORKS_MAX = 256
+/** Each request is compared with them one by one. */
+export const ADMIN_HOSTS_MAX = 64
 /** More than a machine has file descriptors for: Linux's fs.nr_open is 1,048,576 unless raised. */
 export const CONNECTIONS_MAX = 10_000_000
 /** Each has 40 bytes of memory from the start. */
@@ -168,10 +171,18 @@ const admin = z.strictObject({
     type: 'string',
     description: 'Where `/metrics`, `/healthz` and `/readyz` answer: `IP:PORT`, or `off`. Port 0 is any free port.',
   }).prefault('127.0.0.1:9900'),
+  hosts: z
+    .array(leaf(readAdminHost, { type: 'string', description: 'A hostname, without a port.' }))
+    .max(ADMIN_HOSTS_MAX)
+    .prefault([])
+    .meta({
+      description:
+        'Names by which the admin endpoint may be asked, beside IP addresses, `localhost` and the name of the machine. Names whose DNS is yours.',
+    }),
   stateDir: leaf(readFolder, {
     type: 'string',
     description:
-      "Folder for what outlives a restart: bans, attacks, what an operator sets. Relative to this file's folder, made when it is needed.",
+      "Folder for what is kept over a restart: what an operator sets, bans, attacks, known clients; relative to this file's folder. Made when it is needed.",
   }).prefault('./.tidegate'),
   watchConfig: boolean('Reload when the configuration file changes, as SIGHUP and `tidegate reload` do.').prefault(
     false,

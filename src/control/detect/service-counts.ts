@@ -3,6 +3,7 @@ import { STRIKE_CODES } from '../../traffic/admit/strike-kinds.ts'
 import { CLOSE_REASON_CODES, CLOSE_REASON_NAMES, type CloseReason } from '../../traffic/close-reason.ts'
 import { SERVICE, UPSTREAM } from '../../traffic/counters.ts'
 import type { Service } from '../../traffic/tables.ts'
+import { refusedFor } from '../series/series-fields.ts'
 import type { SharedMemory } from '../workers/shared-memory.ts'
 
 export interface ServiceCounts {
@@ -44,7 +45,6 @@ export function difference(now: ServiceCounts, before: ServiceCounts): ServiceCo
   }
 }
 
-/** Refused at accept, and for the address in a PROXY header. */
 const REFUSALS = CLOSE_REASON_NAMES.filter((reason) => reason.startsWith('refused-'))
 /** Neither we nor an upstream that failed has ended those. */
 const SERVED: readonly CloseReason[] = ['client-closed', 'upstream-closed', 'client-reset', 'upstream-reset']
@@ -60,12 +60,10 @@ export interface Outcome {
 export function outcomeOf(memory: SharedMemory, service: Service): Outcome {
   const closed = (reason: CloseReason): number =>
     memory.serviceSum(service.index, SERVICE.closed + CLOSE_REASON_CODES[reason])
-  const refused = (reason: CloseReason): number =>
-    memory.serviceSum(service.index, SERVICE.refused + CLOSE_REASON_CODES[reason]) + closed(reason)
   const { index } = service
   return {
     counts: countsOf(memory, service),
-    refusedByReason: new Map(REFUSALS.map((reason) => [reason, refused(reason)])),
+    refusedByReason: new Map(REFUSALS.map((reason) => [reason, refusedFor(memory, index, reason)])),
     ended: SERVED.reduce((sum, reason) => sum + closed(reason), 0),
     bytes: memory.serviceSum(index, SERVICE.bytesToUpstream) + memory.serviceSum(index, SERVICE.bytesToClient),
   }

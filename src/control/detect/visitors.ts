@@ -6,7 +6,7 @@ import { randomInt } from 'node:crypto'
 import { HyperLogLog } from '../../lib/hyper-log-log.ts'
 import { formatIp } from '../../lib/ip.ts'
 import { type Frequent, SpaceSaving } from '../../lib/space-saving.ts'
-import { mix32 } from '../../traffic/balance/client-hash.ts'
+import { mix32 } from '../../lib/client-hash.ts'
 
 export const SOURCE_SPAN_NAMES = ['address', 'prefix'] as const
 /** What is one source: an address, of IPv6 the /64; or a /24, of IPv6 a /48. */

@@ -12,14 +12,14 @@ const small: LimitQuestion = {
   configuredMax: 'auto',
 }
 
-test('a file limit of 20,000 leaves room for 9,167 connections beside pipes and the reserve', () => {
+test('a file limit of 20,000 leaves room for 9,151 connections beside pipes and the reserve', () => {
   const limits = nodeLimits(small)
-  // 20,000 - 64 - 512 - 2 x (32 + 1) = 19,358; 2 workers x 256 pipes x 2 fds = 1,024; the rest by 2.
+  // 20,000 - 96 - 512 - 2 x (32 + 1) = 19,326; 2 workers x 256 pipes x 2 fds = 1,024; the rest by 2.
   assert.deepEqual(limits, {
     pipesMax: 256,
     spillBytesMax: 64 * 1024 * 1024,
     adminConnectionsMax: 512,
-    connectionsMax: 9_167,
+    connectionsMax: 9_151,
     boundBy: 'file limit',
     warnings: [],
   })
@@ -42,15 +42,15 @@ test('all fds of a node that is full stay below the file limit', () => {
 
 test('a small file limit gives pipes an eighth, not 256 for each worker', () => {
   const { pipesMax, connectionsMax, warnings } = nodeLimits({ ...small, fileLimit: 1024 })
-  assert.equal(pipesMax, 25)
-  assert.equal(connectionsMax, 365)
-  assert.match(warnings[0], /The file limit of 1024 allows 365 connections only\. Raise the limit/)
+  assert.equal(pipesMax, 24)
+  assert.equal(connectionsMax, 351)
+  assert.match(warnings[0], /The file limit of 1024 allows 351 connections only\. Raise the limit/)
 })
 
 test('the node engine has no pipes', () => {
   const limits = nodeLimits({ ...small, engine: 'node' })
   assert.equal(limits.pipesMax, 0)
-  assert.equal(limits.connectionsMax, 9_679)
+  assert.equal(limits.connectionsMax, 9_663)
 })
 
 test('auto is bound by memory on a small machine', () => {

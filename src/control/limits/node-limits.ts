@@ -4,8 +4,8 @@
  */
 import type { EngineName, WorkerLimits } from '../../traffic/events.ts'
 
-/** Node itself, stdout, name lookups, checks: never taken by clients. The admin API's connections come on top. */
-export const CONTROL_FD_RESERVE = 64
+/** 64 for checks; Node itself, stdout, the store, name lookups. The admin API's connections come on top. */
+export const CONTROL_FD_RESERVE = 96
 /** Of the file limit, for connections to the admin API: each open dashboard keeps one. */
 export const ADMIN_SHARE_OF_FDS = 1 / 32
 export const ADMIN_CONNECTIONS_LEAST = 64

@@ -1,6 +1,8 @@
 /** The lines of the daemon's own life. `event` and the fields are a contract (docs/log-events.md); sentences may get better. */
 import { hedgesInVain } from '../config/check-hedging.ts'
 import type { Config } from '../config/config.ts'
+import type { Tables } from '../../traffic/tables.ts'
+import { listenerText } from '../listener-text.ts'
 import type { NodeView } from '../node-view.ts'
 import type { HostnameEvent } from '../resolve/hostname-state.ts'
 import type { Log } from './log.ts'
@@ -10,6 +12,17 @@ export function sayReady(log: Log, { engine, version, memory, limits }: NodeView
   const maxConnections = limits.connectionsMax
   const sentence = `Ready: engine ${engine}, ${workers} workers, at most ${maxConnections} connections.`
   log.say('ready', { engine, workers, maxConnections, version, pid: process.pid }, sentence)
+}
+
+/** Each listener that was not there, or that another service had. */
+export function sayNewListeners(log: Log, before: Tables | undefined, tables: Tables): void {
+  for (const { name: service, index, listeners } of tables.services) {
+    const known = before?.services.find((one) => one.index === index)?.listeners
+    for (const listener of listeners) {
+      if (known?.some((one) => one.index === listener.index)) continue
+      sayListening(log, service, listenerText(listener))
+    }
+  }
 }
 
 export function sayListening(log: Log, service: string, address: string): void {

@@ -85,6 +85,15 @@ export const LOG_EVENTS = {
     meaning: 'The bans of before are lost, as the file is damaged; `file`, `reason`, `movedTo`.',
   },
   'bans-not-stored': { level: 'warn', meaning: 'Bans hold until the next start only; `file`, `reason`.' },
+  'known-clients-read': { level: 'info', meaning: 'Who was useful before the start is known; `clients`, `file`.' },
+  'known-clients-not-read': {
+    level: 'warn',
+    meaning: 'Nobody is known from before the start, as the file is damaged; `file`, `reason`, `movedTo`.',
+  },
+  'known-clients-not-stored': {
+    level: 'warn',
+    meaning: 'Clients are known until the next start only; `file`, `reason`.',
+  },
   'admin-exposed': {
     level: 'warn',
     meaning: 'The admin API, which is not encrypted, can be reached from other machines; `address`.',
@@ -181,6 +190,16 @@ export const LOG_EVENTS = {
     level: 'warn',
     meaning: 'Records of attacks, or what is calm, could not be written; `file`, `reason`.',
   },
+  'store-failing': {
+    level: 'warn',
+    meaning:
+      'The store can not be read or written, and what needs it does without; `file`, `code` (docs/store.md), `reason`. Said once.',
+  },
+  'store-back': { level: 'info', meaning: 'It can again; `file`, `seconds` since it could not.' },
+  'store-damaged': {
+    level: 'warn',
+    meaning: 'The file of the store was damaged, and is begun anew; `file`, `reason`, `movedTo`.',
+  },
   overload: {
     level: 'warn',
     meaning:
@@ -209,6 +228,10 @@ export const LOG_EVENTS = {
   'upgrade-started': { level: 'info', meaning: 'The next version is started beside this one; `command`.' },
   'upgrade-failed': { level: 'error', meaning: 'The next version did not start, and this one goes on; `why`.' },
   upgraded: { level: 'info', meaning: 'The next version has the listeners, this one drains; `pid`, `version`.' },
+  'not-handed-over': {
+    level: 'warn',
+    meaning: 'The version before ended (`lost`), or said nothing (`silent`), before it had told all its bans; `why`.',
+  },
   'service-manager': { level: 'warn', meaning: 'systemd could not be told how we are; `problem`.' },
   draining: { level: 'info', meaning: 'Listeners close; `by` (signal or event), `connections`, `drainTimeoutMs`.' },
   stopped: { level: 'info', meaning: 'The last line; `connectionsReset`, `exitCode`.' },

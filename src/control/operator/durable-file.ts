@@ -13,6 +13,9 @@ const FOLDER_MODE = 0o700
 const FILE_MODE = 0o600
 const REASON_CHARACTERS_MAX = 1_000
 
+/** Whole, or in pieces. */
+type Content = string | Uint8Array | AsyncIterable<string | Uint8Array>
+
 export class DurableFile {
   readonly path: string
   readonly #folder: string
@@ -26,13 +29,17 @@ export class DurableFile {
 
   /** Undefined when there is no file. Throws where it can't be read. */
   async readText(): Promise<string | undefined> {
+    return (await this.readBytes())?.toString('utf8')
+  }
+
+  async readBytes(): Promise<Buffer | undefined> {
     let file: FileHandle | undefined
     try {
       // Without O_NONBLOCK a pipe of that name would hold up the start for ever.
       file = await open(this.path, constants.O_RDONLY | constants.O_NONBLOCK)
       const { size } = await file.stat()
       if (size > this.#bytesMax) throw new Error(`the file has ${size} bytes, more than is ever written`)
-      return await file.readFile('utf8')
+      return await file.readFile()
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
       if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
@@ -50,13 +57,13 @@ export class DurableFile {
   }
 
   /** Throws where it can't be written; the old file is then as it was. Pieces are asked for one after the other. */
-  async write(text: string | AsyncIterable<string>): Promise<void> {
+  async write(content: Content): Promise<void> {
     await mkdir(this.#folder, { recursive: true, mode: FOLDER_MODE })
     // By process: during a hot upgrade two of them may write.
     const fresh = `${this.path}.${process.pid}.new`
     try {
       await rm(fresh, { force: true })
-      await writeAndFlush(fresh, text)
+      await writeAndFlush(fresh, content)
       await rename(fresh, this.path)
     } catch (error) {
       await rm(fresh, { force: true }).catch(() => {})
@@ -73,10 +80,10 @@ export function reasonOf(error: Error): string {
 }
 
 /** Never through a link that somebody else has put there: the file must be a new one. */
-async function writeAndFlush(path: string, text: string | AsyncIterable<string>): Promise<void> {
+async function writeAndFlush(path: string, content: Content): Promise<void> {
   const file = await open(path, 'wx', FILE_MODE)
   try {
-    await writeFile(file, text)
+    await writeFile(file, content)
     await file.sync()
   } finally {
     await file.close()

@@ -58,6 +58,20 @@ describe('operator states', () => {
     assert.equal((await OperatorStates.read(folder, log)).wanted('web', 'upstream 0'), 'up')
   })
 
+  test('what another process of this node has set meanwhile holds here when it is read again', async () => {
+    const folder = newFolder()
+    const { log } = capturedLog()
+    const [old, next] = [nodeWith(1), nodeWith(1)]
+    const there = await OperatorStates.read(folder, log)
+    const here = await OperatorStates.read(folder, log)
+    await there.set(old.node, old.service, old.service.upstreams[0], 'drain', 'x')
+    await here.readAgain(next.tables, next.states)
+    assert.deepEqual([here.wanted('web', 'upstream 0'), next.states.wanted(0)], ['drain', WANTED.drain])
+    writeFileSync(join(folder, 'operator-states.json'), 'damaged')
+    await here.readAgain(next.tables, next.states)
+    assert.equal(next.states.wanted(0), WANTED.drain)
+  })
+
   test('taken back, an upstream starts slowly from now; one that was up all the time does not', async () => {
     const { node, service, states } = nodeWith(3)
     const operator = await OperatorStates.read(newFolder(), capturedLog().log)

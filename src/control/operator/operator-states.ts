@@ -53,6 +53,15 @@ export class OperatorStates {
     return states
   }
 
+  /** What was set in the version before while this one started. */
+  async readAgain(tables: Tables, states: UpstreamStates): Promise<void> {
+    const stored = await this.#file.read().catch(() => undefined)
+    if (stored === undefined) return
+    this.#stored.clear()
+    for (const state of stored) this.#stored.set(keyOf(state.service, state.upstream), state)
+    this.applyTo(tables, states)
+  }
+
   wanted(service: string, upstream: string): Wanted {
     return this.#stored.get(keyOf(service, upstream))?.wanted ?? 'up'
   }

@@ -3,6 +3,7 @@ import type { ChangedKey, ConfigDifference } from './config-difference.ts'
 
 /** Everything below `services` changes live. docs/operating.md lists the others: they need a restart. */
 const LIVE_KEYS: ReadonlySet<string> = new Set([
+  'admin.hosts',
   'admin.watchConfig',
   'protect.bans.rule',
   'protect.bans.strikes',

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { closeSync, fstatSync, openSync } from 'node:fs'
 import { test } from 'node:test'
 import { HANDOVER_VARIABLE, Inheritance, listenerKey, type Handover } from './handover.ts'
+import { NewsWriter } from './news.ts'
 import { ownCommand, startSuccessor } from './successor.ts'
 
 const listener = (index: number, address: string, port: number, dualStack = false) => {
@@ -73,9 +74,11 @@ test('what nobody asks for is closed', () => {
 test('the admin endpoint keeps its socket at the same address only', () => {
   const admin = { asked: '127.0.0.1:9900', got: '127.0.0.1:9900', fds: [8] }
   const at = (port: number) => ({ family: 4 as const, address: '127.0.0.1', port })
-  assert.equal(inherit({ admin }).adminFd(at(9900)), 8)
-  assert.equal(inherit({ admin }).adminFd(at(9901)), undefined)
-  assert.equal(inherit({}).adminFd(at(9900)), undefined)
+  assert.deepEqual(inherit({ admin }).adminSocket(at(9900)), { fd: 8, address: at(9900) })
+  assert.equal(inherit({ admin }).adminSocket(at(9901)), undefined)
+  assert.equal(inherit({}).adminSocket(at(9900)), undefined)
+  const free = { asked: '127.0.0.1:0', got: '127.0.0.1:40001', fds: [8] }
+  assert.deepEqual(inherit({ admin: free }).adminSocket(at(0)), { fd: 8, address: at(40001) })
   assert.equal(listenerKey({ address: at(9900), dualStack: false }), admin.got)
 })
 
@@ -86,7 +89,7 @@ test('the next version is started as this one was, by the path that was asked fo
   assert.deepEqual(ownCommand(argv, env), ['/usr/bin/tidegate', 'run', '-c', 't.yaml'])
 })
 
-const noSockets = { listeners: [], admin: undefined }
+const noSockets = { listeners: [], admin: undefined, news: new NewsWriter() }
 
 test('a next version that is not there, or ends without a word, is a failure with its reason', async () => {
   const absent = await startSuccessor({ command: ['/nowhere/tidegate'], ...noSockets })

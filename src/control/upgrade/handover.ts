@@ -5,8 +5,9 @@
  */
 import { closeSync, writeSync } from 'node:fs'
 import { z } from 'zod'
-import { formatSocketAddress, type SocketAddress } from '../../lib/ip.ts'
+import { formatSocketAddress, socketAddress, type SocketAddress } from '../../lib/ip.ts'
 import type { Listener } from '../../traffic/tables.ts'
+import { NewsReader } from './news.ts'
 
 /** Where the new process finds it. */
 export const HANDOVER_VARIABLE = 'TIDEGATE_HANDOVER'
@@ -23,6 +24,8 @@ export type ListeningSockets = Readonly<z.infer<typeof Sockets>>
 const Handover = z.object({
   /** The pipe for the answer. */
   readyFd: z.int().nonnegative(),
+  /** The pipe for news; versions before 0.2 have none. */
+  newsFd: z.int().nonnegative().optional(),
   admin: Sockets.nullable(),
   listeners: z.array(Sockets),
 })
@@ -38,6 +41,15 @@ export type HandoverAnswer = z.infer<typeof HandoverAnswer>
 /** `*:443` and `[::]:443` are different sockets of the same address. */
 export function listenerKey({ address, dualStack }: Pick<Listener, 'address' | 'dualStack'>): string {
   return `${formatSocketAddress(address)}${dualStack ? ' dual' : ''}`
+}
+
+export interface AdminSocket {
+  readonly fd: number
+  readonly address: SocketAddress
+}
+
+function portOf(key: string): number {
+  return Number(/:(\d+)$/.exec(key)?.[1])
 }
 
 export class Inheritance {
@@ -63,17 +75,28 @@ export class Inheritance {
 
   /** Every fd that came. */
   get fds(): readonly number[] {
-    const { readyFd, admin, listeners } = this.#handover
-    return [readyFd, ...(admin?.fds ?? []), ...listeners.flatMap(({ fds }) => fds)]
+    const { readyFd, newsFd, admin, listeners } = this.#handover
+    return [
+      readyFd,
+      ...(newsFd === undefined ? [] : [newsFd]),
+      ...(admin?.fds ?? []),
+      ...listeners.flatMap(({ fds }) => fds),
+    ]
   }
 
-  /** The socket of the admin endpoint, where it stays at its address. */
-  adminFd(address: SocketAddress): number | undefined {
+  /** What the old version goes on telling; undefined where it is too old for that. To be asked once. */
+  openNews(): NewsReader | undefined {
+    const { newsFd } = this.#handover
+    return newsFd === undefined ? undefined : new NewsReader(newsFd)
+  }
+
+  /** The socket of the admin endpoint, where it stays at its address, and the address that it got. */
+  adminSocket(address: SocketAddress): AdminSocket | undefined {
     const { admin } = this.#handover
     const key = listenerKey({ address, dualStack: false })
     if (admin === null || (admin.got !== key && admin.asked !== key)) return undefined
     this.#untaken.delete(admin)
-    return admin.fds[0]
+    return { fd: admin.fds[0], address: socketAddress(address.address, portOf(admin.got)) ?? address }
   }
 
   /** Before any worker starts: a child of ours that inherits a listening socket would hold clients that nobody serves. */

@@ -2,19 +2,25 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { isAbsolute, join } from 'node:path'
 import { text } from 'node:stream/consumers'
+import type { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
 import { HANDOVER_VARIABLE, HandoverAnswer, type Handover, type ListeningSockets } from './handover.ts'
+import type { NewsWriter } from './news.ts'
 
 /** A start takes a second, and resolving hostnames some more. */
 const START_TIMEOUT_MS = 60_000
-/** stdin, stdout, stderr come before what is handed over. */
-const FIRST_FD = 3
+/** stdin, stdout and stderr come before the pipes, and those before the sockets. */
+const READY_FD = 3
+const NEWS_FD = 4
+const FIRST_SOCKET_FD = 5
 
 export interface SuccessorOptions {
   /** Program and arguments; see `ownCommand`. */
   readonly command: readonly string[]
   readonly listeners: readonly ListeningSockets[]
   readonly admin: ListeningSockets | undefined
+  /** What is told after the start; closed where that fails. */
+  readonly news: NewsWriter
 }
 
 export type SuccessorOutcome =
@@ -30,24 +36,28 @@ export function ownCommand(argv: readonly string[] = process.argv, env = process
   return [isAbsolute(command) ? command : join(process.cwd(), command), ...argv.slice(2)]
 }
 
-export async function startSuccessor({ command, listeners, admin }: SuccessorOptions): Promise<SuccessorOutcome> {
+export async function startSuccessor({ command, listeners, admin, news }: SuccessorOptions): Promise<SuccessorOutcome> {
   const fds: number[] = []
   const placed = (sockets: ListeningSockets): ListeningSockets => {
-    return { ...sockets, fds: sockets.fds.map((fd) => FIRST_FD + fds.push(fd)) }
+    return { ...sockets, fds: sockets.fds.map((fd) => FIRST_SOCKET_FD - 1 + fds.push(fd)) }
   }
   const handover: Handover = {
-    readyFd: FIRST_FD,
+    readyFd: READY_FD,
+    newsFd: NEWS_FD,
     admin: admin === undefined ? null : placed(admin),
     listeners: listeners.map(placed),
   }
   const [program, ...args] = command
   const child = spawn(program, args, {
-    stdio: ['inherit', 'inherit', 'inherit', 'pipe', ...fds],
+    stdio: ['inherit', 'inherit', 'inherit', 'pipe', 'pipe', ...fds],
     env: { ...process.env, [HANDOVER_VARIABLE]: JSON.stringify(handover) },
   })
   // It outlives us.
   child.unref()
-  return await outcomeOf(child, program)
+  news.open(child.stdio[NEWS_FD] as Socket)
+  const outcome = await outcomeOf(child, program)
+  if (outcome.kind === 'failed') news.close()
+  return outcome
 }
 
 async function outcomeOf(child: ChildProcess, program: string): Promise<SuccessorOutcome> {
@@ -59,7 +69,7 @@ async function outcomeOf(child: ChildProcess, program: string): Promise<Successo
   }, START_TIMEOUT_MS)
   const exited = Promise.withResolvers<string>()
   child.once('exit', (code, signal) => exited.resolve(signal === null ? `exit code ${code}` : `signal ${signal}`))
-  const answered = text(child.stdio[FIRST_FD] as Readable)
+  const answered = text(child.stdio[READY_FD] as Readable)
     .catch(() => '')
     .then(async (line) => readAnswer(line, exited.promise))
   try {

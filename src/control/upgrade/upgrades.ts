@@ -1,19 +1,22 @@
 /** SIGUSR2 and `tidegate upgrade`: one attempt at a time; the one that succeeds is the last of this process. */
 import type { Log } from '../log/log.ts'
 import type { ListeningSockets } from './handover.ts'
+import type { NewsWriter } from './news.ts'
 import { ownCommand, startSuccessor, type SuccessorOutcome } from './successor.ts'
 
-/** Whoever knows the listening sockets of the workers. */
-export interface SocketSource {
+/** Whoever knows the listening sockets of the workers, and what else the next version gets. */
+export interface UpgradeSource {
   readonly listeningSockets: () => readonly ListeningSockets[]
-  /** What the next version reads when it starts is written then. */
-  readonly beforeUpgrade?: () => Promise<void>
+  readonly legacy: {
+    /** What it reads when it starts is on the disk then; the answer is told to it. */
+    readonly prepare: () => Promise<NewsWriter>
+  }
 }
 
 export class Upgrades {
   readonly #log: Log
   readonly #onHandedOver: () => void
-  #sources: { readonly workers: SocketSource; readonly admin: ListeningSockets | undefined } | undefined
+  #sources: { readonly node: UpgradeSource; readonly admin: ListeningSockets | undefined } | undefined
   #running: Promise<SuccessorOutcome> | undefined
   readonly #onSignal = (): void => void this.upgrade()
 
@@ -25,8 +28,8 @@ export class Upgrades {
   }
 
   /** All listeners are open. */
-  allow(workers: SocketSource, admin: ListeningSockets | undefined): void {
-    this.#sources = { workers, admin }
+  allow(node: UpgradeSource, admin: ListeningSockets | undefined): void {
+    this.#sources = { node, admin }
   }
 
   stop(): void {
@@ -58,11 +61,17 @@ export class Upgrades {
   async #start(): Promise<SuccessorOutcome> {
     if (this.#sources === undefined)
       return failed('The running version is still starting itself; ask again once it is ready.')
-    const { workers, admin } = this.#sources
-    await workers.beforeUpgrade?.()
+    const { node, admin } = this.#sources
+    const news = await node.legacy.prepare()
     const command = ownCommand()
     this.#log.say('upgrade-started', { command }, `Starting the next version: ${command[0]}.`)
-    return await startSuccessor({ command, listeners: workers.listeningSockets(), admin })
+    try {
+      return await startSuccessor({ command, listeners: node.listeningSockets(), admin, news })
+    } catch (error) {
+      // What is said to nobody would wait without end.
+      news.close()
+      throw error
+    }
   }
 }
 

@@ -49,6 +49,20 @@ const REFUSED_BAN = CLOSE_REASON_CODES['refused-ban']
 const REFUSED_ATTACK = CLOSE_REASON_CODES['refused-attack']
 const REFUSED_DENY_LIST = CLOSE_REASON_CODES['refused-deny-list']
 
+/**
+ * Which limits hold for a client: `isStrict` where those for strangers in an attack do. A budget on watch is looked at
+ * beside the ordinary limits, which go on refusing; where those are off, it is all there is.
+ */
+export function limitsFor(isStrict: boolean, ordinary: SourceRule, attack: SourceRule): SourceRule {
+  if (!isStrict || attack.rule === 'off') return ordinary
+  return attack.rule === 'on' || ordinary.rule === 'off' ? attack : ordinary
+}
+
+/** An AS number in network order, the form that the table of sources takes. */
+export function writeAsn(bytes: Uint8Array, asn: number): void {
+  for (let i = 0; i < 4; i++) bytes[i] = asn >>> (24 - i * 8)
+}
+
 export interface AdmissionParts {
   readonly counters: Counters
   readonly lists: ListMemories | undefined
@@ -69,7 +83,7 @@ export class Admission {
   addressHandle = NO_HANDLE
   prefixHandle = NO_HANDLE
   asnHandle = NO_HANDLE
-  /** An AS number in network order, the form that the table of sources takes. */
+  /** As `writeAsn` left it. */
   readonly #asn: { -readonly [Key in keyof Source]: Source[Key] } = {
     addressBytes: new Uint8Array(4),
     addressAt: 0,
@@ -141,8 +155,8 @@ export class Admission {
     const sources = this.#sources
     const { perAsn } = service.protect
     this.#isStrict = sources.areBudgetsStrict(service.index) && !this.#isKnown(source, nowMs)
-    const perAddress = this.#limitsFor(service.protect.perAddress, service.protect.attack.perAddress)
-    const perPrefix = this.#limitsFor(service.protect.perPrefix, service.protect.attack.perPrefix)
+    const perAddress = limitsFor(this.#isStrict, service.protect.perAddress, service.protect.attack.perAddress)
+    const perPrefix = limitsFor(this.#isStrict, service.protect.perPrefix, service.protect.attack.perPrefix)
     const byAddress = this.#takePlace(service, SOURCE.address, perAddress, source, nowMs)
     if (byAddress !== ADMITTED) {
       this.#strike(service, byAddress, source)
@@ -191,8 +205,7 @@ export class Admission {
     if (perAsn.rule === 'off') return ADMITTED
     const asn = this.#networks.asnOf(addressBytes, addressAt, family)
     if (asn === UNKNOWN) return ADMITTED
-    const bytes = this.#asn.addressBytes
-    for (let i = 0; i < 4; i++) bytes[i] = asn >>> (24 - i * 8)
+    writeAsn(this.#asn.addressBytes, asn)
     return this.#takePlace(service, SOURCE.asn, perAsn, this.#asn, nowMs)
   }
 
@@ -209,12 +222,6 @@ export class Admission {
 
   #isKnown({ addressBytes, addressAt, family }: Source, nowMs: MonotonicMs): boolean {
     return this.#known.has(addressBytes, addressAt, family, nowMs)
-  }
-
-  /** A budget on watch is looked at beside the ordinary limits, which go on refusing; where those are off, it is all there is. */
-  #limitsFor(ordinary: SourceRule, attack: SourceRule): SourceRule {
-    if (!this.#isStrict || attack.rule === 'off') return ordinary
-    return attack.rule === 'on' || ordinary.rule === 'off' ? attack : ordinary
   }
 
   #takePlace(service: Service, kind: SourceKind, limits: SourceRule, source: Source, nowMs: MonotonicMs): number {

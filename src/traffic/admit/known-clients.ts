@@ -3,30 +3,26 @@
  * there is no room for strangers, written when a useful connection ends, the oldest forgotten first. A client is an
  * address (of IPv6 the /64), kept whole: nobody is known for what another did.
  *
- *   head      16 int32: seed of the hash, so that nobody outside can aim at a bucket; clients known
+ *   head      16 int32: that of client-buckets.ts; clients known
  *   bucket    64 int32: lock, 21 entries of 3
  *   entry     the client's address: 32 bits and 0, or the 64 bits of the /64; when it was last useful, in seconds, and its
  *             family; 0 is a free entry
  */
-import { randomInt } from 'node:crypto'
-import { mix32, word } from '../balance/client-hash.ts'
+import { ClientBuckets, familyBit, lowWord, makeClientBuckets } from '../../lib/client-buckets.ts'
+import { word } from '../../lib/client-hash.ts'
 import { CLOSE_REASON_CODES } from '../close-reason.ts'
 import type { MonotonicMs } from '../node-wide.ts'
 
-const HEAD_INTS = 16
-const HEAD = { seed: 0, clients: 1 } as const
-const BUCKET_INTS = 64
+const HEAD = { clients: 1 } as const
 const ENTRY_INTS = 3
 const ENTRIES = 21
 /** Of the 21: with so many on average, clients share out so unevenly that few buckets overflow. */
 const ENTRIES_COUNTED = 12
 const ENTRY = { high: 0, low: 1, seen: 2 } as const
-/** A holder writes three numbers; who waits for longer than this goes on without the table. */
-const LOCK_TRIES_MAX = 1000
-const TWO_TO_32 = 2 ** 32
-
 /** An address may be another's after a while. */
 export const KNOWN_FOR_MS = 7 * 24 * 60 * 60_000
+/** Of the clock of an entry, so that one of before the machine's last start has a place in it as well. */
+const CLOCK_STARTS_S = -KNOWN_FOR_MS / 1000
 /** One that was useful within this time is not written again. */
 const REFRESH_S = 60
 
@@ -45,50 +41,48 @@ export function isUseful(reasonCode: number, bytesToUpstream: number, bytesToCli
 
 /** 21.3 bytes for each client and 64 more, as zero pages until they are used. */
 export function makeKnownClientsMemory(clientsMax: number): SharedArrayBuffer {
-  const buckets = Math.ceil(clientsMax / ENTRIES_COUNTED)
-  const memory = new SharedArrayBuffer((HEAD_INTS + buckets * BUCKET_INTS) * 4)
-  new Int32Array(memory)[HEAD.seed] = randomInt(TWO_TO_32) | 0
-  return memory
+  return makeClientBuckets(clientsMax, ENTRIES_COUNTED)
+}
+
+export interface KnownClient {
+  /** The first 32 bits of its address, and of IPv6 the second. */
+  readonly high: number
+  readonly low: number
+  readonly family: 4 | 6
+  /** Since it was last useful. */
+  readonly ageMs: number
 }
 
 /** One thread's view. */
-export class KnownClients {
-  readonly #ints: Int32Array
-  readonly #buckets: number
-
-  constructor(memory: SharedArrayBuffer) {
-    this.#ints = new Int32Array(memory)
-    this.#buckets = (this.#ints.length - HEAD_INTS) / BUCKET_INTS
-  }
-
+export class KnownClients extends ClientBuckets {
   /** Entries in use, those among them that are too old to count. */
   get count(): number {
-    return Atomics.load(this.#ints, HEAD.clients)
+    return Atomics.load(this.ints, HEAD.clients)
   }
 
   /** A lock that is not to be had makes a stranger of the client. */
   has(bytes: Uint8Array, at: number, family: 4 | 6, nowMs: MonotonicMs): boolean {
     const high = word(bytes, at)
     const low = lowWord(bytes, at, family)
-    const bucketAt = this.#bucketAt(high, low, family)
-    if (!this.#lock(bucketAt)) return false
+    const bucketAt = this.bucketAt(high, low, family)
+    if (!this.lock(bucketAt)) return false
     const entryAt = this.#entryOf(bucketAt, high, low, family)
-    const isKnown = entryAt !== -1 && nowMs - secondsOf(this.#ints[entryAt + ENTRY.seen]) * 1000 <= KNOWN_FOR_MS
-    this.#unlock(bucketAt)
+    const isKnown = entryAt !== -1 && nowMs - secondsOf(this.ints[entryAt + ENTRY.seen]) * 1000 <= KNOWN_FOR_MS
+    this.unlock(bucketAt)
     return isKnown
   }
 
   /** The client was useful just now. */
   add(bytes: Uint8Array, at: number, family: 4 | 6, nowMs: MonotonicMs): void {
-    const ints = this.#ints
+    const ints = this.ints
     const high = word(bytes, at)
     const low = lowWord(bytes, at, family)
-    const bucketAt = this.#bucketAt(high, low, family)
+    const bucketAt = this.bucketAt(high, low, family)
     const seen = seenAt(nowMs, family)
     // Without the lock: that it is there and fresh is all that is asked, and a busy client's bucket is not fought for.
     const freshAt = this.#entryOf(bucketAt, high, low, family)
     if (freshAt !== -1 && seen - ints[freshAt + ENTRY.seen] < REFRESH_S * 2) return
-    if (!this.#lock(bucketAt)) return
+    if (!this.lock(bucketAt)) return
     let entryAt = this.#entryOf(bucketAt, high, low, family)
     if (entryAt === -1) {
       entryAt = this.#oldest(bucketAt)
@@ -97,16 +91,50 @@ export class KnownClients {
       ints[entryAt + ENTRY.low] = low
     }
     ints[entryAt + ENTRY.seen] = seen
-    this.#unlock(bucketAt)
+    this.unlock(bucketAt)
   }
 
-  #bucketAt(high: number, low: number, family: 4 | 6): number {
-    const hash = mix32(mix32(high ^ this.#ints[HEAD.seed]) ^ low ^ family) >>> 0
-    return HEAD_INTS + Math.floor((hash / TWO_TO_32) * this.#buckets) * BUCKET_INTS
+  /** A client of before: `ageMs` ago it was useful. It makes room for none that was useful later. */
+  restore(high: number, low: number, family: 4 | 6, ageMs: number, nowMs: MonotonicMs): void {
+    if (ageMs >= KNOWN_FOR_MS) return
+    const ints = this.ints
+    const seen = seenAt(nowMs - Math.max(0, ageMs), family)
+    const bucketAt = this.bucketAt(high, low, family)
+    if (!this.lock(bucketAt)) return
+    const knownAt = this.#entryOf(bucketAt, high, low, family)
+    const entryAt = knownAt === -1 ? this.#oldest(bucketAt) : knownAt
+    if (ints[entryAt + ENTRY.seen] < seen) {
+      if (ints[entryAt + ENTRY.seen] === 0) Atomics.add(ints, HEAD.clients, 1)
+      ints[entryAt + ENTRY.high] = high
+      ints[entryAt + ENTRY.low] = low
+      ints[entryAt + ENTRY.seen] = seen
+    }
+    this.unlock(bucketAt)
+  }
+
+  /** Everybody who is known now, in no order. A bucket at a time, so that workers wait for nothing that is long. */
+  *all(nowMs: MonotonicMs): Generator<KnownClient> {
+    for (let at = this.nextBucketAt(); at !== -1; at = this.nextBucketAt(at)) yield* this.#knownIn(at, nowMs)
+  }
+
+  #knownIn(bucketAt: number, nowMs: MonotonicMs): KnownClient[] {
+    const ints = this.ints
+    const found: KnownClient[] = []
+    if (ints[bucketAt + 1 + ENTRY.seen] === 0 || !this.lock(bucketAt)) return found
+    for (let i = 0; i < ENTRIES; i++) {
+      const at = bucketAt + 1 + i * ENTRY_INTS
+      const seen = ints[at + ENTRY.seen]
+      if (seen === 0) break
+      const ageMs = Math.max(0, nowMs - secondsOf(seen) * 1000)
+      if (ageMs >= KNOWN_FOR_MS) continue
+      found.push({ high: ints[at + ENTRY.high], low: ints[at + ENTRY.low], family: (seen & 1) === 1 ? 6 : 4, ageMs })
+    }
+    this.unlock(bucketAt)
+    return found
   }
 
   #entryOf(bucketAt: number, high: number, low: number, family: 4 | 6): number {
-    const ints = this.#ints
+    const ints = this.ints
     for (let i = 0; i < ENTRIES; i++) {
       const at = bucketAt + 1 + i * ENTRY_INTS
       const seen = ints[at + ENTRY.seen]
@@ -119,7 +147,7 @@ export class KnownClients {
 
   /** A free entry, which is 0, or the one that was useful longest ago. */
   #oldest(bucketAt: number): number {
-    const ints = this.#ints
+    const ints = this.ints
     let oldestAt = bucketAt + 1
     for (let i = 1; i < ENTRIES; i++) {
       const at = bucketAt + 1 + i * ENTRY_INTS
@@ -127,32 +155,13 @@ export class KnownClients {
     }
     return oldestAt
   }
-
-  #lock(bucketAt: number): boolean {
-    for (let i = 0; i < LOCK_TRIES_MAX; i++) {
-      if (Atomics.compareExchange(this.#ints, bucketAt, 0, 1) === 0) return true
-    }
-    return false
-  }
-
-  #unlock(bucketAt: number): void {
-    Atomics.store(this.#ints, bucketAt, 0)
-  }
 }
 
-/** Never 0: the clock is that of the machine since its start, and counts from 1 here. 2^30 s are 34 years. */
+/** Never 0, and the greater the later. 2^30 s are 34 years. */
 function seenAt(nowMs: MonotonicMs, family: 4 | 6): number {
-  return ((Math.floor(nowMs / 1000) + 1) << 1) | familyBit(family)
+  return ((Math.floor(nowMs / 1000) - CLOCK_STARTS_S + 1) << 1) | familyBit(family)
 }
 
 function secondsOf(seen: number): number {
-  return (seen >> 1) - 1
-}
-
-function lowWord(bytes: Uint8Array, at: number, family: 4 | 6): number {
-  return family === 6 ? word(bytes, at + 4) : 0
-}
-
-function familyBit(family: 4 | 6): number {
-  return family === 6 ? 1 : 0
+  return (seen >> 1) + CLOCK_STARTS_S - 1
 }

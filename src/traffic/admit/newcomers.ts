@@ -6,7 +6,7 @@
  *   header (Int32):     0 written | 1 read                  (modulo 2^32)
  *   newcomers (Int32):  service index × 4 + 2 where refused + 1 where IPv6 | high word | low word of the /64 | nothing
  */
-import { word } from '../balance/client-hash.ts'
+import { word } from '../../lib/client-hash.ts'
 
 const HEADER_BYTES = 64
 const NEWCOMER_INTS = 4

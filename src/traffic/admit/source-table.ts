@@ -23,7 +23,7 @@
  */
 import { randomInt } from 'node:crypto'
 import { lockWithin, unlock } from '../../lib/mutex.ts'
-import { mix32, word } from '../balance/client-hash.ts'
+import { mix32, word } from '../../lib/client-hash.ts'
 import { WORKER } from '../counters.ts'
 import type { MonotonicMs } from '../node-wide.ts'
 import { isWithinRate, spend } from './rate-limit.ts'

@@ -10,7 +10,7 @@ import { BALANCE_METHOD_NAMES } from '../tables.ts'
 import type { BalanceMethodName, Service, UpstreamShare } from '../tables.ts'
 import { UpstreamStates } from '../upstream-states.ts'
 import { Chooser, FULL, METHODS } from './choose.ts'
-import { mix32 } from './client-hash.ts'
+import { mix32 } from '../../lib/client-hash.ts'
 
 const NOW_MS = 5000
 const CLIENTS = 60_000

@@ -5,7 +5,7 @@
  */
 import { formatSocketAddress } from '../../lib/ip.ts'
 import type { Service } from '../tables.ts'
-import { mix32 } from './client-hash.ts'
+import { mix32 } from '../../lib/client-hash.ts'
 import type { BalanceMethod } from './method.ts'
 
 const TWO_TO_32 = 2 ** 32

@@ -2,7 +2,7 @@
  * Step 4 of 6, where the service has a queue: a client that finds all places taken waits, with its bytes left in the
  * kernel, until a worker that frees a place calls it (queue/waiting-room.ts). Only its leaving is watched for.
  */
-import { clientHash32 } from '../balance/client-hash.ts'
+import { clientHash32 } from '../../lib/client-hash.ts'
 import { FULL } from '../balance/choose.ts'
 import type { FailedAttempt } from '../log-ring.ts'
 import type { Comer } from '../queue/waiting-room.ts'

@@ -11,7 +11,7 @@
  * of one address are counted without a look at all.
  */
 import { lock, tryLock, unlock } from '../../lib/mutex.ts'
-import { mix32 } from '../balance/client-hash.ts'
+import { mix32 } from '../../lib/client-hash.ts'
 
 /** A worker's index has two hex digits in a connection's id. */
 const WORKERS_MAX = 256

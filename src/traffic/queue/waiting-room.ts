@@ -13,7 +13,7 @@
  * left (an upstream that is back, new tables) control finds by calling the oldest once a second.
  */
 import { FULL, type Chooser } from '../balance/choose.ts'
-import { clientHash32 } from '../balance/client-hash.ts'
+import { clientHash32 } from '../../lib/client-hash.ts'
 import type { CloseReason } from '../close-reason.ts'
 import type { FailedAttempt } from '../log-ring.ts'
 import type { MonotonicMs } from '../node-wide.ts'

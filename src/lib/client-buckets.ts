@@ -1,0 +1,65 @@
+/**
+ * What tables of clients in shared memory have in common: buckets of 256 bytes with a lock each, found by a hash of the
+ * address. A client is an IPv4 address, or the /64 of an IPv6 one: the words `high` and `low`, `low` being 0 for IPv4.
+ *
+ *   head      16 int32: seed of the hash, so that nobody outside can aim at a bucket; the others are the table's own
+ *   bucket    64 int32: lock, 63 of the table's own
+ */
+import { randomInt } from 'node:crypto'
+import { mix32, word } from './client-hash.ts'
+
+const HEAD_INTS = 16
+const SEED = 0
+const BUCKET_INTS = 64
+/** A holder writes a few numbers; who waits for longer than this goes on without the table. */
+const LOCK_TRIES_MAX = 1000
+const TWO_TO_32 = 2 ** 32
+
+/** For so many clients where `clientsPerBucket` of them share one on average; zero pages until they are used. */
+export function makeClientBuckets(clientsMax: number, clientsPerBucket: number): SharedArrayBuffer {
+  const buckets = Math.ceil(clientsMax / clientsPerBucket)
+  const memory = new SharedArrayBuffer((HEAD_INTS + buckets * BUCKET_INTS) * 4)
+  new Int32Array(memory)[SEED] = randomInt(TWO_TO_32) | 0
+  return memory
+}
+
+/** One thread's view. */
+export class ClientBuckets {
+  protected readonly ints: Int32Array
+  readonly #buckets: number
+
+  constructor(memory: SharedArrayBuffer) {
+    this.ints = new Int32Array(memory)
+    this.#buckets = (this.ints.length - HEAD_INTS) / BUCKET_INTS
+  }
+
+  protected bucketAt(high: number, low: number, family: 4 | 6): number {
+    const hash = mix32(mix32(high ^ this.ints[SEED]) ^ low ^ family) >>> 0
+    return HEAD_INTS + Math.floor((hash / TWO_TO_32) * this.#buckets) * BUCKET_INTS
+  }
+
+  /** Where the bucket after this one begins; -1 after the last. Undefined begins. */
+  protected nextBucketAt(bucketAt?: number): number {
+    const at = bucketAt === undefined ? HEAD_INTS : bucketAt + BUCKET_INTS
+    return at < this.ints.length ? at : -1
+  }
+
+  protected lock(bucketAt: number): boolean {
+    for (let i = 0; i < LOCK_TRIES_MAX; i++) {
+      if (Atomics.compareExchange(this.ints, bucketAt, 0, 1) === 0) return true
+    }
+    return false
+  }
+
+  protected unlock(bucketAt: number): void {
+    Atomics.store(this.ints, bucketAt, 0)
+  }
+}
+
+export function lowWord(bytes: Uint8Array, at: number, family: 4 | 6): number {
+  return family === 6 ? word(bytes, at + 4) : 0
+}
+
+export function familyBit(family: 4 | 6): number {
+  return family === 6 ? 1 : 0
+}
