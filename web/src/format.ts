@@ -21,6 +21,12 @@ export function count(number: number): string {
   return number < 10 && !Number.isInteger(number) ? SMALL.format(number) : WHOLE.format(number)
 }
 
+/** `0.4 ms`, `12 ms`, `1.5 s` */
+export function milliseconds(ms: number): string {
+  if (ms >= 1000) return `${SMALL.format(ms / 1000)} s`
+  return `${ms < 10 ? SMALL.format(ms) : WHOLE.format(ms)} ms`
+}
+
 /** `3 d 4 h`, `12 s`: the two largest units. */
 export function duration(ms: number): string {
   const seconds = Math.max(0, Math.round(ms / 1000))
