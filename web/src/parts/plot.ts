@@ -75,10 +75,16 @@ export class Plot {
       cursor: { y: false, drag: { x: false, y: false } },
       scales: { x: { time: true }, y: { range: (_, __, max) => [0, niceTop(max)] } },
       axes: [
-        { ...axis, values: (_, splits, __, ___, incr) => splits.map((at, i) => timeText(at, incr, splits[i - 1])) },
         {
           ...axis,
-          size: 76,
+          size: 38,
+          space: 44,
+          incrs: TIME_STEPS_S,
+          values: (_, splits, __, ___, incr) => splits.map((at, i) => timeText(at, incr, splits[i - 1])),
+        },
+        {
+          ...axis,
+          size: isBytes ? 76 : 52,
           values: (_, splits) => splits.map(format),
           ...(isBytes ? { incrs: POWERS_OF_TWO } : {}),
         },
@@ -98,6 +104,8 @@ export class Plot {
     ctx.beginPath()
     ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height)
     ctx.clip()
+    ctx.textAlign = 'left'
+    ctx.textBaseline = 'alphabetic'
     ctx.font = `${Math.round(11 * devicePixelRatio)}px system-ui, sans-serif`
     for (const { label, fromS, toS = end } of this.#marks) {
       const from = plot.valToPos(fromS, 'x', true)
@@ -116,7 +124,15 @@ export class Plot {
 function lineOptions(label: string, index: number): uPlot.Series {
   const stroke = colour(`--line-${index + 1}`)
   const dash = DASHES[index]
-  return { label, stroke, width: 2, spanGaps: false, points: { show: false }, ...(dash.length > 0 ? { dash } : {}) }
+  const points: uPlot.Series.Points = { show: true, size: 4, fill: stroke, filter: lonelyPoints }
+  return { label, stroke, width: 2, spanGaps: false, points, ...(dash.length > 0 ? { dash } : {}) }
+}
+
+/** A value between two gaps has no line to be on. */
+const lonelyPoints: uPlot.Series.Points.Filter = (plot, line) => {
+  const values = plot.data[line]
+  const isGap = (at: number): boolean => values[at] === null || values[at] === undefined
+  return Array.from(values.keys()).filter((at) => !isGap(at) && isGap(at - 1) && isGap(at + 1))
 }
 
 function aligned({ times, lines }: ChartData): uPlot.AlignedData {
@@ -127,6 +143,13 @@ export function colour(variable: string): string {
   return getComputedStyle(document.documentElement).getPropertyValue(variable).trim()
 }
 
+const HOUR_S = 60 * MINUTE_S
+const TIME_STEPS_S = [
+  ...[1, 5, 10, 15, 30],
+  ...[1, 2, 5, 10, 15, 30].map((minutes) => minutes * MINUTE_S),
+  ...[1, 2, 4, 6, 12].map((hours) => hours * HOUR_S),
+  ...[1, 2, 4, 7, 14].map((days) => days * DAY_S),
+]
 const POWERS_OF_TWO = Array.from({ length: 51 }, (_, i) => 2 ** i)
 
 /** Some room above, and a line at 0 that looks like one. */
