@@ -108,10 +108,9 @@ export class RunningNode implements NodeView {
     this.#operatorStates = options.operatorStates
     this.#operatorStates?.applyTo(tables, this.memory.states)
     this.busy = new BusyRatios(this.memory.workers)
-    const { states, nodeWide } = this.memory
     this.checks = new ActiveChecks({
-      states,
-      nodeWide,
+      states: this.memory.states,
+      nodeWide: this.memory.nodeWide,
       tables: () => this.tables(),
       log,
       onDown: (service, upstream) => this.upstreamWentDown(service, upstream),
@@ -134,12 +133,7 @@ export class RunningNode implements NodeView {
         options.onLostWorker(error)
       },
     })
-    this.connections = new OpenConnections({
-      workers: this.memory.workers.length,
-      bootId,
-      names: this.#names,
-      look: (workerIndex, look) => this.#workers.look(workerIndex, look),
-    })
+    this.connections = this.#openConnections(bootId)
     this.bans = this.#makeBans(options)
     this.attacks = this.#makeAttacks(options)
     this.legacy = this.#makeLegacy(options)
@@ -169,6 +163,15 @@ export class RunningNode implements NodeView {
       rings: this.memory.workers.map(({ logRingMemory }) => logRingMemory),
       names: this.#names,
       refusedCounts: () => this.#refusedCounts(),
+    })
+  }
+
+  #openConnections(bootId: string): OpenConnections {
+    return new OpenConnections({
+      workers: this.memory.workers.length,
+      bootId,
+      names: this.#names,
+      look: (workerIndex, look) => this.#workers.look(workerIndex, look),
     })
   }
 

@@ -5,7 +5,7 @@ import { countsByReason, type Look, ratesBetween, recentConnectMs } from './rate
 
 function look(atMs: number, ...services: Partial<ServiceStatus>[]): Look {
   const zero = { connectionsTotal: 0, bytesToUpstream: 0, bytesToClient: 0, refused: {} }
-  const status = { services: services.map((service) => ({ ...zero, ...service })) }
+  const status = { services: services.map((service) => Object.assign({}, zero, service)) }
   return { atMs, status: status as unknown as Look['status'] }
 }
 

@@ -24,7 +24,7 @@ function assertWhole(window: SeriesWindow): void {
   const { times, columns } = window.data
   assert.deepEqual(columns['open'], times)
   const steps = times.slice(1).map((time, i) => time - times[i])
-  assert.deepEqual([...new Set(steps)].length, 1)
+  assert.deepEqual(new Set(steps).size, 1)
 }
 
 for (const span of SPANS) {

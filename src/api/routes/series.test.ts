@@ -21,7 +21,7 @@ describe(SERIES_PATH, () => {
         const rows = question.services.map((service) => ({ service, field: question.fields[0], ...row }))
         return { fromMs: question.fromMs, stepMs: 10_000, resolution: 'second', isComplete: false, series: rows }
       },
-      totals: (service = '') => ({ sinceMs: 0, counts: { refused: service === '' ? 7 : 3 } }),
+      totals: (service?: string) => ({ sinceMs: 0, counts: { refused: service === undefined ? 7 : 3 } }),
     }
     admin = await AdminForTest.start({ node: { ...node, series } })
   })

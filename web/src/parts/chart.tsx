@@ -8,7 +8,7 @@ import { fileName } from '../csv.ts'
 import { download } from '../download.ts'
 import { time } from '../format.ts'
 import { type ChartData, chartCsv, isoTime, marksAt, stepOf, summaryOf } from './chart-data.ts'
-import { Plot } from './plot.ts'
+import { Plot, type PlotOptions } from './plot.ts'
 import 'uplot/dist/uPlot.min.css'
 import './chart.css'
 
@@ -23,28 +23,8 @@ interface ChartProps {
 
 export function Chart({ title, about, data, format, isBytes = false }: ChartProps) {
   const id = useId()
-  const place = useRef<HTMLDivElement>(null)
-  const plot = useRef<Plot | undefined>(undefined)
   const at = useSignal<number | undefined>(undefined)
-  const isDark = useSignal(matchMedia(DARK).matches)
-  const labels = data.lines.map(({ label }) => label).join('\n')
-
-  useEffect(() => followScheme((dark) => (isDark.value = dark)), [])
-  useEffect(() => {
-    const into = place.current
-    if (into === null) return
-    const made = new Plot(into, { data, width: into.clientWidth, format, isBytes, onCursor: (i) => (at.value = i) })
-    plot.current = made
-    const sizes = new ResizeObserver(() => made.resize(into.clientWidth))
-    sizes.observe(into)
-    return () => {
-      sizes.disconnect()
-      made.destroy()
-      plot.current = undefined
-    }
-  }, [labels, isDark.value])
-  useEffect(() => plot.current?.show(data), [data])
-
+  const { place, plot } = usePlot({ data, format, isBytes, onCursor: (index) => (at.value = index) })
   const onKeyDown = (event: KeyboardEvent): void => {
     const to = moved(event.key, at.value, data.times.length)
     if (to === 'no') return
@@ -53,12 +33,13 @@ export function Chart({ title, about, data, format, isBytes = false }: ChartProp
     at.value = to
   }
   const name = fileName('tidegate', ...about, title)
+  const label = `${title}. ${summaryOf(data, format)} The arrow keys read single values.`
   return (
     <figure class="chart" aria-labelledby={`${id}-title`}>
       <figcaption>
         <h3 id={`${id}-title`}>{title}</h3>
         <span class="chart-actions">
-          <button type="button" onClick={() => download(`${name}.csv`, new Blob([chartCsv(data)], CSV))}>
+          <button type="button" onClick={() => saveCsv(data, name)}>
             CSV<span class="unseen"> of {title}</span>
           </button>
           <button type="button" onClick={() => void savePng(plot.current, title, name)}>
@@ -73,7 +54,7 @@ export function Chart({ title, about, data, format, isBytes = false }: ChartProp
         tabIndex={0}
         role="group"
         aria-roledescription="chart"
-        aria-label={`${title}. ${summaryOf(data, format)} The arrow keys read single values.`}
+        aria-label={label}
         onKeyDown={onKeyDown}
         onBlur={() => plot.current?.pointAt(undefined)}
       />
@@ -81,6 +62,29 @@ export function Chart({ title, about, data, format, isBytes = false }: ChartProp
       <Values data={data} format={format} title={title} />
     </figure>
   )
+}
+
+/** A plot in `place`; made anew when its lines or the scheme of the page are others. */
+function usePlot(options: Omit<PlotOptions, 'width'>) {
+  const place = useRef<HTMLDivElement>(null)
+  const plot = useRef<Plot | undefined>(undefined)
+  const isDark = useSignal(matchMedia(DARK).matches)
+  const labels = options.data.lines.map(({ label }) => label).join('\n')
+  useEffect(() => followScheme((dark) => (isDark.value = dark)), [])
+  useEffect(() => {
+    const into = place.current
+    if (into === null) return undefined
+    const made = new Plot(into, { ...options, width: into.clientWidth })
+    plot.current = made
+    const unfollow = followSize(into, () => made.resize(into.clientWidth))
+    return () => {
+      unfollow()
+      made.destroy()
+      plot.current = undefined
+    }
+  }, [labels, isDark.value])
+  useEffect(() => plot.current?.show(options.data), [options.data])
+  return { place, plot }
 }
 
 const DARK = '(prefers-color-scheme: dark)'
@@ -91,6 +95,16 @@ function followScheme(say: (isDark: boolean) => void): () => void {
   const hear = (): void => say(media.matches)
   media.addEventListener('change', hear)
   return () => media.removeEventListener('change', hear)
+}
+
+function followSize(element: Element, say: () => void): () => void {
+  const sizes = new ResizeObserver(say)
+  sizes.observe(element)
+  return () => sizes.disconnect()
+}
+
+function saveCsv(data: ChartData, name: string): void {
+  download(`${name}.csv`, new Blob([chartCsv(data)], CSV))
 }
 
 async function savePng(plot: Plot | undefined, title: string, name: string): Promise<void> {

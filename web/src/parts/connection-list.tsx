@@ -1,17 +1,13 @@
 /** The open connections of a service: found by client and upstream, page by page, and ended. */
-import { useComputed, useSignal } from '@preact/signals'
-import { useEffect, useId } from 'preact/hooks'
-import type { CloseAnswer, CloseRequest, ConnectionList as Page, ConnectionView } from '../../../src/api/contract.ts'
-import { ask, get } from '../api.ts'
+import { useEffect, useId, useMemo } from 'preact/hooks'
+import type { ConnectionView } from '../../../src/api/contract.ts'
+import { ConnectionSearch, ROWS_MAX } from '../connection-search.ts'
 import { csv, fileName } from '../csv.ts'
 import { download } from '../download.ts'
 import { bytes, duration, milliseconds } from '../format.ts'
 import { linkTo } from '../route.ts'
 import { ConfirmButton } from './confirm-button.tsx'
 
-const PAGE_ROWS = 50
-/** More are for the CSV of the API, or for a filter. */
-const ROWS_MAX = 500
 const EVERY_MS = 5_000
 
 interface ConnectionListProps {
@@ -19,120 +15,83 @@ interface ConnectionListProps {
   readonly upstreams: readonly string[]
 }
 
-interface Said {
-  readonly text: string
-  readonly isBad: boolean
-}
-
 export function ConnectionList({ service, upstreams }: ConnectionListProps) {
-  const id = useId()
-  const client = useSignal('')
-  const upstream = useSignal('')
-  const rows = useSignal<readonly ConnectionView[]>([])
-  const next = useSignal<string | null>(null)
-  const hasCome = useSignal(false)
-  const said = useSignal<Said | undefined>(undefined)
-  const filter = useComputed<CloseRequest>(() => ({
-    service,
-    ...(client.value.trim() === '' ? {} : { client: client.value.trim() }),
-    ...(upstream.value === '' ? {} : { upstream: upstream.value }),
-  }))
-
-  const load = async (after: string | null): Promise<void> => {
-    const asked = filter.peek()
-    try {
-      const page = await get<Page>(pathFor(asked, after))
-      // Another question was asked meanwhile.
-      if (asked !== filter.peek()) return
-      rows.value = after === null ? page.connections : [...rows.peek(), ...page.connections]
-      next.value = page.next
-      hasCome.value = true
-      if (said.peek()?.isBad === true) said.value = undefined
-    } catch (error) {
-      said.value = { text: error instanceof Error ? error.message : String(error), isBad: true }
-    }
-  }
+  const search = useMemo(() => new ConnectionSearch(service), [service])
   useEffect(() => {
-    void load(null)
-    // Whoever reads further pages is not interrupted.
+    void search.loadFirst()
     const timer = setInterval(() => {
-      if (!document.hidden && rows.peek().length <= PAGE_ROWS && said.peek()?.isBad !== true) void load(null)
+      if (!document.hidden) void search.refresh()
     }, EVERY_MS)
     return () => clearInterval(timer)
-  }, [filter.value])
-
-  const end = async (path: string, request?: CloseRequest): Promise<void> => {
-    try {
-      const { closed } = await ask<CloseAnswer>('DELETE', path, request)
-      said.value = { text: `${closed === 1 ? '1 connection was' : `${closed} connections were`} ended.`, isBad: false }
-      await load(null)
-    } catch (error) {
-      said.value = { text: error instanceof Error ? error.message : String(error), isBad: true }
-    }
-  }
-  const isFiltered = filter.value.client !== undefined || filter.value.upstream !== undefined
+  }, [search, search.filter.value])
+  const rows = search.rows.value
+  const said = search.said.value
   return (
     <>
-      <form class="row filter" onSubmit={(event) => (event.preventDefault(), void load(null))}>
-        <div>
-          <label for={`${id}-client`}>Client</label>
-          <input
-            id={`${id}-client`}
-            value={client.value}
-            placeholder="192.0.2.1 or 192.0.2.0/24"
-            onChange={(event) => (client.value = event.currentTarget.value)}
-          />
-        </div>
-        <div>
-          <label for={`${id}-upstream`}>Upstream</label>
-          <select
-            id={`${id}-upstream`}
-            value={upstream.value}
-            onChange={(event) => (upstream.value = event.currentTarget.value)}
-          >
-            <option value="">all</option>
-            {upstreams.map((name) => (
-              <option key={name} value={name}>
-                {name}
-              </option>
-            ))}
-          </select>
-        </div>
-        <button type="submit">Find</button>
-        <button type="button" disabled={rows.value.length === 0} onClick={() => saveCsv(service, rows.value)}>
-          CSV<span class="unseen"> of these connections</span>
-        </button>
-        <ConfirmButton
-          disabled={rows.value.length === 0}
-          question={isFiltered ? 'End all that fit?' : `End all of ${service}?`}
-          onConfirm={() => void end(CONNECTIONS, filter.peek())}
-        >
-          {isFiltered ? 'End all that fit' : 'End all'}
-        </ConfirmButton>
-      </form>
-      {said.value !== undefined && (
-        <p class={said.value.isBad ? 'banner bad' : 'banner good'} role="status">
-          {said.value.text}
+      <SearchForm search={search} upstreams={upstreams} />
+      {said !== undefined && (
+        <p class={said.isBad ? 'banner bad' : 'banner good'} role="status">
+          {said.text}
         </p>
       )}
-      {rows.value.length === 0 ? (
-        hasCome.value && <Nobody isFiltered={isFiltered} />
+      {rows.length === 0 ? (
+        search.hasCome.value && <Nobody isFiltered={search.isFiltered} />
       ) : (
-        <Connections rows={rows.value} onEnd={(one) => void end(`${CONNECTIONS}/${one.id}`)} />
+        <Connections rows={rows} onEnd={(one) => void search.end(one)} />
       )}
-      {next.value !== null && <More shown={rows.value.length} onMore={() => void load(next.peek())} />}
+      {search.next.value !== null && <More shown={rows.length} onMore={() => void search.loadMore()} />}
     </>
   )
 }
 
-const CONNECTIONS = '/api/v1/connections'
+interface SearchFormProps {
+  readonly search: ConnectionSearch
+  readonly upstreams: readonly string[]
+}
 
-function pathFor({ service = '', client, upstream }: CloseRequest, after: string | null): string {
-  const query = new URLSearchParams({ service, limit: String(PAGE_ROWS) })
-  if (client !== undefined) query.set('client', client)
-  if (upstream !== undefined) query.set('upstream', upstream)
-  if (after !== null) query.set('after', after)
-  return `${CONNECTIONS}?${query.toString()}`
+function SearchForm({ search, upstreams }: SearchFormProps) {
+  const id = useId()
+  const { client, upstream, rows, isFiltered, service } = search
+  const isEmpty = rows.value.length === 0
+  return (
+    <form class="row filter" onSubmit={(event) => (event.preventDefault(), void search.loadFirst())}>
+      <div>
+        <label for={`${id}-client`}>Client</label>
+        <input
+          id={`${id}-client`}
+          value={client.value}
+          placeholder="192.0.2.1 or 192.0.2.0/24"
+          onChange={(event) => (client.value = event.currentTarget.value)}
+        />
+      </div>
+      <div>
+        <label for={`${id}-upstream`}>Upstream</label>
+        <select
+          id={`${id}-upstream`}
+          value={upstream.value}
+          onChange={(event) => (upstream.value = event.currentTarget.value)}
+        >
+          <option value="">all</option>
+          {upstreams.map((name) => (
+            <option key={name} value={name}>
+              {name}
+            </option>
+          ))}
+        </select>
+      </div>
+      <button type="submit">Find</button>
+      <button type="button" disabled={isEmpty} onClick={() => saveCsv(service, rows.value)}>
+        CSV<span class="unseen"> of these connections</span>
+      </button>
+      <ConfirmButton
+        disabled={isEmpty}
+        question={isFiltered ? 'End all that fit?' : `End all of ${service}?`}
+        onConfirm={() => void search.endAll()}
+      >
+        {isFiltered ? 'End all that fit' : 'End all'}
+      </ConfirmButton>
+    </form>
+  )
 }
 
 function Nobody({ isFiltered }: { readonly isFiltered: boolean }) {

@@ -136,7 +136,7 @@ const lonelyPoints: uPlot.Series.Points.Filter = (plot, line) => {
 }
 
 function aligned({ times, lines }: ChartData): uPlot.AlignedData {
-  return [[...times], ...lines.slice(0, LINES_MAX).map(({ values }) => [...values])]
+  return [[...times], ...lines.slice(0, LINES_MAX).map(({ values }) => values.slice())]
 }
 
 export function colour(variable: string): string {
@@ -145,7 +145,7 @@ export function colour(variable: string): string {
 
 const HOUR_S = 60 * MINUTE_S
 const TIME_STEPS_S = [
-  ...[1, 5, 10, 15, 30],
+  ...[1, 5, 10, 15, 30].map((seconds) => seconds),
   ...[1, 2, 5, 10, 15, 30].map((minutes) => minutes * MINUTE_S),
   ...[1, 2, 4, 6, 12].map((hours) => hours * HOUR_S),
   ...[1, 2, 4, 7, 14].map((days) => days * DAY_S),

@@ -1,4 +1,5 @@
 /** The charts of the node or of a service over a chosen span, with attacks marked. */
+import { useMemo } from 'preact/hooks'
 import { marksOf, useAttacks } from '../attack-news.ts'
 import { bytes, count } from '../format.ts'
 import { span, useSeries } from '../series.ts'
@@ -48,7 +49,12 @@ const DRAWINGS: readonly Drawing[] = [
 /** `service`: without one it is the node. */
 export function Statistics({ service }: { readonly service?: string }) {
   const { data, hasCome, isPartial, error } = useSeries(FIELDS, service)
-  const marks = inSpan(marksOf(useAttacks(), service), data)
+  const attacks = useAttacks()
+  // The page around it is drawn once a second; a chart only when it has something new.
+  const drawings = useMemo(() => {
+    const marks = inSpan(marksOf(attacks, service), data)
+    return DRAWINGS.map((drawing) => ({ drawing, shown: drawn(drawing, data, marks) }))
+  }, [attacks, data, service])
   return (
     <section aria-labelledby="statistics">
       <div class="heading">
@@ -68,12 +74,12 @@ export function Statistics({ service }: { readonly service?: string }) {
       )}
       {hasCome ? (
         <div class="charts">
-          {DRAWINGS.map((drawing) => (
+          {drawings.map(({ drawing, shown }) => (
             <Chart
               key={drawing.title}
               title={drawing.title}
               about={[service ?? 'node', span.value.name]}
-              data={drawn(drawing, data, marks)}
+              data={shown}
               format={drawing.isBytes === true ? bytesPerSecond : count}
               isBytes={drawing.isBytes === true}
             />
