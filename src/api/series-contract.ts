@@ -4,8 +4,8 @@ import { z } from 'zod'
 const Count = z.number().nonnegative()
 
 /**
- * GET answers a SeriesAnswer: `?service=` (again for more; none is the whole node), `?fields=` with commas, `?from=` and
- * `?to=` as times, `?step=` as a duration.
+ * GET answers a SeriesAnswer: `?service=` (again for more; none is the whole node), `?fields=` with commas, `?from=` as a
+ * time or as a duration back, `?to=` as a time, `?step=` as a duration.
  */
 export const SERIES_PATH = '/api/v1/series'
 /** GET answers a TotalsAnswer; `?service=`, none is the whole node. */

@@ -5,6 +5,8 @@ import { SeriesWindow, SPANS } from './series-window.ts'
 
 const [SHORT] = SPANS
 const START_MS = Date.UTC(2026, 10, 21)
+/** The clock of the browser is not that of the daemon. */
+const SKEW_MS = 7_777_777
 
 /** As the daemon answers: whole steps, their values the second they begin at. */
 function answer(fromMs: number, toMs: number, stepMs: number): SeriesAnswer {
@@ -15,8 +17,9 @@ function answer(fromMs: number, toMs: number, stepMs: number): SeriesAnswer {
 }
 
 function ask(window: SeriesWindow, nowMs: number, stepMs = window.span.stepMs): number {
-  const fromMs = window.fromMs(nowMs)
-  window.take(answer(fromMs, nowMs, stepMs))
+  const from = window.from(nowMs + SKEW_MS)
+  const fromMs = from.endsWith('s') ? nowMs - Number(from.slice(0, -1)) * 1000 : Date.parse(from)
+  window.take(answer(fromMs, nowMs, stepMs), nowMs + SKEW_MS)
   return (nowMs - fromMs) / stepMs
 }
 
@@ -65,6 +68,6 @@ test('where the daemon keeps it less finely, all of it is of those steps', () =>
 
 test('an answer without anything leaves nothing', () => {
   const window = new SeriesWindow(SHORT, ['open'])
-  window.take({ ...answer(START_MS, START_MS, 1_000), series: [] })
+  window.take({ ...answer(START_MS, START_MS, 1_000), series: [] }, START_MS)
   assert.deepEqual(window.data, { times: [], columns: {} })
 })

@@ -41,6 +41,8 @@ export class SeriesWindow {
   #stepMs: number
   #times: readonly number[] = []
   #columns: Record<string, Column> = {}
+  /** By the clock of the browser, which may be off: only how much of it has gone by counts. */
+  #takenMs = 0
 
   constructor(span: Span, fields: readonly string[]) {
     this.span = span
@@ -52,15 +54,18 @@ export class SeriesWindow {
     return { times: this.#times, columns: this.#columns }
   }
 
-  /** Where the next question begins: the last step may not have been over. */
-  fromMs(nowMs: number): number {
+  /** Where the next question begins, as the API takes it: how long ago, or where we are. The last step may not have been over. */
+  from(nowMs: number): string {
     const last = this.#times.at(-1)
+    if (last !== undefined && Math.abs(nowMs - this.#takenMs) < this.span.spanMs) {
+      return new Date(last * 1000 - this.#stepMs).toISOString()
+    }
     // One step less than the span: the oldest second of it may be gone already.
-    const all = nowMs - this.span.spanMs + this.#stepMs
-    return last === undefined ? all : Math.max(all, last * 1000 - this.#stepMs)
+    return `${(this.span.spanMs - this.span.stepMs) / 1000}s`
   }
 
-  take(answer: SeriesAnswer): void {
+  take(answer: SeriesAnswer, nowMs: number): void {
+    this.#takenMs = nowMs
     const from = Date.parse(answer.from) / 1000
     const step = answer.stepMs / 1000
     const length = answer.series[0]?.mean.length ?? 0

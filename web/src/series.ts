@@ -40,7 +40,7 @@ function follow(window: SeriesWindow, service: string | undefined, say: (state: 
     try {
       const answer = await get<SeriesAnswer>(pathFor(window, service, Date.now()))
       if (isOver) return
-      window.take(answer)
+      window.take(answer, Date.now())
       say({ data: window.data, hasCome: true, isPartial: !answer.complete, error: undefined })
     } catch (error) {
       if (!isOver) say({ error: error instanceof Error ? error.message : String(error) })
@@ -62,7 +62,7 @@ function follow(window: SeriesWindow, service: string | undefined, say: (state: 
 function pathFor(window: SeriesWindow, service: string | undefined, nowMs: number): string {
   const query = new URLSearchParams({
     fields: window.fields.join(','),
-    from: new Date(window.fromMs(nowMs)).toISOString(),
+    from: window.from(nowMs),
     step: `${window.span.stepMs / 1000}s`,
   })
   if (service !== undefined) query.set('service', service)

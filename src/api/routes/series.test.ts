@@ -54,11 +54,17 @@ describe(SERIES_PATH, () => {
     assert.deepEqual(SeriesAnswer.parse(one.body).series[0].service, 'web')
   })
 
+  test('how long ago will do, too', async () => {
+    assert.equal((await admin.get(`${SERIES_PATH}?from=24h&to=2026-11-21T10:00:00Z`)).status, 200)
+    assert.equal(asked.at(-1)!.fromMs, Date.UTC(2026, 10, 20, 10))
+  })
+
   test('what is wrong is named, with what is expected', async () => {
     const wrong: [string, RegExp][] = [
       ['?fields=refusd', /fields: there is no "refusd". Did you mean refused\?/],
       ['?fields=', /fields: there is no ""/],
-      ['?from=yesterday', /expected a time such as/],
+      ['?from=yesterday', /from: "yesterday", expected a time such as/],
+      ['?from=0s', /from: expected a time before to/],
       ['?from=2026-11-21T10:00:00Z&to=2026-11-21T10:00:00Z', /from: expected a time before to/],
       ['?step=often', /step: "often", expected a duration/],
       ['?step=0s', /step: "0s", expected a duration/],

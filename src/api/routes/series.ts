@@ -17,7 +17,7 @@ const Time = z.iso.datetime({ offset: true, error: 'expected a time such as 2026
 const Query = z.strictObject({
   service: z.union([z.string(), z.array(z.string())]).optional(),
   fields: z.string().max(2_000).optional(),
-  from: Time.optional(),
+  from: z.string().max(40).optional(),
   to: Time.optional(),
   step: z.string().max(20).optional(),
 })
@@ -42,7 +42,7 @@ function addSeries(app: App, { node }: Room): void {
     },
     async ({ query }) => {
       const toMs = query.to === undefined ? Date.now() : Date.parse(query.to)
-      const fromMs = query.from === undefined ? toMs - HOUR_MS : Date.parse(query.from)
+      const fromMs = fromOf(query.from, toMs)
       if (fromMs >= toMs) throw new ApiProblem('E_REQUEST', 'from: expected a time before to.')
       const names = [query.service ?? []].flat()
       for (const name of names) findService(node.tables(), name)
@@ -102,6 +102,17 @@ function fieldsOf(text: string | undefined): readonly SeriesField[] {
     const advice = near === undefined ? `Expected some of ${SERIES_FIELDS.join(', ')}.` : `Did you mean ${near}?`
     throw new ApiProblem('E_REQUEST', `fields: there is no ${JSON.stringify(field)}. ${advice}`)
   })
+}
+
+/** A time, or a duration back from `to`. */
+function fromOf(text: string | undefined, toMs: number): number {
+  if (text === undefined) return toMs - HOUR_MS
+  const ago = parseDuration(text, YEAR_MS)
+  if (ago.ok) return toMs - ago.value
+  const time = Time.safeParse(text)
+  if (time.success) return Date.parse(time.data)
+  const expected = 'expected a time such as 2026-11-21T18:00:00Z, or how long ago such as 24h'
+  throw new ApiProblem('E_REQUEST', `from: ${JSON.stringify(text)}, ${expected}.`)
 }
 
 function stepOf(text: string | undefined): number | undefined {
