@@ -43,6 +43,11 @@ const BAD_IMPORTS: readonly Case[] = [
     'src/cli/doctor.ts',
     "import { c } from '../control/config/load.ts'\nc()",
   ],
+  [
+    'the firewall command imports another room of control',
+    'src/cli/firewall.ts',
+    "import { c } from '../control/config/load.ts'\nc()",
+  ],
   ['web imports control', 'web/a.ts', "import { c } from '../src/control/x.ts'\nc()"],
   ['web imports the api beside its contract', 'web/b.ts', "import { s } from '../src/api/server.ts'\ns()"],
   ['traffic imports koffi', 'src/traffic/f.ts', "import koffi from 'koffi'\nkoffi.load(null)"],
@@ -64,6 +69,11 @@ const GOOD_IMPORTS: readonly Case[] = [
     "import { s } from '../api/contract.ts'\nimport '../main.ts'\ns()",
   ],
   ['the demo command imports its own room', 'src/cli/demo.ts', "import { d } from '../control/demo/demo.ts'\nd()"],
+  [
+    'the probe command imports its own room',
+    'src/cli/probe.ts',
+    "import { g } from '../control/golive/golive.ts'\ng()",
+  ],
   ['web imports the contract', 'web/good.ts', "import { s } from '../src/api/contract.ts'\ns()"],
 ]
 

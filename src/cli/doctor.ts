@@ -2,8 +2,10 @@
 import type { Command } from 'commander'
 import type { Finding, Level } from '../control/doctor/examine.ts'
 import { addExamples } from './examples.ts'
-import { CommandError, EXIT_CODES } from './exit-code.ts'
+import { EXIT_CODES } from './exit-code.ts'
 import { type Painter, painterFor } from './painter.ts'
+import { readConfig } from './read-config.ts'
+import { wrap } from './wrap.ts'
 
 interface DoctorOptions {
   readonly config?: string
@@ -35,16 +37,6 @@ async function doctor({ config: path, json }: DoctorOptions): Promise<void> {
   if (worst === 'fail') process.exitCode = EXIT_CODES.failed
 }
 
-async function readConfig(path: string) {
-  const { ConfigError, loadConfig } = await import('../main.ts')
-  try {
-    return await loadConfig(path, process.env)
-  } catch (error) {
-    if (error instanceof ConfigError) throw new CommandError(error.format(), EXIT_CODES.usage)
-    throw error
-  }
-}
-
 const COLOURS = { ok: 'green', warn: 'yellow', fail: 'red' } as const
 /** Level and its gap; what a sentence goes on with stands under its first word. */
 const INDENT = 6
@@ -71,16 +63,4 @@ function summary(findings: readonly Finding[]): string {
     ...(['warn', 'fail'] as const).filter(count).map((level) => `${count(level)} ${level}`),
   ]
   return `${said.join(', ')}.`
-}
-
-function wrap(text: string, width: number): string[] {
-  const lines: string[] = []
-  let line = ''
-  for (const word of text.split(' ')) {
-    if (line !== '' && line.length + 1 + word.length > width) {
-      lines.push(line)
-      line = word
-    } else line = line === '' ? word : `${line} ${word}`
-  }
-  return [...lines, line]
 }

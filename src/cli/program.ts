@@ -10,8 +10,12 @@ import { addCheckIpCommand } from './check-ip.ts'
 import { addDemoCommand } from './demo.ts'
 import { addDoctorCommand } from './doctor.ts'
 import { CommandError, EXIT_CODES, type ExitCode } from './exit-code.ts'
+import { addExposureCommand } from './exposure.ts'
+import { addFirewallCommand } from './firewall.ts'
+import { addGoliveCommand } from './golive.ts'
 import { addListsCommand } from './lists.ts'
 import { packageVersion } from './package-version.ts'
+import { addProbeCommand } from './probe.ts'
 import { addReloadCommand } from './reload.ts'
 import { addRunCommand } from './run.ts'
 import { addShieldCommand } from './shield.ts'
@@ -39,6 +43,10 @@ const COMMANDS: readonly AddCommand[] = [
   addBansCommand,
   addListsCommand,
   addCheckIpCommand,
+  addFirewallCommand,
+  addProbeCommand,
+  addExposureCommand,
+  addGoliveCommand,
 ]
 
 export function makeProgram(): Command {

@@ -1,5 +1,6 @@
 /** The far end of a ForeignNetwork: does what it is told over IPC. */
 import { execFileSync } from 'node:child_process'
+import { createSocket } from 'node:dgram'
 import { connect, type Socket } from 'node:net'
 import { unshareNetwork } from './kernel.ts'
 
@@ -7,12 +8,13 @@ unshareNetwork()
 
 interface Command {
   readonly id: number
-  readonly kind: 'raise' | 'address' | 'connect' | 'end'
+  readonly kind: 'raise' | 'address' | 'connect' | 'say' | 'end' | 'datagram'
   readonly link: string
   readonly address: string
   readonly from: string
   readonly to: string
   readonly port: number
+  readonly text: string
 }
 
 const sockets = new Map<number, Socket>()
@@ -40,6 +42,15 @@ const COMMANDS: Record<Command['kind'], (command: Command) => void> = {
     sockets.set(id, socket)
     socket.once('connect', () => say(id, 'connected'))
     socket.once('error', () => say(id, 'failed'))
+  },
+  say: ({ id, text }) => sockets.get(id)?.write(text),
+  datagram: ({ id, from, to, port, text }) => {
+    const socket = createSocket(to.includes(':') ? 'udp6' : 'udp4').bind({ address: from }, () =>
+      socket.send(text, port, to, () => {
+        socket.close()
+        say(id, 'connected')
+      }),
+    )
   },
   end: ({ id }) => {
     sockets.get(id)?.destroy()

@@ -19,6 +19,7 @@ export type ConnectState = 'trying' | 'connected' | 'failed'
 export interface ForeignConnect {
   readonly state: () => ConnectState
   /** Resolves with the first byte, or the end, that comes from the other side. */
+  readonly say: (text: string) => void
   readonly end: () => void
 }
 
@@ -65,7 +66,16 @@ export class ForeignNetwork {
     const id = this.#nextId++
     this.#states.set(id, 'trying')
     this.#child.send({ id, kind: 'connect', from, to, port })
-    return { state: () => this.#states.get(id) ?? 'trying', end: () => this.#child.send({ id, kind: 'end' }) }
+    return {
+      state: () => this.#states.get(id) ?? 'trying',
+      say: (text) => this.#child.send({ id, kind: 'say', text }),
+      end: () => this.#child.send({ id, kind: 'end' }),
+    }
+  }
+
+  /** Sends one UDP packet; whether it arrives is for the other side to say. */
+  async sendDatagram(from: string, to: string, port: number, text: string): Promise<void> {
+    await this.#ask({ kind: 'datagram', from, to, port, text })
   }
 
   async #ask(message: Record<string, unknown>): Promise<void> {

@@ -74,8 +74,8 @@ test('a configured number is taken as it is when the fds are there', () => {
 
 test('a configured number above what the file limit allows is clamped, and the warning says both', () => {
   const limits = nodeLimits({ ...small, configuredMax: 50_000 })
-  assert.equal(limits.connectionsMax, 9_391)
-  assert.match(limits.warnings[0], /maxConnections is 50000, but the file limit of 20000 allows 9391/)
+  assert.equal(limits.connectionsMax, 9_151)
+  assert.match(limits.warnings[0], /maxConnections is 50000, but the file limit of 20000 allows 9151/)
 })
 
 test('a configured number above what memory holds is taken, with a warning', () => {
