@@ -91,12 +91,34 @@ forEachEngine((engine) => {
   it('pages name every connection once, over all workers', async () => {
     const server = await upstream()
     const daemon = await start([{ upstreams: [server.address.text] }], 3)
-    const clients = await Promise.all(Array.from({ length: 60 }, () => openClient(daemon)))
+    const clients = await Promise.all(Array.from({ length: 300 }, () => openClient(daemon)))
     const wanted = clients.map(({ localText }) => localText).toSorted()
-    for (const limit of [1, 7, 60, 1_000]) {
+    for (const limit of [13, 100, 300, 1_000]) {
       const found = (await pages(daemon, limit)).flat()
       assert.deepEqual(found.map(({ client }) => client).toSorted(), wanted)
     }
+  })
+
+  it('while others come and go, who stays is named once', async () => {
+    const server = await upstream()
+    const daemon = await start([{ upstreams: [server.address.text] }])
+    const stay: Peer[] = []
+    let isOver = false
+    const churn = async (): Promise<void> => {
+      while (!isOver) {
+        const client = await openClient(daemon)
+        client.finish()
+        await client.receiveAll()
+      }
+    }
+    const churning = [churn(), churn(), churn()]
+    for (let i = 0; i < 40; i++) stay.push(await openClient(daemon))
+    for (let round = 0; round < 3; round++) {
+      const told = (await pages(daemon, 5)).flat().map(({ client }) => client)
+      for (const { localText } of stay) assert.equal(told.filter((client) => client === localText).length, 1)
+    }
+    isOver = true
+    await Promise.all(churning)
   })
 
   it('only what fits is listed: service, upstream, client', async () => {
@@ -160,6 +182,26 @@ forEachEngine((engine) => {
     await daemon.waitForMetric('tidegate_connections_open', {}, 0)
   })
 
+  it('who waits in the queue is told of as waiting, and its place in it is free when it is ended', async () => {
+    const server = await upstream()
+    const queue = { max: 1, timeout: '1h' }
+    const daemon = await start([{ upstreams: [server.address.text], maxConnections: 1, queue }])
+    const served = await openClient(daemon)
+    const waiting = await Peer.connect(daemon.addressOf())
+    const one = await waitFor('one that waits', async () => {
+      const { connections } = await list(daemon)
+      return connections.find(({ stage }) => stage === 'waiting')
+    })
+    assert.deepEqual([one.client, one.upstream], [waiting.localText, null])
+    assert.equal((await daemon.ask('DELETE', `${PATH}/${one.id}`)).status, 200)
+    assert.equal((await waiting.receiveAll()).ending, 'reset')
+    assert.equal((await daemon.lineOf(waiting)).reason, 'operator-closed')
+    const next = await Peer.connect(daemon.addressOf())
+    await waitFor('both', async () => (await list(daemon)).connections.length === 2)
+    assert.equal(await close(daemon, { client: served.localText.replace(/:\d+$/, ''), service: 'web' }), 2)
+    assert.equal((await next.receiveAll()).ending, 'reset')
+  })
+
   it('a client is who its PROXY header says; one that has not said it is told of as its socket', async () => {
     const server = await upstream()
     const daemon = await start([{ upstreams: [server.address.text], acceptProxyFrom: ['127.0.0.0/8'] }])
@@ -177,5 +219,7 @@ forEachEngine((engine) => {
     assert.deepEqual(told, wanted.toSorted())
     assert.equal(await close(daemon, { client: '192.0.2.0/24' }), 1)
     assert.equal((await client.receiveAll()).ending, 'reset')
+    assert.equal(await close(daemon, { all: true }), 1)
+    assert.equal((await silent.receiveAll()).ending, 'reset')
   })
 })
