@@ -1,13 +1,14 @@
-/** Which attacks there were and are, for marks on charts: asked for anew when one begins or ends. */
-import { computed, effect, signal } from '@preact/signals'
+/** Which attacks there were and are, and what the detector sees. */
+import { computed, effect, signal, useSignal } from '@preact/signals'
 import { useEffect } from 'preact/hooks'
-import type { AttacksAnswer } from '../../src/api/contract.ts'
+import type { AttacksAnswer, AttackView, WatchedServiceView } from '../../src/api/contract.ts'
 import { get } from './api.ts'
 import { services } from './live.ts'
 import type { Mark } from './parts/chart-data.ts'
 
-const NOTHING: AttacksAnswer = { services: [], attacks: [] }
-export const attacks = signal<AttacksAnswer>(NOTHING)
+const LEVELS_EVERY_MS = 5_000
+
+const attacks = signal<readonly AttackView[]>([])
 
 /** The numbers of those under way, as text: equal as long as none begins or ends. */
 const underWay = computed(() =>
@@ -17,30 +18,43 @@ const underWay = computed(() =>
     .join('\n'),
 )
 
-/** What the detector sees changes all the time; who looks at it says so. */
-export function useAttacks(everyMs?: number): AttacksAnswer {
+/** All that are known, the newest first; asked for anew when one begins or ends. */
+export function useAttacks(): readonly AttackView[] {
   useEffect(() => {
-    let isOver = false
     const ask = async (): Promise<void> => {
       const answer = await get<AttacksAnswer>('/api/v1/attacks').catch(() => undefined)
-      if (!isOver && answer !== undefined) attacks.value = answer
+      if (answer !== undefined) attacks.value = answer.attacks
     }
-    const stop = effect(() => {
+    return effect(() => {
       // Read, so that it is asked again when it changes.
       if (underWay.value !== undefined) void ask()
     })
-    const timer = everyMs === undefined ? undefined : setInterval(() => void ask(), everyMs)
-    return () => {
-      isOver = true
-      stop()
-      clearInterval(timer)
-    }
-  }, [everyMs])
+  }, [])
   return attacks.value
 }
 
-export function marksOf(answer: AttacksAnswer, service?: string): Mark[] {
-  return answer.attacks
+/** What the detector sees of a service; undefined before the first answer. */
+export function useDetector(service: string): WatchedServiceView | undefined {
+  const seen = useSignal<WatchedServiceView | undefined>(undefined)
+  useEffect(() => {
+    let isOver = false
+    const ask = async (): Promise<void> => {
+      if (document.hidden) return
+      const answer = await get<AttacksAnswer>('/api/v1/attacks?limit=0').catch(() => undefined)
+      if (!isOver && answer !== undefined) seen.value = answer.services.find((one) => one.service === service)
+    }
+    void ask()
+    const timer = setInterval(() => void ask(), LEVELS_EVERY_MS)
+    return () => {
+      isOver = true
+      clearInterval(timer)
+    }
+  }, [service])
+  return seen.value
+}
+
+export function marksOf(all: readonly AttackView[], service?: string): Mark[] {
+  return all
     .filter((attack) => service === undefined || attack.service === service)
     .map(({ id, start, end }) => ({
       label: `Attack ${id}`,

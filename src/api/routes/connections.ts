@@ -14,9 +14,9 @@ import {
   type ConnectionView,
   Problem,
 } from '../contract.ts'
-import { findService, findUpstream } from '../find-by-name.ts'
 import { ApiProblem } from '../problem.ts'
 import type { App, Room } from '../room.ts'
+import { findService, findUpstream } from './named.ts'
 import { countText } from './query.ts'
 
 const tags = ['connections']
@@ -104,7 +104,7 @@ function filterOf(node: NodeView, { service, upstream, client }: Names): OpenFil
   if (upstream !== undefined && service === undefined) {
     throw new ApiProblem('E_REQUEST', 'upstream: expected service with it, as names of upstreams are of a service.')
   }
-  const found = service === undefined ? undefined : findService(node.tables(), service)
+  const found = service === undefined ? undefined : findService(node, service)
   const network = client === undefined ? undefined : parseNetwork(client)
   if (client !== undefined && network === undefined) {
     const expected = 'expected an address such as 192.0.2.1, or a prefix such as 192.0.2.0/24'

@@ -5,9 +5,9 @@ import { NODE } from '../../control/store/tables/series.ts'
 import { parseDuration } from '../../lib/duration.ts'
 import { didYouMean } from '../../lib/did-you-mean.ts'
 import { Problem, SERIES_FIELDS_DEFAULT, SERIES_PATH, SeriesAnswer, TOTALS_PATH, TotalsAnswer } from '../contract.ts'
-import { findService } from '../find-by-name.ts'
 import { ApiProblem } from '../problem.ts'
 import type { App, Room } from '../room.ts'
+import { findService } from './named.ts'
 
 const tags = ['statistics']
 const HOUR_MS = 3_600_000
@@ -45,7 +45,7 @@ function addSeries(app: App, { node }: Room): void {
       const fromMs = fromOf(query.from, toMs)
       if (fromMs >= toMs) throw new ApiProblem('E_REQUEST', 'from: expected a time before to.')
       const names = [query.service ?? []].flat()
-      for (const name of names) findService(node.tables(), name)
+      for (const name of names) findService(node, name)
       const services = names.length === 0 ? [NODE] : names
       const fields = fieldsOf(query.fields)
       const { series, isComplete, ...answer } = await node.series.query({
@@ -86,7 +86,7 @@ function addTotals(app: App, { node }: Room): void {
       },
     },
     ({ query: { service } }) => {
-      if (service !== undefined) findService(node.tables(), service)
+      if (service !== undefined) findService(node, service)
       const { sinceMs, counts } = node.series.totals(service)
       return { service: service ?? null, since: new Date(sinceMs).toISOString(), counts: { ...counts } }
     },

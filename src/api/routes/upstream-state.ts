@@ -1,13 +1,12 @@
 /** POST /api/v1/services/{service}/upstreams/{upstream}: what an operator wants of an upstream, from now on. */
 import { z } from 'zod'
 import type { StateChange } from '../../control/operator/operator-states.ts'
-import type { NodeView } from '../../control/node-view.ts'
 import type { Service, Upstream } from '../../traffic/tables.ts'
 import type { Wanted } from '../../traffic/upstream-states.ts'
 import { Problem, UPSTREAM_STATE_PATH, UpstreamStateAnswer, UpstreamStateRequest } from '../contract.ts'
-import { findService, findUpstream } from '../find-by-name.ts'
 import { type App, askedBy, type Room } from '../room.ts'
 import { upstreamStatus } from '../status.ts'
+import { findService, findUpstream } from './named.ts'
 
 export type SetUpstreamState = (service: Service, upstream: Upstream, to: Wanted, by: string) => Promise<StateChange>
 
@@ -26,16 +25,12 @@ export function upstreamStateRoutes(app: App, { node, actions }: Room): void {
       },
     },
     async (request) => {
-      const { service, upstream } = find(node, request.params)
+      const service = findService(node, request.params.service)
+      const upstream = findUpstream(service, request.params.upstream)
       const { state } = request.body
       request.auditDetails = state
       const change = await actions.setUpstreamState(service, upstream, state, askedBy(request).who)
       return { service: service.name, ...change, upstream: upstreamStatus(node, service, upstream) }
     },
   )
-}
-
-function find(node: NodeView, names: { readonly service: string; readonly upstream: string }) {
-  const service = findService(node.tables(), names.service)
-  return { service, upstream: findUpstream(service, names.upstream) }
 }

@@ -23,7 +23,7 @@ export default function Overview() {
         {services.value.length === 0 ? <NoServices /> : <ServiceTable services={services.value} />}
       </section>
       <Statistics />
-      <div class="columns">
+      <div class="side-by-side">
         <section aria-labelledby="refused">
           <h2 id="refused">Refused clients</h2>
           <Refused />

@@ -1,18 +1,16 @@
 /** What keeps bad clients from a service: whom it refused, whom rules on watch would have, and what the detector sees. */
 import type { WatchedServiceView } from '../../../src/api/contract.ts'
-import { useAttacks } from '../attack-news.ts'
+import { useDetector } from '../attack-news.ts'
 import { count } from '../format.ts'
 import { reasonsOf } from '../live.ts'
 import { ReasonTable } from './reason-table.tsx'
 
-const LEVELS_EVERY_MS = 5_000
-
 export function Protection({ service }: { readonly service: string }) {
   const refused = reasonsOf((status) => status.refused, service)
   const watched = reasonsOf((status) => status.watched ?? {}, service)
-  const seen = useAttacks(LEVELS_EVERY_MS).services.find((one) => one.service === service)
+  const seen = useDetector(service)
   return (
-    <div class="columns">
+    <div class="side-by-side">
       <div>
         <h3>Refused</h3>
         {refused.length > 0 ? (
@@ -46,19 +44,19 @@ export function Protection({ service }: { readonly service: string }) {
   )
 }
 
-function Detection({ seen: { mode, attack, learning, calm, limits, now } }: { readonly seen: WatchedServiceView }) {
-  const state =
-    mode === 'off'
-      ? 'off'
-      : attack !== null
-        ? `attack ${attack} is under way`
-        : learning
-          ? 'learning what is calm; no attack is called yet'
-          : 'on guard'
+function stateOf({ mode, attack, learning }: WatchedServiceView): string {
+  if (mode === 'off') return 'attacks are not looked for'
+  if (attack !== null) return `attack ${attack} is under way`
+  if (mode === 'on') return 'the budgets for strangers hold always'
+  return learning ? 'learning what is calm; no attack is called yet' : 'on guard'
+}
+
+function Detection({ seen }: { readonly seen: WatchedServiceView }) {
+  const { mode, calm, limits, now } = seen
   return (
     <>
       <p>
-        Mode <code>{mode}</code>: {state}.
+        Mode <code>{mode}</code>: {stateOf(seen)}.
       </p>
       <table>
         <caption class="unseen">What the detector sees</caption>

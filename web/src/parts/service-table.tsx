@@ -41,7 +41,12 @@ function Row({ service: { name, upstreams, connectionsOpen, refused, attack } }:
     <tr>
       <th scope="row">
         <a href={linkTo('services', name)}>{name}</a>
-        {typeof attack === 'number' && <span class="badge bad">under attack</span>}
+        {typeof attack === 'number' && (
+          <>
+            {' '}
+            <span class="badge bad">under attack</span>
+          </>
+        )}
       </th>
       <td>
         <span class={up === 0 ? 'badge bad' : up < upstreams.length ? 'badge warn' : 'badge good'}>
