@@ -4,8 +4,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { type AdminActions, AdminServer } from './api/server.ts'
-import { Access } from './control/access/access.ts'
-import { readLocalToken } from './control/access/local-token.ts'
+import { offerSetUp, startAccess } from './control/access/start-access.ts'
 import type { Config } from './control/config/config.ts'
 import {
   sayAdminExposed,
@@ -16,13 +15,13 @@ import {
   sayStopped,
   sayUncaught,
 } from './control/log/daemon-lines.ts'
-import { sayAudit, sayNoLocalToken } from './control/log/access-lines.ts'
 import { sayDatabases } from './control/databases/database-lines.ts'
 import { NetworkDatabases } from './control/databases/network-databases.ts'
 import { sayLists } from './control/lists/list-lines.ts'
 import { Lists } from './control/lists/lists.ts'
 import { type Log, openLog } from './control/log/log.ts'
 import { openStdout } from './control/log/stdout-stream.ts'
+import type { CertificateEnd } from './control/notify/alarms.ts'
 import { BanFile } from './control/bans/ban-file.ts'
 import { AttackFiles } from './control/detect/attack-files.ts'
 import { OperatorStates } from './control/operator/operator-states.ts'
@@ -78,6 +77,7 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   const stored = await readStored(config.admin.stateDir, log)
   const { operatorStates } = stored
   const hangup = new Hangup()
+  const certificates: CertificateEnd[] = []
   const node = new RunningNode({
     ...options,
     ...stored,
@@ -85,6 +85,7 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
     databases,
     addresses: upstreams.current,
     log,
+    certificates: () => certificates,
     onLostWorker: () => stop.request({ by: 'lost-worker' }),
   })
   const watch = new ConfigWatch(options.configFile, () => void reload.run('watchConfig'))
@@ -99,7 +100,7 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   const databaseWatch = new FileWatches(() => void reload.readDatabases())
   const path = options.configFile?.path
   const reload = new Reload({ path, env: process.env, node, log, upstreams, watch, listWatch, databaseWatch, follow })
-  const admin = await startAdmin(config, node, log, { operatorStates, reload, upgrades, inheritance })
+  const admin = await startAdmin(config, node, log, { operatorStates, reload, upgrades, inheritance, certificates })
   await node.start().catch(async (error: unknown) => {
     await admin?.close()
     throw error
@@ -128,6 +129,7 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
 async function takeOver(node: RunningNode, admin: AdminServer | undefined, stop: StopSignals): Promise<void> {
   await Promise.race([node.legacy.takeOver(), stop.first])
   node.legacy.own()
+  void node.notify.start()
   await admin?.open()
 }
 
@@ -204,6 +206,8 @@ interface AdminParts {
   readonly reload: Reload
   readonly upgrades: Upgrades
   readonly inheritance: Inheritance | undefined
+  /** Where the admin API's own is told of. */
+  readonly certificates: CertificateEnd[]
 }
 
 async function startAdmin(
@@ -213,7 +217,7 @@ async function startAdmin(
   parts: AdminParts,
 ): Promise<AdminServer | undefined> {
   if (config.admin.listen === 'off') return undefined
-  const { operatorStates, reload, upgrades, inheritance } = parts
+  const { operatorStates, reload, upgrades, inheritance, certificates } = parts
   const { listen } = config.admin
   const actions: AdminActions = {
     setUpstreamState: (...change) => operatorStates.set(node, ...change),
@@ -223,18 +227,22 @@ async function startAdmin(
     connections: node.connections,
     hosts: () => node.config.admin.hosts,
   }
-  const { token, problem } = await readLocalToken(config.admin.stateDir)
-  if (problem !== undefined) sayNoLocalToken(log, config.admin.stateDir, problem, token?.file)
+  const { access, auditBook, tls } = await startAccess(config.admin, log, node.store)
+  if (tls !== undefined) certificates.push({ name: 'admin', notAfterMs: tls.notAfterMs })
   const admin = await AdminServer.listen({
     address: listen,
     inherited: inheritance?.adminSocket(listen),
     node,
     actions,
-    access: new Access(token),
-    audit: (entry) => sayAudit(log, entry),
+    access,
+    audit: (entry) => auditBook.add(entry),
+    auditLog: auditBook,
+    tls,
+    onClosed: () => auditBook.close(),
   })
-  sayAdminListening(log, formatSocketAddress(admin.address))
-  if (!isLoopback(admin.address)) sayAdminExposed(log, formatSocketAddress(admin.address))
+  sayAdminListening(log, formatSocketAddress(admin.address), tls !== undefined)
+  if (!isLoopback(admin.address) && tls === undefined) sayAdminExposed(log, formatSocketAddress(admin.address))
+  await offerSetUp(access, log, admin.address, tls !== undefined)
   return admin
 }
 

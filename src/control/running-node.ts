@@ -27,6 +27,7 @@ import { AttackMirror } from './store/attack-mirror.ts'
 import { Store } from './store/store.ts'
 import type { RefusedCount } from './log/refused-sums.ts'
 import { type CountByReason, type NodeState, type NodeView, refusedByReason } from './node-view.ts'
+import { Notify } from './notify/notify.ts'
 import { Overload } from './overload/overload.ts'
 import { Firewall } from './shield/firewall.ts'
 import type { Inheritance, ListeningSockets } from './upgrade/handover.ts'
@@ -62,6 +63,7 @@ export class RunningNode implements NodeView {
   readonly legacy: Legacy
   readonly store: Store
   readonly series: SeriesSampler
+  readonly notify: Notify
   readonly #attackMirror: AttackMirror
   #config: Config
   readonly #log: Log
@@ -85,16 +87,15 @@ export class RunningNode implements NodeView {
 
   /** Throws StartError where this machine can't run what is asked for. */
   constructor(options: RunningNodeOptions) {
-    const { config, log } = options
+    const { config, log, inheritance } = options
     this.version = options.version
     this.#config = config
     this.#lists = options.lists
     this.#databases = options.databases
     this.#addresses = options.addresses
-    this.#inheritance = options.inheritance
+    this.#inheritance = inheritance
     this.#log = log
-    const hasPredecessor = options.inheritance !== undefined
-    this.firewall = new Firewall({ config: config.protect.firewall, log, hasPredecessor })
+    this.firewall = new Firewall({ config: config.protect.firewall, log, hasPredecessor: inheritance !== undefined })
     this.#capacity = capacityFor(config)
     this.#slots = new StableSlots(this.#capacity.addresses)
     const tables = this.#makeTables(config, options.addresses, this.#slots, 1)
@@ -125,7 +126,7 @@ export class RunningNode implements NodeView {
       limits,
       bootId,
       memory: this.memory,
-      ...(options.inheritance === undefined ? {} : { inheritance: options.inheritance }),
+      ...(inheritance === undefined ? {} : { inheritance }),
       ...(options.workerEntry === undefined ? {} : { entry: options.workerEntry }),
       onReport: (report, workerIndex) => reportLog.write(report, workerIndex),
       onLost: (workerIndex, error) => {
@@ -133,7 +134,7 @@ export class RunningNode implements NodeView {
         options.onLostWorker(error)
       },
     })
-    this.connections = this.#openConnections(bootId)
+    this.connections = new OpenConnections({ workers: this.#workers, bootId, names: this.#names })
     this.bans = this.#makeBans(options)
     this.attacks = this.#makeAttacks(options)
     this.legacy = this.#makeLegacy(options)
@@ -141,8 +142,15 @@ export class RunningNode implements NodeView {
     const { memory, bans, store } = this
     this.series = new SeriesSampler({ memory, tables: () => this.tables(), bans, store })
     this.#attackMirror = new AttackMirror(this.attacks, store)
+    this.notify = this.#makeNotify(options)
     this.#upstreamWatch = new UpstreamWatch(this, log)
     this.#connectionLog = this.#makeConnectionLog(options, bootId)
+  }
+
+  #makeNotify({ config, log, certificates = () => [] }: RunningNodeOptions): Notify {
+    const { memory, checks, attacks, overload, store, series } = this
+    const node = { memory, checks, attacks, overload, store, series, certificates, tables: () => this.tables() }
+    return new Notify({ config: config.notify, node, store, log })
   }
 
   #makeAttacks({ log, attacks }: RunningNodeOptions): Attacks {
@@ -163,15 +171,6 @@ export class RunningNode implements NodeView {
       rings: this.memory.workers.map(({ logRingMemory }) => logRingMemory),
       names: this.#names,
       refusedCounts: () => this.#refusedCounts(),
-    })
-  }
-
-  #openConnections(bootId: string): OpenConnections {
-    return new OpenConnections({
-      workers: this.memory.workers.length,
-      bootId,
-      names: this.#names,
-      look: (workerIndex, look) => this.#workers.look(workerIndex, look),
     })
   }
 
@@ -337,6 +336,7 @@ export class RunningNode implements NodeView {
     this.bans.useTables(tables)
     this.attacks.use(config, tables)
     this.overload.useRules(config.protect.overload)
+    this.notify.use(config.notify)
     this.checks.update(config)
     this.firewall.useTables(tables)
     if (this.#lists !== undefined) void this.firewall.useLists(this.#lists)
@@ -350,6 +350,7 @@ export class RunningNode implements NodeView {
   leaveStore(): void {
     this.#attackMirror.leave()
     this.series.leave()
+    this.notify.leave()
   }
 
   listeningSockets(): ListeningSockets[] {
@@ -383,6 +384,7 @@ export class RunningNode implements NodeView {
     await this.attacks.close()
     await this.#attackMirror.close()
     this.checks.stop()
+    this.notify.close()
     this.#upstreamWatch.close()
     this.#queues.close()
     this.busy.close()

@@ -326,10 +326,10 @@ forEachEngine((engine) => {
     assert.match((await tidegate(daemon, 'status', '--once')).stdout, /^ {2}second {4}down /m)
   })
 
-  it('an admin address beyond loopback is warned of', async () => {
+  it('an admin address beyond loopback that is not encrypted is warned of', async () => {
     const [first] = await upstreams(1)
     const services = [{ upstreams: [first.address.text] }]
-    const daemon = await Daemon.start({ engine, admin: { listen: '0.0.0.0:0' }, services })
+    const daemon = await Daemon.start({ engine, admin: { listen: '0.0.0.0:0', plainHttp: true }, services })
     open.push(daemon)
     const said = daemon.lines.find(({ event }) => event === 'admin-exposed')
     assert.deepEqual([said?.['level'], said?.['address']], ['warn', daemon.adminAddress.text])

@@ -38,7 +38,10 @@ function connectionsOf(counts: readonly number[], before: () => Promise<void> = 
     return { found: told, next: until < counts[worker] ? until : -1, closed: 0 }
   }
   const names = new KnownNames()
-  return { looks, connections: new OpenConnections({ workers: counts.length, bootId: BOOT_ID, names, look }) }
+  return {
+    looks,
+    connections: new OpenConnections({ workers: { count: counts.length, look }, bootId: BOOT_ID, names }),
+  }
 }
 
 test('pages go from worker to worker and name each connection once', async () => {

@@ -41,12 +41,17 @@ export interface ConnectionPage {
 
 export type OpenFilter = Pick<ConnectionFilter, 'serviceIndex' | 'upstreamIndex'> & { readonly network?: Network }
 
-export interface OpenConnectionsOptions {
-  readonly workers: number
-  readonly bootId: string
-  readonly names: KnownNames
+/** The workers. */
+export interface Lookers {
+  readonly count: number
   /** Throws LookError. */
   readonly look: (workerIndex: number, look: ConnectionLook) => Promise<LookAnswer>
+}
+
+export interface OpenConnectionsOptions {
+  readonly workers: Lookers
+  readonly bootId: string
+  readonly names: KnownNames
 }
 
 export class TooManyLooks extends Error {
@@ -74,13 +79,14 @@ export class OpenConnections {
   }
 
   async #page(filter: OpenFilter, max: number, { worker, from }: Place): Promise<ConnectionPage> {
+    const { workers } = this.#options
     const connections: OpenConnection[] = []
-    for (let at = worker, goesOnAt = from; at < this.#options.workers; at++, goesOnAt = 0) {
+    for (let at = worker, goesOnAt = from; at < workers.count; at++, goesOnAt = 0) {
       const look: ConnectionLook = { kind: 'list', filter, from: goesOnAt, max: max - connections.length }
-      const { found, next } = await this.#options.look(at, look)
+      const { found, next } = await workers.look(at, look)
       for (const one of found) connections.push(this.#describe(one, at))
       if (next !== -1) return { connections, next: `${at}-${next}` }
-      if (connections.length >= max && at + 1 < this.#options.workers) return { connections, next: `${at + 1}-0` }
+      if (connections.length >= max && at + 1 < workers.count) return { connections, next: `${at + 1}-0` }
     }
     return { connections, next: undefined }
   }
@@ -88,8 +94,9 @@ export class OpenConnections {
   /** How many were ended. */
   close(filter: OpenFilter): Promise<number> {
     return this.#inTurn(async () => {
-      const workers = Array.from({ length: this.#options.workers }, (_, i) => i)
-      const answers = await Promise.all(workers.map((worker) => this.#options.look(worker, { kind: 'close', filter })))
+      const { workers } = this.#options
+      const look: ConnectionLook = { kind: 'close', filter }
+      const answers = await Promise.all(Array.from({ length: workers.count }, (_, i) => workers.look(i, look)))
       return answers.reduce((sum, { closed }) => sum + closed, 0)
     })
   }
@@ -99,7 +106,9 @@ export class OpenConnections {
     const place = this.#connectionOf(id)
     if (place === undefined) return false
     const { worker, sequence } = place
-    const { closed } = await this.#inTurn(() => this.#options.look(worker, { kind: 'close', filter: { sequence } }))
+    const { closed } = await this.#inTurn(() =>
+      this.#options.workers.look(worker, { kind: 'close', filter: { sequence } }),
+    )
     return closed > 0
   }
 
@@ -118,14 +127,14 @@ export class OpenConnections {
   #placeOf(text: string): Place | undefined {
     const parts = /^(\d{1,4})-(\d{1,15})$/.exec(text)
     const worker = Number(parts?.[1])
-    return parts === null || worker >= this.#options.workers ? undefined : { worker, from: Number(parts[2]) }
+    return parts === null || worker >= this.#options.workers.count ? undefined : { worker, from: Number(parts[2]) }
   }
 
   #connectionOf(id: string): { readonly worker: number; readonly sequence: number } | undefined {
     const { bootId, workers } = this.#options
     if (!/^[\da-f]{24}$/.test(id) || !id.startsWith(bootId)) return undefined
     const worker = Number.parseInt(id.slice(12, 14), 16)
-    return worker < workers ? { worker, sequence: Number.parseInt(id.slice(14), 16) } : undefined
+    return worker < workers.count ? { worker, sequence: Number.parseInt(id.slice(14), 16) } : undefined
   }
 
   #describe(found: FoundConnection, worker: number): OpenConnection {

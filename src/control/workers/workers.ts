@@ -238,6 +238,10 @@ export class Workers {
     this.#post({ kind: 'look-at-deadlines' })
   }
 
+  get count(): number {
+    return this.#options.memory.workers.length
+  }
+
   /** Asks a worker about its connections, or ends some of them; throws LookError when it does not answer in time. */
   look(workerIndex: number, look: ConnectionLook): Promise<LookAnswer> {
     return this.#looks.ask((command) => this.#threads[workerIndex].post(command), look)
