@@ -4,7 +4,7 @@ import { validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-z
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http'
 import { OPENAPI_PATH } from './contract.ts'
 import { requireOwnHost, requireOwnOrigin, requireProofOfPage } from './guard.ts'
-import { identify, requireRole } from './identify.ts'
+import { identify, isLook, requireRole } from './identify.ts'
 import { asProblem } from './problem-of.ts'
 import { makeOpenApi, type OpenApiDocument } from './openapi.ts'
 import { ApiProblem } from './problem.ts'
@@ -118,7 +118,7 @@ function addHooks(app: App, room: Room, paths: KnownPaths): void {
     requireOwnHost(request.raw, [...(room.actions.hosts?.() ?? []), ...room.ownNames])
     requireOwnOrigin(request.raw)
     if (request.is404) throw paths.problemOf(request)
-    request.identity = await identify(request, room.access)
+    request.identity = await identify(request, room.access, isLook(request))
     requireProofOfPage(request.raw, request.identity)
     requireRole(request, room.access)
     // Whoever could take a ban back is not banned.

@@ -2,7 +2,7 @@
 import { computed, effect, signal, useSignal } from '@preact/signals'
 import { useEffect } from 'preact/hooks'
 import type { AttacksAnswer, AttackView, WatchedServiceView } from '../../src/api/contract.ts'
-import { get } from './api.ts'
+import { look } from './api.ts'
 import { services } from './live.ts'
 import type { Mark } from './parts/chart-data.ts'
 
@@ -22,7 +22,7 @@ const underWay = computed(() =>
 export function useAttacks(): readonly AttackView[] {
   useEffect(() => {
     const ask = async (): Promise<void> => {
-      const answer = await get<AttacksAnswer>('/api/v1/attacks').catch(() => undefined)
+      const answer = await look<AttacksAnswer>('/api/v1/attacks').catch(() => undefined)
       if (answer !== undefined) attacks.value = answer.attacks
     }
     return effect(() => {
@@ -40,7 +40,7 @@ export function useDetector(service: string): WatchedServiceView | undefined {
     let isOver = false
     const ask = async (): Promise<void> => {
       if (document.hidden) return
-      const answer = await get<AttacksAnswer>('/api/v1/attacks?limit=0').catch(() => undefined)
+      const answer = await look<AttacksAnswer>('/api/v1/attacks?limit=0').catch(() => undefined)
       if (!isOver && answer !== undefined) seen.value = answer.services.find((one) => one.service === service)
     }
     void ask()

@@ -1,7 +1,7 @@
 /** Which open connections of a service are looked for, what was found, and what was ended. */
 import { computed, signal } from '@preact/signals'
 import type { CloseAnswer, CloseRequest, ConnectionList, ConnectionView } from '../../src/api/contract.ts'
-import { ask, get } from './api.ts'
+import { ask, get, look } from './api.ts'
 
 const CONNECTIONS = '/api/v1/connections'
 export const PAGE_ROWS = 50
@@ -51,13 +51,13 @@ export class ConnectionSearch {
 
   /** Whoever reads further pages, or an error, is not interrupted. */
   async refresh(): Promise<void> {
-    if (this.rows.peek().length <= PAGE_ROWS && this.said.peek()?.isBad !== true) await this.#load(null)
+    if (this.rows.peek().length <= PAGE_ROWS && this.said.peek()?.isBad !== true) await this.#load(null, look)
   }
 
-  async #load(after: string | null): Promise<void> {
+  async #load(after: string | null, how: typeof get = get): Promise<void> {
     const asked = this.filter.peek()
     try {
-      const page = await get<ConnectionList>(pathFor(asked, after))
+      const page = await how<ConnectionList>(pathFor(asked, after))
       // Something else is looked for meanwhile.
       if (asked !== this.filter.peek()) return
       this.rows.value = after === null ? page.connections : [...this.rows.peek(), ...page.connections]

@@ -2,7 +2,7 @@
 import { signal, useSignal } from '@preact/signals'
 import { useEffect } from 'preact/hooks'
 import type { SeriesAnswer } from '../../src/api/contract.ts'
-import { get } from './api.ts'
+import { get, look } from './api.ts'
 import { type Span, SeriesWindow, SPANS, type WindowData } from './series-window.ts'
 
 /** Chosen once for all pages. */
@@ -34,11 +34,11 @@ export function useSeries(fields: readonly string[], service?: string): SeriesSt
 function follow(window: SeriesWindow, service: string | undefined, say: (state: Partial<SeriesState>) => void) {
   let isOver = false
   let isAsking = false
-  const ask = async (): Promise<void> => {
+  const ask = async (how: typeof get): Promise<void> => {
     if (isAsking || document.hidden) return
     isAsking = true
     try {
-      const answer = await get<SeriesAnswer>(pathFor(window, service, Date.now()))
+      const answer = await how<SeriesAnswer>(pathFor(window, service, Date.now()))
       if (isOver) return
       window.take(answer, Date.now())
       say({ data: window.data, hasCome: true, isPartial: !answer.complete, error: undefined })
@@ -48,9 +48,9 @@ function follow(window: SeriesWindow, service: string | undefined, say: (state: 
       isAsking = false
     }
   }
-  void ask()
-  const timer = setInterval(() => void ask(), window.span.everyMs)
-  const hear = (): void => void ask()
+  void ask(get)
+  const timer = setInterval(() => void ask(look), window.span.everyMs)
+  const hear = (): void => void ask(look)
   document.addEventListener('visibilitychange', hear)
   return () => {
     isOver = true

@@ -6,6 +6,7 @@ import { csv, fileName } from '../csv.ts'
 import { download } from '../download.ts'
 import { bytes, duration, milliseconds } from '../format.ts'
 import { linkTo } from '../route.ts'
+import { may } from '../session.ts'
 import { ConfirmButton } from './confirm-button.tsx'
 
 const EVERY_MS = 5_000
@@ -83,13 +84,15 @@ function SearchForm({ search, upstreams }: SearchFormProps) {
       <button type="button" disabled={isEmpty} onClick={() => saveCsv(service, rows.value)}>
         CSV<span class="unseen"> of these connections</span>
       </button>
-      <ConfirmButton
-        disabled={isEmpty}
-        question={isFiltered ? 'End all that fit?' : `End all of ${service}?`}
-        onConfirm={() => void search.endAll()}
-      >
-        {isFiltered ? 'End all that fit' : 'End all'}
-      </ConfirmButton>
+      {may('operator') && (
+        <ConfirmButton
+          disabled={isEmpty}
+          question={isFiltered ? 'End all that fit?' : `End all of ${service}?`}
+          onConfirm={() => void search.endAll()}
+        >
+          {isFiltered ? 'End all that fit' : 'End all'}
+        </ConfirmButton>
+      )}
     </form>
   )
 }
@@ -143,9 +146,11 @@ function Connections({ rows, onEnd }: ConnectionsProps) {
           <th scope="col" class="number">
             RTT
           </th>
-          <th scope="col">
-            <span class="unseen">End</span>
-          </th>
+          {may('operator') && (
+            <th scope="col">
+              <span class="unseen">End</span>
+            </th>
+          )}
         </tr>
       </thead>
       <tbody>
@@ -161,11 +166,13 @@ function Connections({ rows, onEnd }: ConnectionsProps) {
             <td class="number">{bytes(row.bytesToUpstream)}</td>
             <td class="number">{bytes(row.bytesToClient)}</td>
             <td class="number">{row.clientRttMs === null ? '–' : milliseconds(row.clientRttMs)}</td>
-            <td>
-              <button type="button" class="danger small" onClick={() => onEnd(row)}>
-                End<span class="unseen"> the connection of {row.client}</span>
-              </button>
-            </td>
+            {may('operator') && (
+              <td>
+                <button type="button" class="danger small" onClick={() => onEnd(row)}>
+                  End<span class="unseen"> the connection of {row.client}</span>
+                </button>
+              </td>
+            )}
           </tr>
         ))}
       </tbody>

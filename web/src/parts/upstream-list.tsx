@@ -6,6 +6,7 @@ import { ask } from '../api.ts'
 import { count, duration, milliseconds, time } from '../format.ts'
 import { before } from '../live.ts'
 import { recentConnectMs } from '../rates.ts'
+import { may } from '../session.ts'
 import { ConfirmButton } from './confirm-button.tsx'
 import { UpstreamBadge } from './upstream-badge.tsx'
 
@@ -74,7 +75,7 @@ function UpstreamCard({ service, upstream, want }: UpstreamCardProps) {
         </Fact>
       </dl>
       <LastCheck upstream={upstream} />
-      <Wanted upstream={upstream} want={(state) => void want(name, state)} />
+      {may('operator') && <Wanted upstream={upstream} want={(state) => void want(name, state)} />}
     </>
   )
 }
