@@ -5,6 +5,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { type AdminActions, AdminServer } from './api/server.ts'
 import { offerSetUp, startAccess } from './control/access/start-access.ts'
+import { ConfigChanges } from './control/config-change/config-changes.ts'
 import type { Config } from './control/config/config.ts'
 import {
   sayAdminExposed,
@@ -29,7 +30,7 @@ import { KnownClientsFile } from './control/overload/known-clients-file.ts'
 import { type ConfigFile, ConfigWatch } from './control/reload/config-watch.ts'
 import { FileWatches } from './control/reload/file-watches.ts'
 import { Hangup } from './control/reload/hangup.ts'
-import { Reload } from './control/reload/reload.ts'
+import { Reload, type ReloadOptions } from './control/reload/reload.ts'
 import { UpstreamAddresses } from './control/resolve/upstream-addresses.ts'
 import { RunningNode } from './control/running-node.ts'
 import { Store } from './control/store/store.ts'
@@ -63,7 +64,7 @@ export interface DaemonOptions {
 
 /** Serves until it is told to stop; returns the exit code. Throws ConfigError or StartError before it serves. */
 export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
-  const { config } = options
+  const { config, inheritance } = options
   const log = openLog({ ...config.log, stream: openStdout() })
   const upstreams = await UpstreamAddresses.resolve(config)
   const lists = await Lists.read(config.protect)
@@ -72,10 +73,8 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   sayDatabases(log, databases)
   const stop = new StopSignals((error) => sayUncaught(log, error))
   const upgrades = new Upgrades(log, () => stop.request({ by: 'upgrade' }))
-  const { inheritance } = options
   await inheritance?.keepFromChildren()
   const stored = await readStored(config.admin.stateDir, log)
-  const { operatorStates } = stored
   const hangup = new Hangup()
   const certificates: CertificateEnd[] = []
   const node = new RunningNode({
@@ -89,18 +88,14 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
     onLostWorker: () => stop.request({ by: 'lost-worker' }),
   })
   const watch = new ConfigWatch(options.configFile, () => void reload.run('watchConfig'))
-  const follow = (names: UpstreamAddresses): void => {
-    names.start(
-      (addresses) => node.useAddresses(addresses),
-      (event) => sayHostnameEvent(log, event),
-    )
-    watch.set(node.config.admin.watchConfig)
-  }
+  const follow = (names: UpstreamAddresses): void => followConfig(names, node, watch, log)
   const listWatch = new FileWatches(() => void reload.readLists())
   const databaseWatch = new FileWatches(() => void reload.readDatabases())
-  const path = options.configFile?.path
-  const reload = new Reload({ path, env: process.env, node, log, upstreams, watch, listWatch, databaseWatch, follow })
-  const admin = await startAdmin(config, node, log, { operatorStates, reload, upgrades, inheritance, certificates })
+  const parts = { node, log, upstreams, watch, listWatch, databaseWatch, follow }
+  const changing = reloadWithHistory(options.configFile?.path, parts)
+  const { reload } = changing
+  const adminParts = { ...stored, ...changing, upgrades, inheritance, certificates }
+  const admin = await startAdmin(config, node, log, adminParts)
   await node.start().catch(async (error: unknown) => {
     await admin?.close()
     throw error
@@ -146,6 +141,24 @@ async function readStored(stateDir: string, log: Log) {
     knownClients: new KnownClientsFile(stateDir),
     attacks: { files: attackFiles, stored: await attackFiles.read(log) },
   }
+}
+
+/** What a configuration asks to be followed, from when it is in force. */
+function followConfig(names: UpstreamAddresses, node: RunningNode, watch: ConfigWatch, log: Log): void {
+  names.start(
+    (addresses) => node.useAddresses(addresses),
+    (event) => sayHostnameEvent(log, event),
+  )
+  watch.set(node.config.admin.watchConfig)
+}
+
+/** Without a file there is nothing to change. */
+function reloadWithHistory(path: string | undefined, parts: Omit<ReloadOptions, 'path' | 'env' | 'onDone'>) {
+  const { env } = process
+  const reload: Reload = new Reload({ path, env, ...parts, onDone: (by) => void changes?.note(by) })
+  const history = parts.node.store.configHistory
+  const changes = path === undefined ? undefined : new ConfigChanges({ path, env, watch: parts.watch, reload, history })
+  return { reload, changes }
 }
 
 interface Serving {
@@ -204,6 +217,7 @@ async function linger(
 interface AdminParts {
   readonly operatorStates: OperatorStates
   readonly reload: Reload
+  readonly changes: ConfigChanges | undefined
   readonly upgrades: Upgrades
   readonly inheritance: Inheritance | undefined
   /** Where the admin API's own is told of. */
@@ -217,7 +231,8 @@ async function startAdmin(
   parts: AdminParts,
 ): Promise<AdminServer | undefined> {
   if (config.admin.listen === 'off') return undefined
-  const { operatorStates, reload, upgrades, inheritance, certificates } = parts
+  void parts.changes?.start()
+  const { operatorStates, reload, changes, upgrades, inheritance, certificates } = parts
   const { listen } = config.admin
   const actions: AdminActions = {
     setUpstreamState: (...change) => operatorStates.set(node, ...change),
@@ -225,6 +240,7 @@ async function startAdmin(
     upgrade: () => upgrades.upgrade(),
     bans: node.bans,
     connections: node.connections,
+    config: changes,
     hosts: () => node.config.admin.hosts,
   }
   const { access, auditBook, tls } = await startAccess(config.admin, log, node.store)

@@ -15,6 +15,8 @@ import { auditRoutes } from './routes/audit.ts'
 import { banRoutes } from './routes/bans.ts'
 import { checkIpRoutes } from './routes/check-ip.ts'
 import { connectionRoutes } from './routes/connections.ts'
+import { configRoutes } from './routes/config.ts'
+import { configUpstreamRoutes } from './routes/config-upstreams.ts'
 import { dashboardRoutes } from './routes/dashboard.ts'
 import { listRoutes } from './routes/lists.ts'
 import { liveRoutes } from './routes/live.ts'
@@ -41,6 +43,8 @@ const ROUTES: readonly Routes[] = [
   connectionRoutes,
   notificationRoutes,
   reloadRoutes,
+  configRoutes,
+  configUpstreamRoutes,
   upgradeRoutes,
   sessionRoutes,
   accountRoutes,
@@ -134,7 +138,7 @@ function addHooks(app: App, room: Room, paths: KnownPaths): void {
   app.addHook('onResponse', async (request, reply) => {
     const { audit: action } = request.routeOptions.config
     // Those nobody knows could fill the log.
-    if (action === undefined || request.identity === undefined) return
+    if (typeof action !== 'string' || request.identity === undefined) return
     const from = request.socket.remoteAddress ?? 'unknown'
     const { who } = request.identity
     room.audit({

@@ -10,6 +10,7 @@ import type { NodeView } from '../control/node-view.ts'
 import type { MetricsPage } from '../metrics/metrics-page.ts'
 import type { OpenConnections } from '../control/operator/open-connections.ts'
 import type { BanActions } from './routes/bans.ts'
+import type { ConfigActions } from './routes/config.ts'
 import type { ReloadActions } from './routes/reload.ts'
 import type { UpgradeAction } from './routes/upgrade.ts'
 import type { SetUpstreamState } from './routes/upstream-state.ts'
@@ -21,6 +22,8 @@ export interface AdminActions {
   readonly upgrade: UpgradeAction
   readonly bans: BanActions
   readonly connections: Pick<OpenConnections, 'list' | 'close' | 'closeOne'>
+  /** Undefined for a daemon that was not started from a file. */
+  readonly config: ConfigActions | undefined
   /** Names by which it may be asked, beside those of this machine (guard.ts). */
   readonly hosts?: () => readonly string[]
 }
@@ -50,8 +53,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Who may; each route says it. */
     readonly role?: RouteRole
-    /** Its name in the audit log; each route that changes something has one. */
-    readonly audit?: string
+    /** Its name in the audit log; each route that changes something has one. `false` for a POST that only looks. */
+    readonly audit?: string | false
     /** It is about the service in `params.service` alone, so that a token for that service will do. */
     readonly isForService?: boolean
   }

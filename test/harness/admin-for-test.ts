@@ -19,6 +19,7 @@ export const NO_ACTIONS: AdminActions = {
   reload: { run: not, check: not },
   bans: NO_BANS,
   connections: { list: not, close: not, closeOne: not },
+  config: undefined,
 }
 
 export interface AdminAnswer {
