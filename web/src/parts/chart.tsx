@@ -181,7 +181,7 @@ function Values({ data, format, title }: ReadingProps & { readonly title: string
   return (
     <details onToggle={(event) => (isOpen.value = event.currentTarget.open)}>
       <summary>
-        Values as a table<span class="unseen">: {title}</span>
+        Values as a table<span class="unseen"> of {title}</span>
       </summary>
       {isOpen.value && (
         <div class="values" tabIndex={0} role="region" aria-label={`Values of ${title}`}>

@@ -7,40 +7,87 @@ import { count, duration, milliseconds, time } from '../format.ts'
 import { before } from '../live.ts'
 import { recentConnectMs } from '../rates.ts'
 import { may } from '../session.ts'
+import { changeUpstream } from '../upstream-change.ts'
 import { ConfirmButton } from './confirm-button.tsx'
 import { UpstreamBadge } from './upstream-badge.tsx'
+import { AddUpstream, UpstreamEdit } from './upstream-edit.tsx'
 
 export function UpstreamList({ service }: { readonly service: ServiceStatus }) {
-  const said = useSignal<{ readonly text: string; readonly isBad: boolean } | undefined>(undefined)
-  const want = async (upstream: string, state: WantedState): Promise<void> => {
-    try {
-      said.value = { text: sentenceOf(await post(service.name, upstream, state)), isBad: false }
-    } catch (error) {
-      said.value = { text: error instanceof Error ? error.message : String(error), isBad: true }
-    }
+  const said = useSignal<Said | undefined>(undefined)
+  const dragged = useSignal<string | undefined>(undefined)
+  const tell = (change: Promise<string>): void => {
+    void change.then(
+      (text) => (said.value = { text, isBad: false }),
+      (error: Error) => (said.value = { text: error.message, isBad: true }),
+    )
+  }
+  const want = (upstream: string, state: WantedState): void => {
+    tell(post(service.name, upstream, state).then(sentenceOf))
+  }
+  const { name, upstreams } = service
+  const canEdit = may('admin')
+  const drop = (position: number): void => {
+    const { value: moved } = dragged
+    dragged.value = undefined
+    if (moved !== undefined && upstreams[position].name !== moved) tell(changeUpstream(name, moved, { position }))
   }
   return (
     <>
       {said.value !== undefined && (
-        <p class={said.value.isBad ? 'banner bad' : 'banner good'} role="status">
+        <p class={said.value.isBad ? 'banner bad said' : 'banner good said'} role="status">
           {said.value.text}
         </p>
       )}
       <ul class="cards">
-        {service.upstreams.map((upstream) => (
-          <li key={upstream.name} class="card">
-            <UpstreamCard service={service.name} upstream={upstream} want={want} />
+        {upstreams.map((upstream, i) => (
+          <li
+            key={upstream.name}
+            class={dragged.value === upstream.name ? 'card dragged' : 'card'}
+            onDragOver={(event) => {
+              if (dragged.value !== undefined) event.preventDefault()
+            }}
+            onDrop={(event) => (event.preventDefault(), drop(i))}
+          >
+            {canEdit && upstreams.length > 1 && (
+              <Handle onStart={() => (dragged.value = upstream.name)} onEnd={() => (dragged.value = undefined)} />
+            )}
+            <UpstreamCard service={name} upstream={upstream} want={want} />
+            {canEdit && (
+              <UpstreamEdit service={name} upstream={upstream} position={i} count={upstreams.length} tell={tell} />
+            )}
           </li>
         ))}
       </ul>
+      {canEdit && <AddUpstream service={name} onAdded={(text) => (said.value = { text, isBad: false })} />}
     </>
+  )
+}
+
+interface Said {
+  readonly text: string
+  readonly isBad: boolean
+}
+
+/** For the mouse; the keyboard has Earlier and Later. */
+function Handle({ onStart, onEnd }: { readonly onStart: () => void; readonly onEnd: () => void }) {
+  return (
+    <span
+      class="handle"
+      draggable
+      title="Drag to another place"
+      aria-hidden="true"
+      onDragStart={onStart}
+      onDragEnd={onEnd}
+    >
+      ⠿
+    </span>
   )
 }
 
 interface UpstreamCardProps {
   readonly service: string
   readonly upstream: UpstreamStatus
-  readonly want: (upstream: string, state: WantedState) => Promise<void>
+  readonly want: (upstream: string, state: WantedState) => void
 }
 
 function UpstreamCard({ service, upstream, want }: UpstreamCardProps) {
@@ -75,7 +122,7 @@ function UpstreamCard({ service, upstream, want }: UpstreamCardProps) {
         </Fact>
       </dl>
       <LastCheck upstream={upstream} />
-      {may('operator') && <Wanted upstream={upstream} want={(state) => void want(name, state)} />}
+      {may('operator') && <Wanted upstream={upstream} want={(state) => want(name, state)} />}
     </>
   )
 }
