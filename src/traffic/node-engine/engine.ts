@@ -83,8 +83,8 @@ class NodeEngine {
         return closeBanned(this.#worker)
       case 'look-at-deadlines':
         return lookAtDeadlines(this.#worker)
-    case 'look':
-      return lookAtConnections(this.#worker, command.id, command.look)
+      case 'look':
+        return lookAtConnections(this.#worker, command.id, command.look)
       case 'prepare':
         return this.#change(async () => {
           const addresses = await this.#prepare(command.tables)
