@@ -260,8 +260,8 @@ async function startAdmin(
     upgrade: () => upgrades.upgrade(),
     bans: node.bans,
     keptLists,
-    clientOf: (id) => node.clientOf(id),
     examine: () => examineMachine(node.config),
+    connections: node.connections,
     config: changes,
     hosts: () => node.config.admin.hosts,
   }

@@ -7,9 +7,11 @@ export * from './doctor-contract.ts'
 export * from './kept-list-contract.ts'
 export * from './signal-contract.ts'
 export * from './config-contract.ts'
+export * from './connection-contract.ts'
 export * from './notification-contract.ts'
 export * from './problem-contract.ts'
 export * from './reload-contract.ts'
+export * from './series-contract.ts'
 
 export const OPENAPI_PATH = '/api/openapi.json'
 /** Answers server-sent events; the data of each `status` is a NodeStatus. */
@@ -111,6 +113,10 @@ export const ServiceStatus = z.object({
   bytesToClient: Count,
   closed: CountByReason,
   refused: CountByReason,
+  /** What rules on watch would have refused; a daemon of before says nothing. */
+  watched: CountByReason.optional(),
+  /** The number of the attack under way; a daemon of before says nothing. */
+  attack: z.int().nullable().optional(),
   upstreams: z.array(UpstreamStatus),
 })
 

@@ -8,12 +8,12 @@ import type { AuditEntry } from '../control/access/audit-entry.ts'
 import type { Identity, Role } from '../control/access/identity.ts'
 import type { NodeView } from '../control/node-view.ts'
 import type { MetricsPage } from '../metrics/metrics-page.ts'
+import type { OpenConnections } from '../control/operator/open-connections.ts'
 import type { BanActions } from './routes/bans.ts'
 import type { ExamineAction } from './routes/doctor.ts'
 import type { KeptListActions } from './routes/kept-lists.ts'
 import type { ConfigActions } from './routes/config.ts'
 import type { ReloadActions } from './routes/reload.ts'
-import type { ClientOf } from './routes/signals.ts'
 import type { UpgradeAction } from './routes/upgrade.ts'
 import type { SetUpstreamState } from './routes/upstream-state.ts'
 
@@ -24,8 +24,8 @@ export interface AdminActions {
   readonly upgrade: UpgradeAction
   readonly bans: BanActions
   readonly keptLists: KeptListActions
-  readonly clientOf: ClientOf
   readonly examine: ExamineAction
+  readonly connections: Pick<OpenConnections, 'list' | 'close' | 'closeOne' | 'clientOf'>
   /** Undefined for a daemon that was not started from a file. */
   readonly config: ConfigActions | undefined
   /** Names by which it may be asked, beside those of this machine (guard.ts). */

@@ -4,6 +4,7 @@
  */
 import type { MessagePort } from 'node:worker_threads'
 import type { SocketAddress } from '../lib/ip.ts'
+import type { ConnectionLook, LookAnswer } from './connection-look.ts'
 import type { CounterShape } from './counters.ts'
 import type { Tables } from './tables.ts'
 
@@ -65,10 +66,10 @@ export type WorkerCommand =
   | { readonly kind: 'close-upstream'; readonly upstreamIndex: number }
   /** End every connection whose client is banned by now, with the reason `banned`. */
   | { readonly kind: 'close-banned' }
-  /** Whose connection is it that has this number? Answered by `client-found`, also where there is none. */
-  | { readonly kind: 'find-client'; readonly question: number; readonly sequence: number }
   /** Deadlines have become shorter: look at every connection now. */
   | { readonly kind: 'look-at-deadlines' }
+  /** Look at the open connections; `looked` answers. */
+  | { readonly kind: 'look'; readonly id: number; readonly look: ConnectionLook }
   | { readonly kind: 'prepare'; readonly tables: Tables }
   | { readonly kind: 'commit' }
   | { readonly kind: 'cancel' }
@@ -86,18 +87,11 @@ export type WorkerEvent =
   | { readonly kind: 'prepared'; readonly addresses: readonly ListeningAddress[] }
   /** `commit` or `cancel` is done, and every listener that is gone is closed. */
   | { readonly kind: 'settled' }
-  | { readonly kind: 'client-found'; readonly question: number; readonly client: FoundClient | undefined }
+  | { readonly kind: 'looked'; readonly id: number; readonly answer: LookAnswer }
   | { readonly kind: 'accept-paused'; readonly code: string; readonly ms: number }
   | { readonly kind: 'warning'; readonly message: string }
   | { readonly kind: 'internal-error'; readonly message: string; readonly stack: string }
   | { readonly kind: 'drained' }
-
-/** Who has a connection, as a believed PROXY header says it where there is one. */
-export interface FoundClient {
-  /** 4 or 16 bytes. */
-  readonly address: Uint8Array
-  readonly serviceIndex: number
-}
 
 /** The address a listener got; it differs from the asked one where port 0 was asked. */
 export interface ListeningAddress {
@@ -110,10 +104,4 @@ export interface ListeningAddress {
 /** The id of a connection in logs and in the UNIQUE_ID TLV: 24 hex digits. */
 export function connectionId(bootId: string, workerIndex: number, sequence: number): string {
   return bootId + workerIndex.toString(16).padStart(2, '0') + sequence.toString(16).padStart(10, '0')
-}
-
-/** What `connectionId` was made of; undefined for the id of another start, or none. */
-export function parseConnectionId(id: string, bootId: string): { workerIndex: number; sequence: number } | undefined {
-  if (!/^[\da-f]{24}$/.test(id) || !id.startsWith(bootId)) return undefined
-  return { workerIndex: Number.parseInt(id.slice(12, 14), 16), sequence: Number.parseInt(id.slice(14), 16) }
 }

@@ -19,8 +19,8 @@ export const NO_ACTIONS: AdminActions = {
   reload: { run: not, check: not },
   bans: NO_BANS,
   keptLists: { of: not, put: not, replace: not, remove: not },
-  clientOf: not,
   examine: not,
+  connections: { list: not, close: not, closeOne: not, clientOf: not },
   config: undefined,
 }
 

@@ -18,6 +18,7 @@ export interface Page {
 
 export const PAGES: readonly Page[] = [
   { path: 'overview', title: 'Overview', load: () => import('./pages/overview.tsx') },
+  { path: 'services', title: 'Services', load: () => import('./pages/services.tsx') },
   { path: 'attacks', title: 'Attacks', load: () => import('./pages/attacks.tsx') },
   { path: 'lists', title: 'Lists and bans', load: () => import('./pages/lists.tsx') },
   { path: 'check-ip', title: 'Check IP', load: () => import('./pages/check-ip.tsx') },

@@ -4,8 +4,8 @@ import { AdminForTest, NO_ACTIONS } from '../../../test/harness/admin-for-test.t
 import { NO_BANS } from '../../../test/harness/no-bans.ts'
 import { makeBan } from '../../control/bans/ban.ts'
 import type { BanSignal, SignalledBan } from '../../control/bans/ban-signal.ts'
+import { TooManyLooks } from '../../control/operator/open-connections.ts'
 import { formatIp, parseIp, parseNetwork } from '../../lib/ip.ts'
-import type { FoundClient } from '../../traffic/events.ts'
 import { Problem, SignalAnswer, signalsPath } from '../contract.ts'
 
 const UNTIL_MS = Date.UTC(2026, 10, 22)
@@ -27,11 +27,16 @@ describe('/api/v1/services/…/signals', () => {
   let signals: BanSignal[] = []
   let outcome: SignalledBan
   const bans = { ...NO_BANS, signal: (signal: BanSignal) => (signals.push(signal), outcome) }
-  const clientOf = async (id: string): Promise<FoundClient | 'busy' | undefined> => {
-    if (id === BUSY) return 'busy'
-    return id === OPEN ? { address: parseIp('2001:db8::7')!, serviceIndex: 0 } : undefined
+  const clientOf = async (id: string, serviceIndex: number): Promise<Uint8Array | undefined> => {
+    if (id === BUSY) throw new TooManyLooks('Many ask.')
+    return id === OPEN && serviceIndex === 0 ? parseIp('2001:db8::7') : undefined
   }
-  before(async () => (admin = await AdminForTest.start({ actions: { ...NO_ACTIONS, bans, clientOf } })))
+  before(
+    async () =>
+      (admin = await AdminForTest.start({
+        actions: { ...NO_ACTIONS, bans, connections: { ...NO_ACTIONS.connections, clientOf } },
+      })),
+  )
   after(() => admin.close())
   beforeEach(() => {
     signals = []

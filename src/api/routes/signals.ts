@@ -1,16 +1,13 @@
 /** POST /api/v1/services/{service}/signals: an upstream says who misbehaves, and the client is banned. */
 import { z } from 'zod'
 import { formatIp, parseIp } from '../../lib/ip.ts'
-import type { FoundClient } from '../../traffic/events.ts'
 import type { Service } from '../../traffic/tables.ts'
 import { Problem, SIGNAL_TTL_MS_DEFAULT, SignalAnswer, SignalRequest, SIGNALS_PATH } from '../contract.ts'
 import { ApiProblem } from '../problem.ts'
 import { type App, askedBy, type Room } from '../room.ts'
 import { refuseWhenLeft } from './bans.ts'
+import { answered } from './connections.ts'
 import { findService } from './named.ts'
-
-/** Who has the connection with this id; `busy` where too many ask at once. */
-export type ClientOf = (connectionId: string) => Promise<FoundClient | 'busy' | undefined>
 
 export function signalRoutes(app: App, { node, actions }: Room): void {
   app.post(
@@ -30,7 +27,7 @@ export function signalRoutes(app: App, { node, actions }: Room): void {
       refuseWhenLeft(actions.bans)
       const service = findService(node, request.params.service)
       const { reason, ttlMs = SIGNAL_TTL_MS_DEFAULT } = request.body
-      const client = await clientOf(actions.clientOf, service, request.body)
+      const client = await clientOf(actions.connections, service, request.body)
       request.auditDetails = `${formatIp(client)}: ${reason}`
       const by = `${askedBy(request).who} for ${service.name}`
       const outcome = actions.bans.signal({ client, ttlMs, why: reason, by })
@@ -44,17 +41,21 @@ export function signalRoutes(app: App, { node, actions }: Room): void {
   )
 }
 
-async function clientOf(ask: ClientOf, service: Service, { client, connection }: SignalRequest): Promise<Uint8Array> {
+type Connections = Room['actions']['connections']
+
+async function clientOf(
+  connections: Connections,
+  service: Service,
+  { client, connection }: SignalRequest,
+): Promise<Uint8Array> {
   if (connection === undefined) {
     const address = parseIp(client ?? '')
     if (address !== undefined) return address
     throw new ApiProblem('E_REQUEST', `client is ${JSON.stringify(client)}; expected one IP address.`)
   }
-  const found = await ask(connection)
-  if (found === 'busy')
-    throw new ApiProblem('E_TOO_MANY', 'Too many connections are being looked for. Send client, or try again.')
   // Whose connections there are elsewhere is nothing for an upstream of this service.
-  if (found !== undefined && found.serviceIndex === service.index) return found.address
+  const found = await answered(connections.clientOf(connection, service.index))
+  if (found !== undefined) return found
   throw new ApiProblem(
     'E_NOT_FOUND',
     `Service ${service.name} has no open connection ${connection}. Where it has ended, send the address of the client.`,

@@ -3,18 +3,11 @@
  * and picks the port where port 0 was asked, so that all workers share one.
  */
 import type { SocketAddress } from '../../lib/ip.ts'
-import {
-  type EngineName,
-  type FoundClient,
-  type ListeningAddress,
-  parseConnectionId,
-  type WorkerCommand,
-  type WorkerEvent,
-  type WorkerLimits,
-} from '../../traffic/events.ts'
+import type { ConnectionLook, LookAnswer } from '../../traffic/connection-look.ts'
+import type { EngineName, ListeningAddress, WorkerCommand, WorkerEvent, WorkerLimits } from '../../traffic/events.ts'
 import type { Listener, Tables } from '../../traffic/tables.ts'
 import { listenerKey, type Inheritance, type ListeningSockets } from '../upgrade/handover.ts'
-import { ClientQuestions } from './client-questions.ts'
+import { ConnectionLooks } from './connection-looks.ts'
 import type { SharedMemory } from './shared-memory.ts'
 import { StartError } from './start-error.ts'
 import { listenErrorIn, TablesChange, withAddresses } from './tables-change.ts'
@@ -30,7 +23,7 @@ const TERMINATE_TIMEOUT_MS = 1_000
 /** What a worker reports beyond its start and its end, which are dealt with here. */
 export type WorkerReport = Exclude<
   WorkerEvent,
-  { readonly kind: 'listening' | 'listen-failed' | 'prepared' | 'settled' | 'drained' | 'client-found' }
+  { readonly kind: 'listening' | 'listen-failed' | 'prepared' | 'settled' | 'looked' | 'drained' }
 >
 
 export interface WorkersOptions {
@@ -57,7 +50,7 @@ export class Workers {
   readonly #starts = new Map<number, PromiseWithResolvers<readonly ListeningAddress[]>>()
   /** A change of listeners that is under way. */
   #change: TablesChange | undefined
-  readonly #questions = new ClientQuestions()
+  readonly #looks = new ConnectionLooks()
   readonly #drains = new Map<number, PromiseWithResolvers<void>>()
   readonly #addressByListener = new Map<number, SocketAddress>()
   /** Of all workers, by `Listener.index`. */
@@ -179,8 +172,8 @@ export class Workers {
       case 'settled':
         this.#change?.takeAnswer(workerIndex, event)
         return
-      case 'client-found':
-        this.#questions.take(event.question, event.client)
+      case 'looked':
+        this.#looks.takeAnswer(event.id, event.answer)
         return
       case 'drained':
         this.#drains.get(workerIndex)?.resolve()
@@ -245,14 +238,13 @@ export class Workers {
     this.#post({ kind: 'look-at-deadlines' })
   }
 
-  /** Who has the connection with this id; undefined where none is open, `busy` where too many ask. */
-  async clientOf(connectionId: string): Promise<FoundClient | 'busy' | undefined> {
-    const parsed = parseConnectionId(connectionId, this.#options.bootId)
-    const thread = parsed && this.#threads[parsed.workerIndex]
-    if (parsed === undefined || thread === undefined || thread.hasEnded) return undefined
-    if (this.#questions.isFull) return 'busy'
-    const { sequence } = parsed
-    return await this.#questions.ask((question) => thread.post({ kind: 'find-client', question, sequence }))
+  get count(): number {
+    return this.#options.memory.workers.length
+  }
+
+  /** Asks a worker about its connections, or ends some of them; throws LookError when it does not answer in time. */
+  look(workerIndex: number, look: ConnectionLook): Promise<LookAnswer> {
+    return this.#looks.ask((command) => this.#threads[workerIndex].post(command), look)
   }
 
   #post(command: WorkerCommand): void {

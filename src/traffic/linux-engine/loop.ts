@@ -33,9 +33,9 @@ import { Batch } from './batch.ts'
 import type { UpstreamClosing } from './close-upstream.ts'
 import { ConnectionPool, FLAG } from './connection.ts'
 import type { Connection, Half } from './connection.ts'
-import type { ClientSearch } from './find-client.ts'
 import { HedgePool } from './hedge-pool.ts'
 import { Listeners } from './listeners.ts'
+import type { LookUnderWay } from './look-at-connections.ts'
 import { SilentHalves } from './silent-halves.ts'
 import { SPILL_BYTES_MAX, SpillPool } from './spill-pool.ts'
 import { TarPit } from './tar-pit.ts'
@@ -92,12 +92,12 @@ export class Loop {
   #unfinishedBefore: Half[] = []
   /** Upstreams whose connections are being ended, oldest command first. */
   readonly upstreamClosings: UpstreamClosing[] = []
-  /** Questions of control about whose a connection is, oldest first. */
-  readonly clientSearches: ClientSearch[] = []
   /** The slot that closeBanned looks at next; -1 when it has nothing to do. */
   nextBanLook = -1
   /** The slot that lookAtDeadlines looks at next; -1 when it has nothing to do. */
   nextDeadlineLook = -1
+  /** What control asks of the open connections, the oldest first. */
+  readonly looks: LookUnderWay[] = []
   readonly listeners = new Listeners()
   logConnections: LogConnections
   /** Read once per turn. */
