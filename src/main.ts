@@ -7,6 +7,7 @@ import { type AdminActions, AdminServer } from './api/server.ts'
 import { Access } from './control/access/access.ts'
 import { readLocalToken } from './control/access/local-token.ts'
 import type { Config } from './control/config/config.ts'
+import { CutOvers } from './control/cut-over/cut-overs.ts'
 import {
   sayAdminExposed,
   sayAdminListening,
@@ -21,6 +22,7 @@ import { sayDatabases } from './control/databases/database-lines.ts'
 import { NetworkDatabases } from './control/databases/network-databases.ts'
 import { sayLists } from './control/lists/list-lines.ts'
 import { Lists } from './control/lists/lists.ts'
+import { GoingLive } from './control/golive/going-live.ts'
 import { type Log, openLog } from './control/log/log.ts'
 import { openStdout } from './control/log/stdout-stream.ts'
 import { BanFile } from './control/bans/ban-file.ts'
@@ -33,6 +35,7 @@ import { Hangup } from './control/reload/hangup.ts'
 import { Reload } from './control/reload/reload.ts'
 import { UpstreamAddresses } from './control/resolve/upstream-addresses.ts'
 import { RunningNode } from './control/running-node.ts'
+import { backUpInto } from './control/store/backups.ts'
 import { Store } from './control/store/store.ts'
 import { type StopRequest, StopSignals } from './control/stop-signals.ts'
 import type { Inheritance } from './control/upgrade/handover.ts'
@@ -76,13 +79,14 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   const { inheritance } = options
   await inheritance?.keepFromChildren()
   const stored = await readStored(config.admin.stateDir, log)
-  const { operatorStates } = stored
+  const { operatorStates, cutOvers } = stored
   const hangup = new Hangup()
   const node = new RunningNode({
     ...options,
     ...stored,
     lists,
     databases,
+    closed: cutOvers.closedIn(config),
     addresses: upstreams.current,
     log,
     onLostWorker: () => stop.request({ by: 'lost-worker' }),
@@ -98,8 +102,10 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   const listWatch = new FileWatches(() => void reload.readLists())
   const databaseWatch = new FileWatches(() => void reload.readDatabases())
   const path = options.configFile?.path
-  const reload = new Reload({ path, env: process.env, node, log, upstreams, watch, listWatch, databaseWatch, follow })
-  const admin = await startAdmin(config, node, log, { operatorStates, reload, upgrades, inheritance })
+  const watches = { watch, listWatch, databaseWatch }
+  const reload = new Reload({ path, env: process.env, node, log, upstreams, ...watches, follow, cutOvers })
+  const goingLive = new GoingLive({ config: () => node.config, store: node.store, log, cutOvers })
+  const admin = await startAdmin(config, node, log, { operatorStates, reload, upgrades, inheritance, goingLive })
   await node.start().catch(async (error: unknown) => {
     await admin?.close()
     throw error
@@ -114,8 +120,10 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   inheritance?.sayReady(options.version)
   void sayToServiceManager(log, ['READY=1', `MAINPID=${process.pid}`])
   await takeOver(node, admin, stop)
+  await goingLive.start(reload)
 
   const request = await stop.first
+  goingLive.stop()
   upgrades.stop()
   watch.set(false)
   listWatch.stop()
@@ -135,10 +143,12 @@ async function takeOver(node: RunningNode, admin: AdminServer | undefined, stop:
 async function readStored(stateDir: string, log: Log) {
   const opening = Store.open(stateDir, log)
   const operatorStates = await OperatorStates.read(stateDir, log)
+  const cutOvers = await CutOvers.read(stateDir, log)
   const banFile = new BanFile(stateDir)
   const attackFiles = new AttackFiles(stateDir)
   return {
     operatorStates,
+    cutOvers,
     store: await opening,
     bans: { file: banFile, stored: await banFile.read(log) },
     knownClients: new KnownClientsFile(stateDir),
@@ -204,6 +214,7 @@ interface AdminParts {
   readonly reload: Reload
   readonly upgrades: Upgrades
   readonly inheritance: Inheritance | undefined
+  readonly goingLive: GoingLive
 }
 
 async function startAdmin(
@@ -213,13 +224,15 @@ async function startAdmin(
   parts: AdminParts,
 ): Promise<AdminServer | undefined> {
   if (config.admin.listen === 'off') return undefined
-  const { operatorStates, reload, upgrades, inheritance } = parts
+  const { operatorStates, reload, upgrades, inheritance, goingLive } = parts
   const { listen } = config.admin
   const actions: AdminActions = {
     setUpstreamState: (...change) => operatorStates.set(node, ...change),
     reload: { run: () => reload.run('admin'), check: () => reload.check() },
     upgrade: () => upgrades.upgrade(),
     bans: node.bans,
+    goingLive,
+    backup: (name) => backUpInto(node.store, name),
     hosts: () => node.config.admin.hosts,
   }
   const { token, problem } = await readLocalToken(config.admin.stateDir)

@@ -10,9 +10,12 @@ import { makeOpenApi, type OpenApiDocument } from './openapi.ts'
 import { ApiProblem } from './problem.ts'
 import type { App, Room, Routes } from './room.ts'
 import { attackRoutes } from './routes/attacks.ts'
+import { backupRoutes } from './routes/backup.ts'
 import { banRoutes } from './routes/bans.ts'
 import { checkIpRoutes } from './routes/check-ip.ts'
 import { dashboardRoutes } from './routes/dashboard.ts'
+import { exposureRoutes } from './routes/exposure.ts'
+import { goliveRoutes } from './routes/golive.ts'
 import { listRoutes } from './routes/lists.ts'
 import { liveRoutes } from './routes/live.ts'
 import { nodeRoutes } from './routes/node.ts'
@@ -31,6 +34,9 @@ const ROUTES: readonly Routes[] = [
   attackRoutes,
   reloadRoutes,
   upgradeRoutes,
+  goliveRoutes,
+  exposureRoutes,
+  backupRoutes,
   dashboardRoutes,
 ]
 

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 
 export * from './attack-contract.ts'
+export * from './golive-contract.ts'
 export * from './problem-contract.ts'
 
 export const OPENAPI_PATH = '/api/openapi.json'

@@ -7,7 +7,9 @@ import type { AuditEntry } from '../control/access/audit-entry.ts'
 import type { Identity, Role } from '../control/access/identity.ts'
 import type { NodeView } from '../control/node-view.ts'
 import type { MetricsPage } from '../metrics/metrics-page.ts'
+import type { MakeBackup } from './routes/backup.ts'
 import type { BanActions } from './routes/bans.ts'
+import type { GoliveActions } from './routes/golive.ts'
 import type { ReloadActions } from './routes/reload.ts'
 import type { UpgradeAction } from './routes/upgrade.ts'
 import type { SetUpstreamState } from './routes/upstream-state.ts'
@@ -18,6 +20,8 @@ export interface AdminActions {
   readonly reload: ReloadActions
   readonly upgrade: UpgradeAction
   readonly bans: BanActions
+  readonly goingLive: GoliveActions
+  readonly backup: MakeBackup
   /** Names by which it may be asked, beside those of this machine (guard.ts). */
   readonly hosts?: () => readonly string[]
 }
@@ -47,6 +51,8 @@ declare module 'fastify' {
     readonly audit?: string
     /** It is about the service in `params.service` alone, so that a token for that service will do. */
     readonly isForService?: boolean
+    /** The route itself looks which services a token is for. */
+    readonly isForAnyService?: boolean
   }
   interface FastifyRequest {
     /** Undefined on open routes, perhaps. */

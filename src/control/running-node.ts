@@ -13,6 +13,7 @@ import type { Config } from './config/config.ts'
 import { type Capacity, capacityFor, makeTables } from './config/make-tables.ts'
 import { StableSlots } from './config/stable-slots.ts'
 import type { ResolvedAddresses } from './config/upstream-ips.ts'
+import { closeServices } from './cut-over/close-services.ts'
 import { memoriesOf } from './memories-of.ts'
 import { requireRoom } from './workers/require-room.ts'
 import type { NodeLimits } from './limits/node-limits.ts'
@@ -79,6 +80,8 @@ export class RunningNode implements NodeView {
   #databases: NetworkDatabases | undefined
   /** Those that the tables were made with. */
   #addresses: ResolvedAddresses
+  /** Services that are not enabled. */
+  #closed: ReadonlySet<string>
   #state: NodeState = 'starting'
 
   /** Throws StartError where this machine can't run what is asked for. */
@@ -89,6 +92,7 @@ export class RunningNode implements NodeView {
     this.#lists = options.lists
     this.#databases = options.databases
     this.#addresses = options.addresses
+    this.#closed = options.closed ?? new Set()
     this.#inheritance = options.inheritance
     this.#log = log
     const hasPredecessor = options.inheritance !== undefined
@@ -190,11 +194,18 @@ export class RunningNode implements NodeView {
     return new Overload({ rules: config.protect.overload, memory, limits, log, onShorterDeadlines })
   }
 
-  #makeTables(config: Config, addresses: ResolvedAddresses, slots: StableSlots, version: number): Tables {
+  #makeTables(
+    config: Config,
+    addresses: ResolvedAddresses,
+    slots: StableSlots,
+    version: number,
+    closed = this.#closed,
+  ): Tables {
     const withoutQueues = makeTables(config, addresses, slots, version, (message) => {
       this.#log.say('addresses-left-out', {}, message)
     })
-    return { ...this.#queues.bringInto(withoutQueues), ...memoriesOf(this.#lists, this.#databases) }
+    const tables = closeServices(this.#queues.bringInto(withoutQueues), closed)
+    return { ...tables, ...memoriesOf(this.#lists, this.#databases) }
   }
 
   #refusedCounts(): RefusedCount[] {
@@ -292,11 +303,12 @@ export class RunningNode implements NodeView {
     addresses: ResolvedAddresses,
     lists = this.#lists,
     databases = this.#databases,
+    closed = this.#closed,
   ): Promise<void> {
     const before = this.tables()
     const slots = this.#slots.copy()
     const tables = {
-      ...this.#makeTables(config, addresses, slots, before.version + 1),
+      ...this.#makeTables(config, addresses, slots, before.version + 1, closed),
       ...memoriesOf(lists, databases),
     }
     requireRoom(this.#capacity, slots)
@@ -305,6 +317,7 @@ export class RunningNode implements NodeView {
       await this.#workers.changeTables(tables, (withPorts) => {
         this.#slots = slots
         this.#config = config
+        this.#closed = closed
         this.#lists = lists
         this.#databases = databases
         this.#addresses = addresses

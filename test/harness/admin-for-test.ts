@@ -6,6 +6,7 @@ import { Access } from '../../src/control/access/access.ts'
 import type { AuditEntry } from '../../src/control/access/audit-entry.ts'
 import { LocalToken } from '../../src/control/access/local-token.ts'
 import { NO_BANS } from './no-bans.ts'
+import { NO_GOING_LIVE } from './no-going-live.ts'
 import { nodeForTest } from './node-for-test.ts'
 
 const TOKEN = 'tdg_local_of-a-test'
@@ -16,6 +17,8 @@ export const NO_ACTIONS: AdminActions = {
   upgrade: not,
   reload: { run: not, check: not },
   bans: NO_BANS,
+  goingLive: NO_GOING_LIVE,
+  backup: not,
 }
 
 export interface AdminAnswer {

@@ -5,6 +5,7 @@
 import type { Config } from '../config/config.ts'
 import { ConfigError, loadConfig } from '../config/load.ts'
 import type { ConfigProblem } from '../config/problem.ts'
+import type { CutOvers } from '../cut-over/cut-overs.ts'
 import { sayDatabases } from '../databases/database-lines.ts'
 import { NetworkDatabases } from '../databases/network-databases.ts'
 import { sayLists } from '../lists/list-lines.ts'
@@ -50,6 +51,8 @@ export interface ReloadOptions {
   readonly node: RunningNode
   readonly log: Log
   readonly upstreams: UpstreamAddresses
+  /** Which services of a configuration are not enabled, and who hears when it is in force. */
+  readonly cutOvers?: Pick<CutOvers, 'closedIn' | 'follow'>
   /** Begins to follow the hostnames of a new configuration; those of the old one are not followed any more. */
   readonly follow: (upstreams: UpstreamAddresses) => void
 }
@@ -124,6 +127,20 @@ export class Reload {
     })
   }
 
+  /**
+   * The same configuration with other services closed; what an operator wants is known by then, and `done` is called
+   * before anything else may change. Throws StartError with nothing changed, when a port is taken, say.
+   */
+  async closeServices(closedIn: (config: Config) => ReadonlySet<string>, done: () => void): Promise<void> {
+    await this.#afterLast(async () => {
+      const { node } = this.#options
+      requireReady(node)
+      const { config } = node
+      await node.reload(config, this.#upstreams.current, node.lists(), node.databases(), closedIn(config))
+      done()
+    })
+  }
+
   /** What `run` would do, and does not. */
   check(): Promise<ReloadOutcome> {
     return this.#afterLast(() => this.#try(true))
@@ -165,9 +182,10 @@ export class Reload {
   }
 
   async #swap(config: Config, upstreams: UpstreamAddresses, lists: Lists, databases: NetworkDatabases): Promise<void> {
-    const { node, log, listWatch, databaseWatch, follow } = this.#options
+    const { node, log, listWatch, databaseWatch, follow, cutOvers } = this.#options
     const [listsBefore, databasesBefore] = [node.lists(), node.databases()]
-    await node.reload(config, upstreams.current, lists, databases)
+    await node.reload(config, upstreams.current, lists, databases, cutOvers?.closedIn(config))
+    cutOvers?.follow(config)
     sayDatabases(log, databases, databasesBefore)
     sayLists(log, lists, listsBefore)
     this.#upstreams.stop()
