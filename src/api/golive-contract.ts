@@ -1,7 +1,7 @@
 /** The part of contract.ts about going live; import it from there. */
 import { z } from 'zod'
 import { ExposureReport, EXPOSURE_VERDICTS } from '../control/golive/exposure/report.ts'
-import { FIREWALL_FORMATS } from '../control/golive/firewall/plan.ts'
+import { FIREWALL_FORMATS } from '../control/golive/firewall/formats.ts'
 
 export { ExposureReport }
 

@@ -14,4 +14,5 @@ export interface Page {
 
 export const PAGES: readonly Page[] = [
   { path: 'overview', title: 'Overview', load: () => import('./pages/overview.tsx') },
+  { path: 'utilities', title: 'Utilities', load: () => import('./pages/utilities.tsx') },
 ]
