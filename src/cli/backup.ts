@@ -15,7 +15,9 @@ interface BackupOptions {
 export function addBackupCommand(program: Command): void {
   const command = program
     .command('backup')
-    .description('Copy the store of the running daemon (users, audit log, history, statistics), whole, into a new file.')
+    .description(
+      'Copy the store of the running daemon (users, audit log, history, statistics), whole, into a new file.',
+    )
     .argument('<file>', 'where to; it must not be there yet')
     .addOption(adminOption())
     .option('--json', 'write the answer as JSON')

@@ -66,8 +66,10 @@ export function cutOverText({ stored, cutOver }: CutOverAnswer): string {
 
 function stateText({ service, enabled, fileSays, plan }: CutOverView): string {
   const name = shown(service)
-  if (plan !== null) return `${name} is closed and opens at ${plan.at} (${new Date(plan.at).toLocaleString('sv')} here).`
-  const differs = enabled === fileSays ? '' : ` The configuration says enabled: ${fileSays}; this holds until that changes.`
+  if (plan !== null)
+    return `${name} is closed and opens at ${plan.at} (${new Date(plan.at).toLocaleString('sv')} here).`
+  const differs =
+    enabled === fileSays ? '' : ` The configuration says enabled: ${fileSays}; this holds until that changes.`
   if (enabled) return `${name} is open.${differs}`
   return `${name} is closed to new clients; the connections it has go on.${differs}`
 }

@@ -26,7 +26,10 @@ forEachEngine((engine) => {
     open.push({ stop: () => upstream.close() })
     const at = await closedAddress()
     const upstreams = [upstream.address.text]
-    const services: TestService[] = [{ upstreams }, { name: 'next', listen: [at.text], upstreams, enabled: false, ...next }]
+    const services: TestService[] = [
+      { upstreams },
+      { name: 'next', listen: [at.text], upstreams, enabled: false, ...next },
+    ]
     return { at, services, stateDir: join(temporaryFolder(), 'state') }
   }
 
@@ -172,10 +175,10 @@ forEachEngine((engine) => {
         env: { ...process.env, NODE_OPTIONS: '', NODE_TEST_CONTEXT: '', NO_COLOR: '1' },
       })
     const enabled = await tidegate('--enable')
-    assert.deepEqual([enabled.code, enabled.stdout], [
-      0,
-      'next is open. The configuration says enabled: false; this holds until that changes.\n',
-    ])
+    assert.deepEqual(
+      [enabled.code, enabled.stdout],
+      [0, 'next is open. The configuration says enabled: false; this holds until that changes.\n'],
+    )
     assert.ok(!(await refuses(at)))
     const twice = await tidegate('--enable-at', '03:00')
     assert.deepEqual([twice.code, /is open already/.test(twice.stderr)], [1, true])

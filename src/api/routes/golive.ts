@@ -119,7 +119,9 @@ function addUpstreamProbe(app: App, goingLive: GoliveActions): void {
     async (request) => {
       const { target, name, waitMs } = request.body
       request.auditDetails = target
-      const isConfigured = goingLive.config().services.some(({ upstreams }) => upstreams.some(({ text }) => text === target))
+      const isConfigured = goingLive
+        .config()
+        .services.some(({ upstreams }) => upstreams.some(({ text }) => text === target))
       // What a machine in our network says to us is not everybody's to know.
       if (!isConfigured) requireAdmin(request, `${JSON.stringify(target)} is no upstream of a service`)
       takeTime(request)
@@ -209,7 +211,11 @@ const FirewallQuery = z.strictObject({
   trusted: List.optional(),
   admins: List.optional(),
   adminPorts: List.optional(),
-  rollbackAfterS: z.string().regex(/^\d{1,4}$/, 'expected seconds').transform(Number).optional(),
+  rollbackAfterS: z
+    .string()
+    .regex(/^\d{1,4}$/, 'expected seconds')
+    .transform(Number)
+    .optional(),
 })
 
 function addFirewall(app: App, goingLive: GoliveActions): void {
@@ -297,7 +303,9 @@ function addCutOver(app: App, goingLive: GoliveActions): void {
       const { action, at, asked } = request.body
       request.auditDetails = at === undefined ? action : `${action} ${at}`
       takeTime(request)
-      const stored = await refusing(() => change(cutOvers, name, request.body, askedBy(request).who, askedOf(asked ?? {})))
+      const stored = await refusing(() =>
+        change(cutOvers, name, request.body, askedBy(request).who, askedOf(asked ?? {})),
+      )
       return { stored, cutOver: cutOverView(cutOvers.state(name)) }
     },
   )
@@ -348,7 +356,8 @@ function takeTime(request: FastifyRequest): void {
 
 function requireAdmin(request: Pick<FastifyRequest, 'identity'>, what: string): void {
   const { who, role } = askedBy(request)
-  if (!isAtLeast(role, 'admin')) throw new ApiProblem('E_FORBIDDEN', `${what}: that needs an admin, and ${who} is ${role}.`)
+  if (!isAtLeast(role, 'admin'))
+    throw new ApiProblem('E_FORBIDDEN', `${what}: that needs an admin, and ${who} is ${role}.`)
 }
 
 function serviceNamed(goingLive: GoliveActions, name: string): ServiceConfig {

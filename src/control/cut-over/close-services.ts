@@ -3,6 +3,8 @@ import type { Tables } from '../../traffic/tables.ts'
 
 export function closeServices(tables: Tables, closed: ReadonlySet<string>): Tables {
   if (closed.size === 0) return tables
-  const services = tables.services.map((service) => (closed.has(service.name) ? { ...service, listeners: [] } : service))
+  const services = tables.services.map((service) =>
+    closed.has(service.name) ? { ...service, listeners: [] } : service,
+  )
   return { ...tables, services }
 }

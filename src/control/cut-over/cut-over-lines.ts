@@ -39,7 +39,8 @@ export function sayUnready(log: Log, service: string, items: readonly ChecklistI
 }
 
 export function sayNotRead(log: Log, file: string, error: Error, movedTo: string | undefined): void {
-  const sentence = 'What operators had opened, closed and planned could not be read: services are as the configuration says.'
+  const sentence =
+    'What operators had opened, closed and planned could not be read: services are as the configuration says.'
   log.say('cut-overs-not-read', { file, reason: reasonOf(error), ...(movedTo ? { movedTo } : {}) }, sentence)
 }
 

@@ -45,7 +45,8 @@ export const LOG_EVENTS = {
   },
   'cut-over-failed': {
     level: 'error',
-    meaning: 'The time has come and the service could not be opened; it is tried again every 10 s; `service`, `reason`.',
+    meaning:
+      'The time has come and the service could not be opened; it is tried again every 10 s; `service`, `reason`.',
   },
   'cut-over-unready': {
     level: 'warn',

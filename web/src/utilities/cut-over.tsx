@@ -101,7 +101,7 @@ function Plan({ service, change }: PlanProps) {
     <section aria-labelledby="plan">
       <h2 id="plan">Open it at a set time</h2>
       <Form
-        verb="Plan"
+        verb="Plan it"
         onSend={() => change({ action: 'plan', at: new Date(at).toISOString(), asked: askedOf(service) })}
       >
         <div class="field">

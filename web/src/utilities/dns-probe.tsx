@@ -24,7 +24,7 @@ export function DnsProbe({ service }: ToolProps) {
         <Form verb="Look up" onSend={probe}>
           <Field
             label="Domain"
-            note="www.example.com"
+            note="What clients look up, such as www.example.com."
             value={texts.domain}
             onValue={(text) => setText(service, 'domain', text)}
           />
@@ -64,8 +64,7 @@ function Answer({ answer }: { readonly answer: DnsProbeAnswer }) {
       <section aria-labelledby="found">
         <h2 id="found">{domain}</h2>
         <p class={banner} role="status">
-          {domain} {says}.
-          {upstreamsShown.length > 0 && ` It shows an upstream: ${upstreamsShown.join(', ')}.`}
+          {domain} {says}.{upstreamsShown.length > 0 && ` It shows an upstream: ${upstreamsShown.join(', ')}.`}
         </p>
         <dl>
           <dt>Expected</dt>
@@ -89,7 +88,7 @@ function Answer({ answer }: { readonly answer: DnsProbeAnswer }) {
             </>
           )}
         </dl>
-        <div class="scrolls">
+        <div class="scrolls" role="group" aria-label="Table" tabIndex={0}>
           <table>
             <thead>
               <tr>
@@ -163,7 +162,7 @@ function Leaks({ answer: { leaks, namedUpstreams, looked } }: { readonly answer:
       {leaks.length === 0 ? (
         <p class="quiet">None among the {looked.length} names that were looked at.</p>
       ) : (
-        <div class="scrolls">
+        <div class="scrolls" role="group" aria-label="Table" tabIndex={0}>
           <table>
             <thead>
               <tr>

@@ -50,6 +50,14 @@ export function Exposure({ service }: ToolProps) {
 
 function HowTo({ service }: ToolProps) {
   const commands = hostsOf(service).map(([host, ports]) => `tidegate exposure ${host} --ports ${ports.join(',')}`)
+  if (commands.length === 0) {
+    return (
+      <section aria-labelledby="how">
+        <h2 id="how">Look from elsewhere</h2>
+        <p class="quiet">All upstreams of {service} are on this machine: nobody else reaches them.</p>
+      </section>
+    )
+  }
   const isEncrypted = location.protocol === 'https:'
   const to = isEncrypted ? location.origin : 'https://NODE:9900'
   const send = `--send ${to} --token-file /etc/tidegate/token`
@@ -83,11 +91,15 @@ function hostsOf(service: string): [host: string, ports: number[]][] {
   const portsByHost = new Map<string, Set<number>>()
   for (const { address } of found?.upstreams.flatMap(({ addresses }) => addresses) ?? []) {
     const [, host, port] = /^\[?([^\]]*?)\]?:(\d+)$/.exec(address) ?? []
-    if (host === undefined) continue
+    if (host === undefined || isLoopback(host)) continue
     const ports = portsByHost.get(host) ?? new Set([80, 443])
     portsByHost.set(host, ports.add(Number(port)))
   }
   return [...portsByHost].map(([host, ports]) => [host, [...ports].sort((a, b) => a - b)])
+}
+
+function isLoopback(host: string): boolean {
+  return host === '::1' || host.startsWith('127.')
 }
 
 function Vantages({ answer: { vantages } }: { readonly answer: ExposuresAnswer }) {
@@ -124,14 +136,13 @@ const VERDICTS = {
 
 function Entries({ entries }: { readonly entries: readonly ExposureEntry[] }) {
   return (
-    <div class="scrolls">
+    <div class="scrolls" role="group" aria-label="Table" tabIndex={0}>
       <table>
         <thead>
           <tr>
-            <th scope="col">Reported</th>
-            <th scope="col">Vantage</th>
-            <th scope="col">Upstream</th>
             <th scope="col">Saw</th>
+            <th scope="col">Upstream</th>
+            <th scope="col">Vantage</th>
           </tr>
         </thead>
         <tbody>
@@ -139,15 +150,16 @@ function Entries({ entries }: { readonly entries: readonly ExposureEntry[] }) {
             const [badge, word] = VERDICTS[entry.verdict]
             return (
               <tr key={entry.id}>
-                <td class="time">{time(entry.at)}</td>
+                <td>{entry.counts ? <span class={badge}>{word}</span> : <span class="badge">no proof</span>}</td>
+                <td>
+                  {entry.report.host}
+                  {entry.counts && entry.verdict === 'open' && <div>on {openPorts(entry)}</div>}
+                </td>
                 <td>
                   {entry.vantage}
-                  <div class="quiet">from {entry.source}</div>
-                </td>
-                <td>{entry.report.host}</td>
-                <td>
-                  {entry.counts ? <span class={badge}>{word}</span> : <span class="badge">does not count</span>}{' '}
-                  {entry.counts && entry.verdict === 'open' && openPorts(entry)}
+                  <div class="quiet">
+                    {time(entry.at)} from {entry.source}
+                  </div>
                   {entry.why !== null && <div class="quiet">{entry.why}</div>}
                 </td>
               </tr>

@@ -100,7 +100,7 @@ function Answer({ answer }: { readonly answer: UpstreamProbeAnswer }) {
         <dd>{connectMs === null ? 'none stood' : `${connectMs} ms`}</dd>
       </dl>
       {attempts.length > 0 && (
-        <div class="scrolls">
+        <div class="scrolls" role="group" aria-label="Table" tabIndex={0}>
           <table>
             <thead>
               <tr>

@@ -85,8 +85,9 @@ export class ExposureBook {
   /** Of a host that is no upstream nothing is kept: `services` is empty. Throws StoreError. */
   async take(report: ExposureReport, sender: ExposureSender): Promise<ExposureTaken> {
     const { config, store, log } = this.#options
-    const services = servicesOf(config(), report)
-      .filter((name) => sender.services === undefined || sender.services.includes(name))
+    const services = servicesOf(config(), report).filter(
+      (name) => sender.services === undefined || sender.services.includes(name),
+    )
     const verdict = worstVerdict(report.ports)
     const why = this.#whyNot(report, sender.source)
     const vantage = vantageOf(sender, report)
@@ -97,7 +98,9 @@ export class ExposureBook {
       await store.exposure.add({ atMs: this.#nowMs(), service, vantage, result, details })
       this.#saidSilent.delete(`${service} ${vantage}`)
       if (why !== undefined) continue
-      const wasOpen = before.some((one) => one.service === service && one.vantage === vantage && one.counts && one.verdict === 'open')
+      const wasOpen = before.some(
+        (one) => one.service === service && one.vantage === vantage && one.counts && one.verdict === 'open',
+      )
       if (verdict === 'open') sayExposed(log, service, vantage, report)
       else if (wasOpen) sayExposureOver(log, service, vantage, report)
     }
@@ -105,7 +108,11 @@ export class ExposureBook {
   }
 
   /** The newest first. */
-  async list(filter: { limit: number; service?: string | undefined; before?: number | undefined }): Promise<ExposureEntry[]> {
+  async list(filter: {
+    limit: number
+    service?: string | undefined
+    before?: number | undefined
+  }): Promise<ExposureEntry[]> {
     return (await this.#options.store.exposure.list(filter)).flatMap(entryOf)
   }
 
@@ -121,7 +128,15 @@ export class ExposureBook {
     return [...timesByVantage.values()].map((all) => {
       const [last] = all
       const { service, vantage } = last
-      return { service, vantage, last, isSilent: isSilent(all.map(({ at }) => Date.parse(at)), this.#nowMs()) }
+      return {
+        service,
+        vantage,
+        last,
+        isSilent: isSilent(
+          all.map(({ at }) => Date.parse(at)),
+          this.#nowMs(),
+        ),
+      }
     })
   }
 
