@@ -32,7 +32,7 @@ import { KnownClientsFile } from './control/overload/known-clients-file.ts'
 import { type ConfigFile, ConfigWatch } from './control/reload/config-watch.ts'
 import { FileWatches } from './control/reload/file-watches.ts'
 import { Hangup } from './control/reload/hangup.ts'
-import { Reload } from './control/reload/reload.ts'
+import { Reload, type ReloadOptions } from './control/reload/reload.ts'
 import { UpstreamAddresses } from './control/resolve/upstream-addresses.ts'
 import { RunningNode } from './control/running-node.ts'
 import { backUpInto } from './control/store/backups.ts'
@@ -78,7 +78,7 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   const upgrades = new Upgrades(log, () => stop.request({ by: 'upgrade' }))
   const { inheritance } = options
   await inheritance?.keepFromChildren()
-  const stored = await readStored(config.admin.stateDir, log)
+  const stored = await readStored(config, log)
   const { operatorStates, cutOvers } = stored
   const hangup = new Hangup()
   const node = new RunningNode({
@@ -86,7 +86,6 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
     ...stored,
     lists,
     databases,
-    closed: cutOvers.closedIn(config),
     addresses: upstreams.current,
     log,
     onLostWorker: () => stop.request({ by: 'lost-worker' }),
@@ -116,20 +115,31 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   upgrades.allow(node, admin?.listeningSocket())
   sayReady(log, node)
   hangup.use(() => void reload.run('SIGHUP'))
-  inheritance?.closeUntaken()
-  inheritance?.sayReady(options.version)
-  void sayToServiceManager(log, ['READY=1', `MAINPID=${process.pid}`])
+  sayServing(options, log)
   await takeOver(node, admin, stop)
   await goingLive.start(reload)
 
   const request = await stop.first
   goingLive.stop()
   upgrades.stop()
+  stopFollowing(reload, watches)
+  return await stopServing({ node, admin, log, stop, request })
+}
+
+/** To whoever started us: the version before, and systemd. */
+function sayServing({ inheritance, version }: DaemonOptions, log: Log): void {
+  inheritance?.closeUntaken()
+  inheritance?.sayReady(version)
+  void sayToServiceManager(log, ['READY=1', `MAINPID=${process.pid}`])
+}
+
+type Watches = Pick<ReloadOptions, 'watch' | 'listWatch' | 'databaseWatch'>
+
+function stopFollowing(reload: Reload, { watch, listWatch, databaseWatch }: Watches): void {
   watch.set(false)
   listWatch.stop()
   databaseWatch.stop()
   reload.upstreams.stop()
-  return await stopServing({ node, admin, log, stop, request })
 }
 
 /** The version before answers operators until it has told everything; where there is none, nothing happens here. */
@@ -140,7 +150,8 @@ async function takeOver(node: RunningNode, admin: AdminServer | undefined, stop:
 }
 
 /** What outlives the daemon; a damaged file is told of and begun anew. */
-async function readStored(stateDir: string, log: Log) {
+async function readStored(config: Config, log: Log) {
+  const { stateDir } = config.admin
   const opening = Store.open(stateDir, log)
   const operatorStates = await OperatorStates.read(stateDir, log)
   const cutOvers = await CutOvers.read(stateDir, log)
@@ -149,6 +160,7 @@ async function readStored(stateDir: string, log: Log) {
   return {
     operatorStates,
     cutOvers,
+    closed: cutOvers.closedIn(config),
     store: await opening,
     bans: { file: banFile, stored: await banFile.read(log) },
     knownClients: new KnownClientsFile(stateDir),

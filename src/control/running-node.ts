@@ -81,21 +81,21 @@ export class RunningNode implements NodeView {
   /** Those that the tables were made with. */
   #addresses: ResolvedAddresses
   /** Services that are not enabled. */
-  #closed: ReadonlySet<string>
+  #closed: ReadonlySet<string> = new Set()
   #state: NodeState = 'starting'
 
   /** Throws StartError where this machine can't run what is asked for. */
   constructor(options: RunningNodeOptions) {
     const { config, log } = options
+    if (options.closed !== undefined) this.#closed = options.closed
     this.version = options.version
     this.#config = config
     this.#lists = options.lists
     this.#databases = options.databases
     this.#addresses = options.addresses
-    this.#closed = options.closed ?? new Set()
     this.#inheritance = options.inheritance
     this.#log = log
-    const hasPredecessor = options.inheritance !== undefined
+    const hasPredecessor = this.#inheritance !== undefined
     this.firewall = new Firewall({ config: config.protect.firewall, log, hasPredecessor })
     this.#capacity = capacityFor(config)
     this.#slots = new StableSlots(this.#capacity.addresses)

@@ -72,7 +72,12 @@ export function exposureRoutes(app: App, { actions: { goingLive } }: Room): void
       const [vantages, results] = await withStore(() => Promise.all([exposures.vantages(), exposures.list(query)]))
       const shown = vantages.filter(({ service }) => query.service === undefined || service === query.service)
       return {
-        vantages: shown.map(({ isSilent, last, ...one }) => ({ ...one, last: viewOf(last), silent: isSilent })),
+        vantages: shown.map(({ vantage, service, isSilent, last }) => ({
+          vantage,
+          service,
+          last: viewOf(last),
+          silent: isSilent,
+        })),
         results: results.map(viewOf),
       }
     },

@@ -272,12 +272,12 @@ describe('going live', () => {
     await refused(400, /ports/, 'POST', path, { ...REPORT, ports: [] })
     const most = {
       ...REPORT,
-      ports: Array(512).fill({
+      ports: Array.from({ length: 512 }, () => ({
         address: '2001:db8:ffff:ffff:ffff:ffff:ffff:ffff',
         port: 65535,
         verdict: 'filtered',
         ms: 3000.123,
-      }),
+      })),
     }
     assert.equal((await ask('POST', path, most)).status, 200)
     await refused(413, /bytes/, 'POST', path, { ...REPORT, host: 'x'.repeat(70_000) })

@@ -325,7 +325,7 @@ async function change(
       return await cutOvers.switch(service, false, by)
     case 'cancel':
       return await cutOvers.cancel(service, by)
-    case 'plan': {
+    default: {
       const aheadMs = Date.parse(at) - Date.now()
       if (aheadMs > 0 && aheadMs <= PLAN_AHEAD_MS_MAX) return await cutOvers.plan(service, Date.parse(at), by, asked)
       throw new ApiProblem('E_REQUEST', `at is ${JSON.stringify(at)}; expected a time to come, within a year.`)

@@ -220,9 +220,8 @@ export class CutOvers {
   }
 
   async #doWhatIsDue(): Promise<void> {
-    for (const { service, plan } of [...this.#stored.values()]) {
-      const isDue = plan !== undefined && Date.parse(plan.at) <= Date.now() && this.#isConfigured(service)
-      if (!isDue || !this.#isRunning) continue
+    for (const { service, plan } of this.#due()) {
+      if (!this.#isRunning) return
       try {
         await this.#switch(service, true, { by: plan.by, planned: true, asked: plan.asked })
       } catch (error) {
@@ -233,6 +232,13 @@ export class CutOvers {
       }
     }
     this.#arm()
+  }
+
+  #due() {
+    return [...this.#stored.values()].flatMap(({ service, plan }) => {
+      const isDue = plan !== undefined && Date.parse(plan.at) <= Date.now() && this.#isConfigured(service)
+      return isDue ? [{ service, plan }] : []
+    })
   }
 
   #isConfigured(service: string): boolean {

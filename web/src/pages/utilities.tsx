@@ -27,7 +27,7 @@ const TOOLS: readonly (readonly [path: string, title: string, tool: ComponentTyp
 ]
 
 export default function Utilities({ rest: [wanted = 'checklist', name] }: PageProps) {
-  const [path, , Tool] = TOOLS.find(([path]) => path === wanted) ?? TOOLS[0]!
+  const [path, , Tool] = TOOLS.find(([path]) => path === wanted) ?? TOOLS[0]
   const names = services.value.map((service) => service.name)
   const service = names.find((known) => known === name) ?? names[0]
   return (

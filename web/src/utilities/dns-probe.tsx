@@ -57,7 +57,7 @@ const POINTS_TO: Readonly<Record<DnsProbeAnswer['pointsTo'], readonly [banner: s
 }
 
 function Answer({ answer }: { readonly answer: DnsProbeAnswer }) {
-  const { domain, expected, sights, pointsTo, ttlS, oldGoneInS, isRunningOut, upstreamsShown, problems } = answer
+  const { domain, expected, sights, pointsTo, upstreamsShown, problems } = answer
   const [banner, says] = POINTS_TO[pointsTo]
   return (
     <>
@@ -66,28 +66,7 @@ function Answer({ answer }: { readonly answer: DnsProbeAnswer }) {
         <p class={banner} role="status">
           {domain} {says}.{upstreamsShown.length > 0 && ` It shows an upstream: ${upstreamsShown.join(', ')}.`}
         </p>
-        <dl>
-          <dt>Expected</dt>
-          <dd>{expected.join(', ')}</dd>
-          {answer.chain.length > 1 && (
-            <>
-              <dt>By way of</dt>
-              <dd>{answer.chain.join(' → ')}</dd>
-            </>
-          )}
-          <dt>TTL</dt>
-          <dd>{ttlS === null ? 'unknown' : duration(ttlS * 1000)}</dd>
-          {oldGoneInS !== null && (
-            <>
-              <dt>Old answers</dt>
-              <dd>
-                {isRunningOut
-                  ? `are gone in ${duration(oldGoneInS * 1000)} at most`
-                  : "are still what the domain's own servers say: the change is not made yet"}
-              </dd>
-            </>
-          )}
-        </dl>
+        <Facts answer={answer} />
         <div class="scrolls" role="group" aria-label="Table" tabIndex={0}>
           <table>
             <thead>
@@ -116,6 +95,34 @@ function Answer({ answer }: { readonly answer: DnsProbeAnswer }) {
         </section>
       )}
     </>
+  )
+}
+
+function Facts({ answer }: { readonly answer: DnsProbeAnswer }) {
+  const { expected, chain, ttlS, oldGoneInS, isRunningOut } = answer
+  return (
+    <dl>
+      <dt>Expected</dt>
+      <dd>{expected.join(', ')}</dd>
+      {chain.length > 1 && (
+        <>
+          <dt>By way of</dt>
+          <dd>{chain.join(' → ')}</dd>
+        </>
+      )}
+      <dt>TTL</dt>
+      <dd>{ttlS === null ? 'unknown' : duration(ttlS * 1000)}</dd>
+      {oldGoneInS !== null && (
+        <>
+          <dt>Old answers</dt>
+          <dd>
+            {isRunningOut
+              ? `are gone in ${duration(oldGoneInS * 1000)} at most`
+              : "are still what the domain's own servers say: the change is not made yet"}
+          </dd>
+        </>
+      )}
+    </dl>
   )
 }
 
