@@ -138,7 +138,8 @@ describe('the daemon', { timeout: 60_000, concurrency: 3 }, () => {
     daemon.child.kill('SIGTERM')
     assert.equal(await daemon.exited, 0)
     assert.equal(daemon.stderr, '')
-    const events = daemon.lines.map(({ event }) => event)
+    // The daemons of this file share a stateDir: whether the store can say that there is no user depends on the others.
+    const events = daemon.lines.map(({ event }) => event).filter((event) => event !== 'setup-link')
     assert.deepEqual(events, [
       'admin-listening',
       'listening',

@@ -4,8 +4,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { type AdminActions, AdminServer } from './api/server.ts'
-import { Access } from './control/access/access.ts'
-import { readLocalToken } from './control/access/local-token.ts'
+import { offerSetUp, startAccess } from './control/access/start-access.ts'
 import type { Config } from './control/config/config.ts'
 import { CutOvers } from './control/cut-over/cut-overs.ts'
 import {
@@ -17,7 +16,6 @@ import {
   sayStopped,
   sayUncaught,
 } from './control/log/daemon-lines.ts'
-import { sayAudit, sayNoLocalToken } from './control/log/access-lines.ts'
 import { sayDatabases } from './control/databases/database-lines.ts'
 import { NetworkDatabases } from './control/databases/network-databases.ts'
 import { sayLists } from './control/lists/list-lines.ts'
@@ -25,6 +23,7 @@ import { Lists } from './control/lists/lists.ts'
 import { GoingLive } from './control/golive/going-live.ts'
 import { type Log, openLog } from './control/log/log.ts'
 import { openStdout } from './control/log/stdout-stream.ts'
+import type { CertificateEnd } from './control/notify/alarms.ts'
 import { BanFile } from './control/bans/ban-file.ts'
 import { AttackFiles } from './control/detect/attack-files.ts'
 import { OperatorStates } from './control/operator/operator-states.ts'
@@ -70,10 +69,7 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   const { config } = options
   const log = openLog({ ...config.log, stream: openStdout() })
   const upstreams = await UpstreamAddresses.resolve(config)
-  const lists = await Lists.read(config.protect)
-  sayLists(log, lists)
-  const databases = await NetworkDatabases.read(config.protect)
-  sayDatabases(log, databases)
+  const { lists, databases } = await readListed(config, log)
   const stop = new StopSignals((error) => sayUncaught(log, error))
   const upgrades = new Upgrades(log, () => stop.request({ by: 'upgrade' }))
   const { inheritance } = options
@@ -81,6 +77,7 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   const stored = await readStored(config, log)
   const { operatorStates, cutOvers } = stored
   const hangup = new Hangup()
+  const certificates: CertificateEnd[] = []
   const node = new RunningNode({
     ...options,
     ...stored,
@@ -88,6 +85,7 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
     databases,
     addresses: upstreams.current,
     log,
+    certificates: () => certificates,
     onLostWorker: () => stop.request({ by: 'lost-worker' }),
   })
   const watch = new ConfigWatch(options.configFile, () => void reload.run('watchConfig'))
@@ -104,7 +102,8 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   const watches = { watch, listWatch, databaseWatch }
   const reload = new Reload({ path, env: process.env, node, log, upstreams, ...watches, follow, cutOvers })
   const goingLive = new GoingLive({ config: () => node.config, store: node.store, log, cutOvers })
-  const admin = await startAdmin(config, node, log, { operatorStates, reload, upgrades, inheritance, goingLive })
+  const adminParts = { operatorStates, reload, upgrades, inheritance, goingLive, certificates }
+  const admin = await startAdmin(config, node, log, adminParts)
   await node.start().catch(async (error: unknown) => {
     await admin?.close()
     throw error
@@ -124,6 +123,15 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   upgrades.stop()
   stopFollowing(reload, watches)
   return await stopServing({ node, admin, log, stop, request })
+}
+
+/** Who is on lists, and which networks are whose. */
+async function readListed({ protect }: Config, log: Log) {
+  const lists = await Lists.read(protect)
+  sayLists(log, lists)
+  const databases = await NetworkDatabases.read(protect)
+  sayDatabases(log, databases)
+  return { lists, databases }
 }
 
 /** To whoever started us: the version before, and systemd. */
@@ -146,6 +154,7 @@ function stopFollowing(reload: Reload, { watch, listWatch, databaseWatch }: Watc
 async function takeOver(node: RunningNode, admin: AdminServer | undefined, stop: StopSignals): Promise<void> {
   await Promise.race([node.legacy.takeOver(), stop.first])
   node.legacy.own()
+  void node.notify.start()
   await admin?.open()
 }
 
@@ -227,6 +236,8 @@ interface AdminParts {
   readonly upgrades: Upgrades
   readonly inheritance: Inheritance | undefined
   readonly goingLive: GoingLive
+  /** Where the admin API's own is told of. */
+  readonly certificates: CertificateEnd[]
 }
 
 async function startAdmin(
@@ -236,7 +247,7 @@ async function startAdmin(
   parts: AdminParts,
 ): Promise<AdminServer | undefined> {
   if (config.admin.listen === 'off') return undefined
-  const { operatorStates, reload, upgrades, inheritance, goingLive } = parts
+  const { operatorStates, reload, upgrades, inheritance, goingLive, certificates } = parts
   const { listen } = config.admin
   const actions: AdminActions = {
     setUpstreamState: (...change) => operatorStates.set(node, ...change),
@@ -247,18 +258,22 @@ async function startAdmin(
     backup: (name) => backUpInto(node.store, name),
     hosts: () => node.config.admin.hosts,
   }
-  const { token, problem } = await readLocalToken(config.admin.stateDir)
-  if (problem !== undefined) sayNoLocalToken(log, config.admin.stateDir, problem, token?.file)
+  const { access, auditBook, tls } = await startAccess(config.admin, log, node.store)
+  if (tls !== undefined) certificates.push({ name: 'admin', notAfterMs: tls.notAfterMs })
   const admin = await AdminServer.listen({
     address: listen,
     inherited: inheritance?.adminSocket(listen),
     node,
     actions,
-    access: new Access(token),
-    audit: (entry) => sayAudit(log, entry),
+    access,
+    audit: (entry) => auditBook.add(entry),
+    auditLog: auditBook,
+    tls,
+    onClosed: () => auditBook.close(),
   })
-  sayAdminListening(log, formatSocketAddress(admin.address))
-  if (!isLoopback(admin.address)) sayAdminExposed(log, formatSocketAddress(admin.address))
+  sayAdminListening(log, formatSocketAddress(admin.address), tls !== undefined)
+  if (!isLoopback(admin.address) && tls === undefined) sayAdminExposed(log, formatSocketAddress(admin.address))
+  await offerSetUp(access, log, admin.address, tls !== undefined)
   return admin
 }
 

@@ -9,7 +9,7 @@ import { answerOf, type Answer, ROOT } from './harness/started-program.ts'
 describe('set-up', { timeout: 120_000 }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'tidegate-setup-'))
   after(() => rmSync(folder, { recursive: true }))
-  for (const path of ['scripts/setup.mjs', 'bin/become.cjs', 'bin/package.json']) {
+  for (const path of ['scripts/setup.mjs', 'scripts/dashboard.mjs', 'bin/become.cjs', 'bin/package.json']) {
     mkdirSync(join(folder, path, '..'), { recursive: true })
     cpSync(join(ROOT, path), join(folder, path))
   }

@@ -3,14 +3,16 @@ import Fastify, { type FastifyReply, type FastifyRequest, type RouteOptions } fr
 import { validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod'
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http'
 import { OPENAPI_PATH } from './contract.ts'
-import { requireOwnHost, requireOwnOrigin } from './guard.ts'
+import { requireOwnHost, requireOwnOrigin, requireProofOfPage } from './guard.ts'
 import { identify, requireRole } from './identify.ts'
 import { asProblem } from './problem-of.ts'
 import { makeOpenApi, type OpenApiDocument } from './openapi.ts'
 import { ApiProblem } from './problem.ts'
 import type { App, Room, Routes } from './room.ts'
+import { accountRoutes } from './routes/account.ts'
 import { attackRoutes } from './routes/attacks.ts'
 import { backupRoutes } from './routes/backup.ts'
+import { auditRoutes } from './routes/audit.ts'
 import { banRoutes } from './routes/bans.ts'
 import { checkIpRoutes } from './routes/check-ip.ts'
 import { dashboardRoutes } from './routes/dashboard.ts'
@@ -19,9 +21,13 @@ import { goliveRoutes } from './routes/golive.ts'
 import { listRoutes } from './routes/lists.ts'
 import { liveRoutes } from './routes/live.ts'
 import { nodeRoutes } from './routes/node.ts'
+import { notificationRoutes } from './routes/notifications.ts'
 import { reloadRoutes } from './routes/reload.ts'
+import { sessionRoutes } from './routes/session.ts'
+import { tokenRoutes } from './routes/tokens.ts'
 import { upgradeRoutes } from './routes/upgrade.ts'
 import { upstreamStateRoutes } from './routes/upstream-state.ts'
+import { userRoutes } from './routes/users.ts'
 
 /** One group of capabilities, one line here. */
 const ROUTES: readonly Routes[] = [
@@ -32,11 +38,17 @@ const ROUTES: readonly Routes[] = [
   banRoutes,
   checkIpRoutes,
   attackRoutes,
+  notificationRoutes,
   reloadRoutes,
   upgradeRoutes,
   goliveRoutes,
   exposureRoutes,
   backupRoutes,
+  sessionRoutes,
+  accountRoutes,
+  userRoutes,
+  tokenRoutes,
+  auditRoutes,
   dashboardRoutes,
 ]
 
@@ -105,10 +117,11 @@ function addHooks(app: App, room: Room, paths: KnownPaths): void {
   app.decorateRequest('identity', undefined)
   app.decorateRequest('auditDetails', '')
   app.addHook('onRequest', async (request) => {
-    requireOwnHost(request.raw, room.actions.hosts?.() ?? [])
+    requireOwnHost(request.raw, [...(room.actions.hosts?.() ?? []), ...room.ownNames])
     requireOwnOrigin(request.raw)
     if (request.is404) throw paths.problemOf(request)
     request.identity = await identify(request, room.access)
+    requireProofOfPage(request.raw, request.identity)
     requireRole(request, room.access)
     // Whoever could take a ban back is not banned.
     if (request.identity !== undefined) room.actions.bans.noteAdminClient(request.socket.remoteAddress ?? '')
@@ -140,6 +153,7 @@ function addHooks(app: App, room: Room, paths: KnownPaths): void {
 async function sendProblem(error: Error, request: FastifyRequest, reply: FastifyReply): Promise<void> {
   const problem = asProblem(error, request)
   if (problem.allow !== undefined) reply.header('allow', problem.allow)
+  if (problem.retryAfterMs !== undefined) reply.header('retry-after', String(Math.ceil(problem.retryAfterMs / 1000)))
   await reply
     .status(problem.status)
     .type('application/problem+json')

@@ -1,8 +1,10 @@
 /** What the admin API, the command line and the dashboard share: paths and the shape of their answers. */
 import { z } from 'zod'
 
+export * from './access-contract.ts'
 export * from './attack-contract.ts'
 export * from './golive-contract.ts'
+export * from './notification-contract.ts'
 export * from './problem-contract.ts'
 
 export const OPENAPI_PATH = '/api/openapi.json'

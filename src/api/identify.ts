@@ -4,13 +4,24 @@ import type { Access } from '../control/access/access.ts'
 import { type Identity, isAtLeast } from '../control/access/identity.ts'
 import { isLoopback, socketAddress } from '../lib/ip.ts'
 import { ApiProblem } from './problem.ts'
+import { isEncrypted, readSessionCookie } from './session-cookie.ts'
 
 const BEARER = /^Bearer ([\w.~+/-]{1,200}=*)$/
 
-/** Undefined without credentials. Throws E_UNAUTHENTICATED for wrong ones. */
-export async function identify({ headers }: FastifyRequest, access: Access): Promise<Identity | undefined> {
+/**
+ * Undefined without credentials, and for a session that is over. Throws E_UNAUTHENTICATED for a wrong token. `isLookOnly`:
+ * nobody asked, it is only looked whether they still may.
+ */
+export async function identify(
+  { headers, socket }: FastifyRequest,
+  access: Access,
+  isLookOnly = false,
+): Promise<Identity | undefined> {
   const { authorization } = headers
-  if (authorization === undefined) return undefined
+  if (authorization === undefined) {
+    const session = readSessionCookie(headers.cookie, isEncrypted(socket))
+    return session === undefined ? undefined : await access.identify({ session, isLookOnly })
+  }
   const token = BEARER.exec(authorization)?.[1]
   const identity = token === undefined ? undefined : await access.identify({ token })
   if (identity !== undefined) return identity

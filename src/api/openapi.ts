@@ -16,10 +16,22 @@ export async function makeOpenApi(app: App, version: string, makeRoutes: (app: A
     openapi: {
       openapi: '3.1.0',
       info: { title: 'Tidegate', version, description: 'The admin API of one node.' },
-      components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
-      security: [{ token: [] }],
+      components: {
+        securitySchemes: {
+          token: { type: 'http', scheme: 'bearer' },
+          session: { type: 'apiKey', in: 'cookie', name: '__Host-tidegate' },
+        },
+      },
+      security: [{ token: [] }, { session: [] }],
     },
-    transform: jsonSchemaTransform,
+    transform: (route) => {
+      const { role, isForService = false } = route.route.config ?? {}
+      const described = jsonSchemaTransform(route)
+      // Who may, for those who write programs, and for the test that tries them all.
+      const security = role === 'open' ? { security: [] } : {}
+      const own = { 'x-role': role, 'x-for-service': isForService, ...security }
+      return { ...described, schema: { ...described.schema, ...own } }
+    },
   })
   makeRoutes(app)
   await app.ready()

@@ -5,6 +5,7 @@ import { z } from 'zod'
 export const PROBLEMS = {
   E_REQUEST: { status: 400, title: 'Bad request' },
   E_UNAUTHENTICATED: { status: 401, title: 'Not logged in' },
+  E_SECOND_FACTOR: { status: 401, title: 'Second factor needed' },
   E_FORBIDDEN: { status: 403, title: 'Not allowed' },
   E_HOST: { status: 403, title: 'Host refused' },
   E_ORIGIN: { status: 403, title: 'Origin refused' },

@@ -1,6 +1,8 @@
 /** From whatever was thrown to the problem that is answered. */
 import type { FastifyRequest } from 'fastify'
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod'
+import { AccessError } from '../control/access/access-error.ts'
+import { isStoreRefusal, isStoreTrouble } from '../control/access/access-store.ts'
 import { ApiProblem } from './problem.ts'
 
 /** What fastify says of bodies and addresses that it cannot read. */
@@ -18,6 +20,10 @@ const OF_FASTIFY: Readonly<Record<string, (request: FastifyRequest) => ApiProble
 
 export function asProblem(error: Error & { readonly code?: string }, request: FastifyRequest): ApiProblem {
   if (error instanceof ApiProblem) return error
+  if (error instanceof AccessError)
+    return new ApiProblem(error.code, error.message, { retryAfterMs: error.retryAfterMs })
+  if (isStoreRefusal(error)) return new ApiProblem('E_CONFLICT', error.message)
+  if (isStoreTrouble(error)) return new ApiProblem('E_STORE', error.message)
   if (hasZodFastifySchemaValidationErrors(error)) {
     const given = { body: request.body, querystring: request.query, params: request.params, headers: undefined }[
       error.validationContext ?? 'body'
@@ -40,7 +46,7 @@ interface Invalid {
 }
 
 function sentenceOf({ instancePath, message }: Invalid, given: unknown): string {
-  const keys = instancePath.split('/').slice(1)
+  const keys = instancePath.split('/').filter((key) => key !== '')
   if (keys.length === 0) return `${message}.`
   const value = keys.reduce<unknown>((inside, key) => (inside as Record<string, unknown> | undefined)?.[key], given)
   const isShown = typeof value === 'number' || (typeof value === 'string' && value.length <= VALUE_CHARACTERS_MAX)

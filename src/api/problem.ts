@@ -9,12 +9,14 @@ export class ApiProblem extends Error {
   /** The methods that the path takes, with status 405. */
   readonly allow: string | undefined
   readonly tokenFile: string | undefined
+  /** With E_TOO_MANY. */
+  readonly retryAfterMs: number | undefined
 
   /** `detail` is a sentence: what was asked, what is expected, what to do. `title` where the code's own says too little. */
   constructor(
     code: ProblemCode,
     detail: string,
-    more: Partial<Pick<ApiProblem, 'title' | 'allow' | 'tokenFile'>> = {},
+    more: Partial<Pick<ApiProblem, 'title' | 'allow' | 'tokenFile' | 'retryAfterMs'>> = {},
   ) {
     super(detail)
     this.code = code
@@ -22,6 +24,7 @@ export class ApiProblem extends Error {
     this.title = more.title ?? PROBLEMS[code].title
     this.allow = more.allow
     this.tokenFile = more.tokenFile
+    this.retryAfterMs = more.retryAfterMs
   }
 
   body(): Problem {

@@ -3,6 +3,7 @@ import type { FastifyBaseLogger, FastifyInstance, FastifyRequest, RawServerDefau
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import type { Access } from '../control/access/access.ts'
+import type { AccessStore } from '../control/access/access-store.ts'
 import type { AuditEntry } from '../control/access/audit-entry.ts'
 import type { Identity, Role } from '../control/access/identity.ts'
 import type { NodeView } from '../control/node-view.ts'
@@ -33,6 +34,10 @@ export interface Room {
   readonly access: Access
   /** What changed something, or was refused to. */
   readonly audit: (entry: AuditEntry) => void
+  /** What was done, a page at a time. */
+  readonly auditLog: Pick<AccessStore['audit'], 'list'>
+  /** Host names that our certificate is for. */
+  readonly ownNames: readonly string[]
 }
 
 export type App = FastifyInstance<RawServerDefault, IncomingMessage, ServerResponse, FastifyBaseLogger, ZodTypeProvider>

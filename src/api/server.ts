@@ -2,13 +2,15 @@
  * The admin API on `admin.listen`. It expects that an attacker may reach it: few connections, short deadlines, small
  * headers and bodies, and nothing for web pages of others (guard.ts). Who asks, and what they may, is identify.ts.
  */
-import { createServer, type RequestListener, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { createServer, type RequestListener, type Server, type ServerOptions } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
+import type { AddressInfo, Socket } from 'node:net'
 import { type AdminSocket, listenerKey, type ListeningSockets } from '../control/upgrade/handover.ts'
 import { listenError } from '../control/workers/start-error.ts'
 import { fdOf } from '../lib/server-fd.ts'
 import { socketAddress, type SocketAddress } from '../lib/ip.ts'
 import { makeMetricsPage } from '../metrics/metrics-page.ts'
+import type { AdminCertificate } from '../control/access/admin-certificate.ts'
 import { makeApp } from './app.ts'
 import type { App, Room } from './room.ts'
 
@@ -24,10 +26,19 @@ const SOCKET_TIMEOUT_MS = 10_000
 const REQUESTS_PER_CONNECTION_MAX = 1_000
 const LAST_ANSWERS_MS = 1_000
 
-export interface AdminServerOptions extends Omit<Room, 'metrics'> {
+export interface AdminServerOptions extends Omit<Room, 'metrics' | 'ownNames'> {
   readonly address: SocketAddress
   /** A socket that listens already, of the version before; who connects waits there until `open`. */
   readonly inherited?: AdminSocket | undefined
+  /** Undefined is plain HTTP. */
+  readonly tls?: AdminCertificate | undefined
+  /** The last request is answered. */
+  readonly onClosed?: () => Promise<void>
+}
+
+interface MoreOfServer {
+  readonly inheritedFd?: number
+  readonly onClosed: () => Promise<void>
 }
 
 export class AdminServer {
@@ -35,20 +46,32 @@ export class AdminServer {
   readonly #asked: SocketAddress
   readonly address: SocketAddress
   readonly #inheritedFd: number | undefined
+  readonly #onClosed: () => Promise<void>
+  /** Those that have not begun to speak TLS too, which the server itself knows nothing of. */
+  readonly #sockets = new Set<Socket>()
 
-  private constructor(app: App, asked: SocketAddress, address: SocketAddress, inheritedFd?: number) {
+  private constructor(app: App, asked: SocketAddress, address: SocketAddress, more: MoreOfServer) {
     this.#app = app
-    this.#inheritedFd = inheritedFd
+    this.#inheritedFd = more.inheritedFd
+    this.#onClosed = more.onClosed
+    app.server.on('connection', (socket: Socket) => {
+      this.#sockets.add(socket)
+      socket.once('close', () => this.#sockets.delete(socket))
+    })
     this.#asked = asked
     this.address = address
   }
 
   /** Throws StartError when the address can't be had. */
-  static async listen({ address, inherited, ...room }: AdminServerOptions): Promise<AdminServer> {
-    const app = await makeApp({ ...room, metrics: makeMetricsPage(room.node) }, makeServer)
+  static async listen(options: AdminServerOptions): Promise<AdminServer> {
+    const { address, inherited, tls, onClosed = async () => {}, ...others } = options
+    const room = { ...others, ownNames: tls?.names ?? [], metrics: makeMetricsPage(others.node) }
+    const app = await makeApp(room, (handler) => makeServer(handler, tls))
     const { server } = app
     server.maxConnections = room.node.limits.adminConnectionsMax
-    if (inherited !== undefined) return new AdminServer(app, address, inherited.address, inherited.fd)
+    if (inherited !== undefined) {
+      return new AdminServer(app, address, inherited.address, { inheritedFd: inherited.fd, onClosed })
+    }
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     server.once('error', (error: NodeJS.ErrnoException) => {
       reject(listenError(address, error.code ?? 'error', error.message, 'admin.listen'))
@@ -57,7 +80,7 @@ export class AdminServer {
     server.listen({ host, port: asked, ipv6Only: family === 6 }, resolve)
     await promise
     const { port } = server.address() as AddressInfo
-    return new AdminServer(app, address, socketAddress(address.address, port) ?? address)
+    return new AdminServer(app, address, socketAddress(address.address, port) ?? address, { onClosed })
   }
 
   /** Answers from now on: the version before does no more. */
@@ -90,23 +113,30 @@ export class AdminServer {
     const { promise, resolve } = Promise.withResolvers<void>()
     server.close(() => resolve())
     server.closeAllConnections()
+    for (const socket of this.#sockets) socket.destroy()
     await promise
+    await this.#onClosed()
   }
 }
 
-function makeServer(handler: RequestListener): Server {
-  const server = createServer(
-    {
-      maxHeaderSize: HEADER_BYTES_MAX,
-      headersTimeout: REQUEST_TIMEOUT_MS,
-      requestTimeout: REQUEST_TIMEOUT_MS,
-      keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
-      connectionsCheckingInterval: 1_000,
-    },
-    handler,
-  )
+function makeServer(handler: RequestListener, tls: AdminCertificate | undefined): Server {
+  const limits = {
+    maxHeaderSize: HEADER_BYTES_MAX,
+    headersTimeout: REQUEST_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    connectionsCheckingInterval: 1_000,
+  }
+  const server = tls === undefined ? createServer(limits, handler) : makeTlsServer(limits, handler, tls)
   server.maxHeadersCount = HEADERS_MAX
   server.maxRequestsPerSocket = REQUESTS_PER_CONNECTION_MAX
   server.timeout = SOCKET_TIMEOUT_MS
   return server
+}
+
+/** It has all of the other one's, and HTTP/1.1 alone. */
+function makeTlsServer(limits: ServerOptions, handler: RequestListener, tls: AdminCertificate): Server {
+  const { certificate: cert, key } = tls
+  const options = { ...limits, cert, key, minVersion: 'TLSv1.2', handshakeTimeout: REQUEST_TIMEOUT_MS } as const
+  return createTlsServer(options, handler)
 }

@@ -15,16 +15,21 @@ import {
   type UnbanRequest,
   type WantedState,
 } from '../api/contract.ts'
+import { parseJson, send } from './admin-send.ts'
 import { CommandError, EXIT_CODES } from './exit-code.ts'
-import { readLocalToken } from './local-token.ts'
-import { givenToken } from './token-option.ts'
+import { isOnThisMachine } from './local-token.ts'
+
+export { urlInUse } from './admin-send.ts'
 
 const ANSWER_TIMEOUT_MS = 5_000
 
-/** `host:port` or a URL; throws CommandError when it is neither. */
+/** `host:port` or a URL; throws CommandError when it is neither. Beyond this machine a bare address is one over TLS. */
 export function adminUrl(text: string = process.env['TIDEGATE_ADMIN'] ?? ADMIN_ADDRESS_DEFAULT): URL {
-  const url = URL.parse(/^https?:\/\//.test(text) ? text : `http://${text}`)
-  if (url !== null && url.hostname !== '') return url
+  const isWhole = /^https?:\/\//.test(text)
+  const url = URL.parse(isWhole ? text : `http://${text}`)
+  if (url !== null && url.hostname !== '') {
+    return isWhole || isOnThisMachine(url) ? url : new URL(`https://${text}`)
+  }
   throw new CommandError(
     `${JSON.stringify(text)} is no address; write HOST:PORT, 127.0.0.1:9900 for example.`,
     EXIT_CODES.usage,
@@ -57,6 +62,7 @@ export async function askAdmin<Answer>(
     const response = await send(url, { ...request, signal })
     body = parseJson(response.text)
   } catch (error) {
+    if (error instanceof CommandError) throw error
     throw new CommandError(unreachable(url, error as Error, timeoutMs))
   }
   const answer = shape.safeParse(body)
@@ -99,6 +105,16 @@ export async function fetchAnswer<Answer>(url: URL, shape: ZodType<Answer>, requ
   throw new CommandError(stranger(url))
 }
 
+/** The answer to a change. Throws CommandError with what the daemon says is wrong. */
+export async function changeAnswer<Answer>(
+  url: URL,
+  shape: ZodType<Answer>,
+  method: 'POST' | 'PUT' | 'PATCH' | 'DELETE',
+  body?: object,
+): Promise<Answer> {
+  return await fetchAnswer(url, shape, body === undefined ? { method } : jsonRequest(method, body))
+}
+
 function jsonRequest(method: string, body: object): RequestInit {
   return { method, headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }
 }
@@ -119,31 +135,6 @@ async function fetchText(url: URL, request: RequestInit = {}): Promise<string> {
   }
 }
 
-/** Of the daemon on this machine that was asked before; `top` and `status` ask every second. */
-let localToken: string | undefined
-
-interface Response {
-  readonly status: number
-  readonly text: string
-}
-
-/** With the token that was given; without one, with the daemon's own when it is on this machine and we may read it. */
-async function send(url: URL, request: RequestInit): Promise<Response> {
-  const token = givenToken() ?? localToken
-  const first = await sendOnce(url, request, token)
-  if (first.status !== 401 || token !== undefined) return first
-  const { tokenFile } = Problem.safeParse(parseJson(first.text)).data ?? {}
-  localToken = tokenFile === undefined ? undefined : readLocalToken(url, tokenFile)
-  return localToken === undefined ? first : await sendOnce(url, request, localToken)
-}
-
-async function sendOnce(url: URL, request: RequestInit, token: string | undefined): Promise<Response> {
-  const headers = new Headers(request.headers)
-  if (token !== undefined) headers.set('authorization', `Bearer ${token}`)
-  const response = await fetch(url, { ...request, headers, redirect: 'error' })
-  return { status: response.status, text: await response.text() }
-}
-
 /** What was asked for is not there, or is written wrong: the daemon's sentence says how it is right. */
 const USAGE_STATUSES: ReadonlySet<number> = new Set([400, 404])
 
@@ -157,12 +148,4 @@ function unreachable(url: URL, error: Error, timeoutMs = ANSWER_TIMEOUT_MS): str
   const cause = (error.cause ?? error) as NodeJS.ErrnoException
   const why = error.name === 'TimeoutError' ? `no answer within ${timeoutMs / 1000} s` : (cause.code ?? cause.message)
   return `Cannot reach Tidegate at ${url.host}: ${why}. Is it running? The address is admin.listen in its configuration; give it with --admin HOST:PORT.`
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }

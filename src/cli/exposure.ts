@@ -5,6 +5,7 @@ import type { ExposureReport, ExposureVerdict } from '../control/golive/golive.t
 import { addExamples } from './examples.ts'
 import { CommandError, EXIT_CODES } from './exit-code.ts'
 import { painterFor, type Painter } from './painter.ts'
+import { givenToken } from './token-option.ts'
 import { shown, tableLines } from './table.ts'
 
 const SEND_TIMEOUT_MS = 15_000
@@ -85,7 +86,8 @@ async function readTarget(text: string, tokenFile: string | undefined): Promise<
     throw wrong('expected a URL such as https://node.example:9900.')
   const isHere = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(url.hostname)
   if (url.protocol === 'http:' && !isHere) throw wrong('a token does not travel without TLS; expected https://.')
-  const token = tokenFile === undefined ? process.env['TIDEGATE_TOKEN'] : await readToken(tokenFile)
+  // The program has an option of the same name, which takes it wherever it stands.
+  const token = tokenFile === undefined ? givenToken() : await readToken(tokenFile)
   if (token === undefined || !/^[\x21-\x7e]+$/.test(token.trim()))
     throw wrong('needs a token, by --token-file or $TIDEGATE_TOKEN.')
   return { url, token: token.trim() }
@@ -102,18 +104,17 @@ async function readToken(file: string): Promise<string> {
 async function send(report: ExposureReport, { url, token }: Target): Promise<void> {
   const failed = (why: string): CommandError =>
     new CommandError(`The report could not be sent to ${url.origin}: ${why}`)
-  const answer = await fetch(url, {
+  const { sendOnce } = await import('./admin-send.ts')
+  const request = {
     method: 'POST',
-    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    headers: { 'content-type': 'application/json' },
     body: JSON.stringify(report),
-    // Another place than the one that was named gets no token.
-    redirect: 'error',
     signal: AbortSignal.timeout(SEND_TIMEOUT_MS),
-  }).catch((error: Error) => {
+  }
+  const { status, text } = await sendOnce(url, request, token).catch((error: Error) => {
     throw failed(error.cause instanceof Error ? error.cause.message : error.message)
   })
-  const text = await answer.text().catch(() => '')
-  if (!answer.ok) throw failed(`it answered ${answer.status}. ${shown(text.slice(0, 300))}`)
+  if (status >= 300) throw failed(`it answered ${status}. ${shown(text.slice(0, 300))}`)
   process.stderr.write(`The report was sent to ${url.origin}.\n`)
 }
 

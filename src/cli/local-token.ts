@@ -13,15 +13,20 @@ const LISTEN = '0A'
 
 /** Undefined when there is none that may be sent there. */
 export function readLocalToken(admin: URL, file: string): string | undefined {
-  if (!LOOPBACK.test(admin.hostname) || basename(file) !== FILE_NAME) return undefined
+  if (!isOnThisMachine(admin) || basename(file) !== FILE_NAME) return undefined
   try {
     const text = readFileSync(file, 'utf8').trim()
-    const owners = listenersOf(Number(admin.port || 80))
+    const owners = listenersOf(Number(admin.port || (admin.protocol === 'https:' ? 443 : 80)))
     const isTheirs = owners.length > 0 && owners.every((uid) => uid === statSync(file).uid)
     return FORM.test(text) && isTheirs ? text : undefined
   } catch {
     return undefined
   }
+}
+
+/** By an address that no other machine has. */
+export function isOnThisMachine({ hostname }: URL): boolean {
+  return LOOPBACK.test(hostname)
 }
 
 /** The users whose sockets listen on the port. */

@@ -15,16 +15,20 @@ import { addExposureCommand } from './exposure.ts'
 import { addFirewallCommand } from './firewall.ts'
 import { addGoliveCommand } from './golive.ts'
 import { addListsCommand } from './lists.ts'
+import { addNotifyCommand } from './notify.ts'
 import { packageVersion } from './package-version.ts'
 import { addProbeCommand } from './probe.ts'
 import { addReloadCommand } from './reload.ts'
 import { addRunCommand } from './run.ts'
+import { addSetUpLinkCommand } from './setup-link.ts'
 import { addShieldCommand } from './shield.ts'
 import { addStatusCommand } from './status.ts'
 import { addTokenOption } from './token-option.ts'
+import { addTokensCommand } from './tokens.ts'
 import { addTopCommand } from './top.ts'
 import { addUpgradeCommand } from './upgrade.ts'
 import { addUpstreamsCommand } from './upstreams.ts'
+import { addUsersCommand } from './users.ts'
 
 /** Adds one command with its options, help and action. An action throws CommandError to end with 1 or 2. */
 export type AddCommand = (program: Command) => void
@@ -41,9 +45,13 @@ const COMMANDS: readonly AddCommand[] = [
   addReloadCommand,
   addAttacksCommand,
   addTopCommand,
+  addNotifyCommand,
   addBansCommand,
   addListsCommand,
   addCheckIpCommand,
+  addUsersCommand,
+  addTokensCommand,
+  addSetUpLinkCommand,
   addFirewallCommand,
   addProbeCommand,
   addExposureCommand,

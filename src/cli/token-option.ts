@@ -1,9 +1,10 @@
-/** `--token-file`, TIDEGATE_TOKEN_FILE and TIDEGATE_TOKEN: who the command is to a daemon that asks. */
+/** `--token-file`, TIDEGATE_TOKEN_FILE and TIDEGATE_TOKEN: who the command is to a daemon; `--fingerprint`: who that is. */
 import type { Command } from 'commander'
 import { readFileSync } from 'node:fs'
 import { CommandError, EXIT_CODES } from './exit-code.ts'
 
 let file = process.env['TIDEGATE_TOKEN_FILE']
+let fingerprint = process.env['TIDEGATE_FINGERPRINT']
 
 /** For all commands: none of them has to know. */
 export function addTokenOption(program: Command): void {
@@ -12,9 +13,19 @@ export function addTokenOption(program: Command): void {
       '--token-file <file>',
       'a token for the daemon, before the command (default: $TIDEGATE_TOKEN_FILE, $TIDEGATE_TOKEN, or its own on this machine)',
     )
+    .option(
+      '--fingerprint <sha256>',
+      'of the certificate of a daemon that speaks TLS, before the command (default: $TIDEGATE_FINGERPRINT; its log has it)',
+    )
     .hook('preAction', () => {
-      file = program.opts<{ tokenFile?: string }>().tokenFile ?? file
+      const given = program.opts<{ tokenFile?: string; fingerprint?: string }>()
+      file = given.tokenFile ?? file
+      fingerprint = given.fingerprint ?? fingerprint
     })
+}
+
+export function givenFingerprint(): string | undefined {
+  return fingerprint
 }
 
 /** Undefined when none was given. Throws CommandError for a file that can't be read. */

@@ -14,6 +14,7 @@ import type { ActiveChecks } from './check/active-checks.ts'
 import type { Firewall } from './shield/firewall.ts'
 import type { NodeLimits } from './limits/node-limits.ts'
 import type { NetworkDatabases } from './databases/network-databases.ts'
+import type { Notify } from './notify/notify.ts'
 import type { Overload } from './overload/overload.ts'
 import type { Lists } from './lists/lists.ts'
 import type { SeriesSampler } from './series/series-sampler.ts'
@@ -38,7 +39,8 @@ export interface NodeView {
   readonly overload: Pick<Overload, 'view'>
   /** What is kept; off for a node that was given none. */
   readonly store: Store
-  readonly series: Pick<SeriesSampler, 'query' | 'totals' | 'latest' | 'recent' | 'follow'>
+  readonly series: Pick<SeriesSampler, 'query' | 'totals' | 'latest' | 'recent' | 'mean' | 'follow'>
+  readonly notify: Pick<Notify, 'view' | 'test'>
   readonly state: () => NodeState
   readonly tables: () => Tables
   /** Allow and deny lists; undefined for a node that was given none. */

@@ -7,6 +7,7 @@ import type { NetworkDatabases } from './databases/network-databases.ts'
 import type { AttackFiles, StoredAttacks } from './detect/attack-files.ts'
 import type { Lists } from './lists/lists.ts'
 import type { Log } from './log/log.ts'
+import type { CertificateEnd } from './notify/alarms.ts'
 import type { OperatorStates } from './operator/operator-states.ts'
 import type { KnownClientsFile } from './overload/known-clients-file.ts'
 import type { Store } from './store/store.ts'
@@ -29,6 +30,8 @@ export interface RunningNodeOptions {
   readonly attacks?: { readonly files: AttackFiles; readonly stored: StoredAttacks }
   /** Without one nothing is kept. The node does not close it. */
   readonly store?: Store
+  /** Of those that the admin API serves, for rules about their end. */
+  readonly certificates?: () => readonly CertificateEnd[]
   /** Without them nobody is on any. */
   readonly lists?: Lists
   /** Without them nobody's country or AS is known. */

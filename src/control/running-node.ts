@@ -28,6 +28,7 @@ import { AttackMirror } from './store/attack-mirror.ts'
 import { Store } from './store/store.ts'
 import type { RefusedCount } from './log/refused-sums.ts'
 import { type CountByReason, type NodeState, type NodeView, refusedByReason } from './node-view.ts'
+import { Notify } from './notify/notify.ts'
 import { Overload } from './overload/overload.ts'
 import { Firewall } from './shield/firewall.ts'
 import type { Inheritance, ListeningSockets } from './upgrade/handover.ts'
@@ -61,6 +62,7 @@ export class RunningNode implements NodeView {
   readonly legacy: Legacy
   readonly store: Store
   readonly series: SeriesSampler
+  readonly notify: Notify
   readonly #attackMirror: AttackMirror
   #config: Config
   readonly #log: Log
@@ -81,13 +83,13 @@ export class RunningNode implements NodeView {
   /** Those that the tables were made with. */
   #addresses: ResolvedAddresses
   /** Services that are not enabled. */
-  #closed: ReadonlySet<string> = new Set()
+  #closed: ReadonlySet<string>
   #state: NodeState = 'starting'
 
   /** Throws StartError where this machine can't run what is asked for. */
   constructor(options: RunningNodeOptions) {
-    const { config, log } = options
-    if (options.closed !== undefined) this.#closed = options.closed
+    const { config, log, closed = new Set() } = options
+    this.#closed = closed
     this.version = options.version
     this.#config = config
     this.#lists = options.lists
@@ -99,7 +101,7 @@ export class RunningNode implements NodeView {
     this.firewall = new Firewall({ config: config.protect.firewall, log, hasPredecessor })
     this.#capacity = capacityFor(config)
     this.#slots = new StableSlots(this.#capacity.addresses)
-    const tables = this.#makeTables(config, options.addresses, this.#slots, 1)
+    const tables = closeServices(this.#makeTables(config, options.addresses, this.#slots, 1), closed)
     this.#names.learn(tables)
     sayHedgingInVain(log, config)
     const { engine, workers, limits } = findPower(config.traffic, tables, log)
@@ -111,13 +113,8 @@ export class RunningNode implements NodeView {
     this.#operatorStates?.applyTo(tables, this.memory.states)
     this.busy = new BusyRatios(this.memory.workers)
     const { states, nodeWide } = this.memory
-    this.checks = new ActiveChecks({
-      states,
-      nodeWide,
-      tables: () => this.tables(),
-      log,
-      onDown: (service, upstream) => this.upstreamWentDown(service, upstream),
-    })
+    const onDown = (service: Service, upstream: Upstream): void => this.upstreamWentDown(service, upstream)
+    this.checks = new ActiveChecks({ states, nodeWide, tables: () => this.tables(), log, onDown })
     this.#queues.start(this.memory.workerWakesMemory)
     const bootId = randomBytes(BOOT_ID_BYTES).toString('hex')
     const reportLog = new WorkerReportLog(log)
@@ -143,8 +140,15 @@ export class RunningNode implements NodeView {
     const { memory, bans, store } = this
     this.series = new SeriesSampler({ memory, tables: () => this.tables(), bans, store })
     this.#attackMirror = new AttackMirror(this.attacks, store)
+    this.notify = this.#makeNotify(options)
     this.#upstreamWatch = new UpstreamWatch(this, log)
     this.#connectionLog = this.#makeConnectionLog(options, bootId)
+  }
+
+  #makeNotify({ config, log, certificates = () => [] }: RunningNodeOptions): Notify {
+    const { memory, checks, attacks, overload, store, series } = this
+    const node = { memory, checks, attacks, overload, store, series, certificates, tables: () => this.tables() }
+    return new Notify({ config: config.notify, node, store, log })
   }
 
   #makeAttacks({ log, attacks }: RunningNodeOptions): Attacks {
@@ -194,18 +198,11 @@ export class RunningNode implements NodeView {
     return new Overload({ rules: config.protect.overload, memory, limits, log, onShorterDeadlines })
   }
 
-  #makeTables(
-    config: Config,
-    addresses: ResolvedAddresses,
-    slots: StableSlots,
-    version: number,
-    closed = this.#closed,
-  ): Tables {
+  #makeTables(config: Config, addresses: ResolvedAddresses, slots: StableSlots, version: number): Tables {
     const withoutQueues = makeTables(config, addresses, slots, version, (message) => {
       this.#log.say('addresses-left-out', {}, message)
     })
-    const tables = closeServices(this.#queues.bringInto(withoutQueues), closed)
-    return { ...tables, ...memoriesOf(this.#lists, this.#databases) }
+    return { ...this.#queues.bringInto(withoutQueues), ...memoriesOf(this.#lists, this.#databases) }
   }
 
   #refusedCounts(): RefusedCount[] {
@@ -263,7 +260,8 @@ export class RunningNode implements NodeView {
       return
     }
     this.#addresses = addresses
-    const tables = this.#makeTables(this.#config, addresses, this.#slots, this.tables().version + 1)
+    const all = this.#makeTables(this.#config, addresses, this.#slots, this.tables().version + 1)
+    const tables = closeServices(all, this.#closed)
     this.#operatorStates?.applyTo(tables, this.memory.states)
     this.bans.useTables(tables)
     this.attacks.use(this.#config, tables)
@@ -308,7 +306,7 @@ export class RunningNode implements NodeView {
     const before = this.tables()
     const slots = this.#slots.copy()
     const tables = {
-      ...this.#makeTables(config, addresses, slots, before.version + 1, closed),
+      ...closeServices(this.#makeTables(config, addresses, slots, before.version + 1), closed),
       ...memoriesOf(lists, databases),
     }
     requireRoom(this.#capacity, slots)
@@ -339,6 +337,7 @@ export class RunningNode implements NodeView {
     this.bans.useTables(tables)
     this.attacks.use(config, tables)
     this.overload.useRules(config.protect.overload)
+    this.notify.use(config.notify)
     this.checks.update(config)
     this.firewall.useTables(tables)
     if (this.#lists !== undefined) void this.firewall.useLists(this.#lists)
@@ -352,6 +351,7 @@ export class RunningNode implements NodeView {
   leaveStore(): void {
     this.#attackMirror.leave()
     this.series.leave()
+    this.notify.leave()
   }
 
   listeningSockets(): ListeningSockets[] {
@@ -385,6 +385,7 @@ export class RunningNode implements NodeView {
     await this.attacks.close()
     await this.#attackMirror.close()
     this.checks.stop()
+    this.notify.close()
     this.#upstreamWatch.close()
     this.#queues.close()
     this.busy.close()

@@ -271,6 +271,16 @@ export const METRICS = {
     help: '1 while the store can be read and written; docs/store.md.',
     labels: [],
   },
+  tidegate_notifications_total: {
+    type: 'counter',
+    help: 'Notifications by channel; result is sent, or failed for those given up.',
+    labels: ['channel', 'result'],
+  },
+  tidegate_notifications_waiting: {
+    type: 'gauge',
+    help: 'Notifications that wait for their channel.',
+    labels: ['channel'],
+  },
   tidegate_log_dropped_total: {
     type: 'counter',
     help: 'Log lines that were dropped because the reader of the log did not keep up.',

@@ -121,6 +121,13 @@ export const SAMPLES: Readonly<Record<MetricName, (node: NodeView) => Sample[]>>
   tidegate_strikes_dropped_total: (node) => one(node.memory.workerSum(WORKER.strikesDropped)),
   tidegate_accept_pauses_total: (node) => one(node.memory.workerSum(WORKER.acceptPauses)),
   tidegate_store_up: ({ store }) => one(store.state.trouble === undefined ? 1 : 0),
+  tidegate_notifications_total: (node) =>
+    node.notify.view().channels.flatMap(({ config: { name: channel }, sent, failed }) => [
+      { labels: { channel, result: 'sent' }, value: sent },
+      { labels: { channel, result: 'failed' }, value: failed },
+    ]),
+  tidegate_notifications_waiting: (node) =>
+    node.notify.view().channels.map(({ config, waiting }) => ({ labels: { channel: config.name }, value: waiting })),
   tidegate_log_dropped_total: (node) => one(node.logLinesDropped() + node.memory.workerSum(WORKER.logRecordsDropped)),
   process_cpu_seconds_total: () => {
     const { user, system } = process.cpuUsage()

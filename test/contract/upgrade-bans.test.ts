@@ -1,7 +1,14 @@
 /** No ban is lost in an upgrade, whichever process made it, and none spares the connections of the other one; so it is with what operators set. */
 import assert from 'node:assert/strict'
 import { afterEach, it } from 'node:test'
-import { BanChangeAnswer, BanList, BANS_LISTED_MAX, NodeStatus, upstreamStatePath } from '../../src/api/contract.ts'
+import {
+  BanChangeAnswer,
+  BanList,
+  BANS_LISTED_MAX,
+  NodeStatus,
+  upstreamStatePath,
+  BANS_PATH,
+} from '../../src/api/contract.ts'
 import { waitFor } from '../harness/deadline.ts'
 import { forEachEngine } from '../harness/engines.ts'
 import { Peer } from '../harness/peer.ts'
@@ -32,10 +39,8 @@ forEachEngine((engine) => {
   }
 
   async function ask(method: 'POST' | 'DELETE', request: object): Promise<BanChangeAnswer> {
-    const headers = { 'content-type': 'application/json', connection: 'close' }
-    const url = `http://${versions.daemon.adminAddress.text}/api/v1/bans`
-    const response = await fetch(url, { method, headers, body: JSON.stringify(request) })
-    return BanChangeAnswer.parse(await response.json())
+    const { body } = await versions.daemon.ask(method, BANS_PATH, { body: request })
+    return BanChangeAnswer.parse(JSON.parse(body))
   }
 
   async function ban(prefix: string): Promise<void> {
@@ -103,10 +108,10 @@ forEachEngine((engine) => {
     })
     await ban(FIRST)
     await versions.whileStarting('bans-read', async () => {
-      const headers = { 'content-type': 'application/json', connection: 'close' }
-      const url = `http://${versions.daemon.adminAddress.text}${upstreamStatePath('web', 'spare')}`
-      const response = await fetch(url, { method: 'POST', headers, body: '{"state":"drain"}' })
-      assert.equal(response.status, 200)
+      const { status } = await versions.daemon.ask('POST', upstreamStatePath('web', 'spare'), {
+        body: { state: 'drain' },
+      })
+      assert.equal(status, 200)
     })
     const status = NodeStatus.parse(JSON.parse((await versions.daemon.get('/status.json')).body))
     assert.deepEqual(

@@ -19,11 +19,12 @@ export class AdminAsking {
   #token: string | undefined
 
   async ask(at: Address, method: string, path: string, request: AdminRequest): Promise<AdminAnswer> {
-    const token = this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` }
+    const sent = this.#token
+    const token = sent === undefined ? {} : { authorization: `Bearer ${sent}` }
     const type = request.body === undefined ? {} : { 'content-type': 'application/json' }
     const headers = { ...token, ...type, ...request.headers }
     const answer = await askOnce(at, method, path, headers, JSON.stringify(request.body) ?? '')
-    if (answer.status !== 401 || this.#token !== undefined) return answer
+    if (answer.status !== 401 || sent !== undefined) return answer
     const { tokenFile } = JSON.parse(answer.body) as { tokenFile?: string }
     if (tokenFile === undefined) return answer
     this.#token = readFileSync(tokenFile, 'utf8').trim()

@@ -4,6 +4,8 @@ import { request, type IncomingHttpHeaders } from 'node:http'
 import { type AdminActions, AdminServer, type AdminServerOptions } from '../../src/api/server.ts'
 import { Access } from '../../src/control/access/access.ts'
 import type { AuditEntry } from '../../src/control/access/audit-entry.ts'
+import { type AccessStore } from '../../src/control/access/access-store.ts'
+import { MemoryAccessStore } from '../../src/control/access/memory-access-store.ts'
 import { LocalToken } from '../../src/control/access/local-token.ts'
 import { NO_BANS } from './no-bans.ts'
 import { NO_GOING_LIVE } from './no-going-live.ts'
@@ -41,23 +43,28 @@ export class AdminForTest {
   static readonly token = TOKEN
   readonly server: AdminServer
   readonly audited: AuditEntry[]
+  readonly access: Access
 
-  private constructor(server: AdminServer, audited: AuditEntry[]) {
+  private constructor(server: AdminServer, audited: AuditEntry[], access: Access) {
     this.server = server
     this.audited = audited
+    this.access = access
   }
 
   static async start(options: Partial<AdminServerOptions> = {}): Promise<AdminForTest> {
     const audited: AuditEntry[] = []
+    const store: AccessStore = new MemoryAccessStore()
+    const access = options.access ?? new Access(new LocalToken('/nowhere/admin-token', TOKEN), { store })
     const server = await AdminServer.listen({
       address: { family: 4, address: '127.0.0.1', port: 0 },
       node: nodeForTest(),
       actions: NO_ACTIONS,
-      access: new Access(new LocalToken('/nowhere/admin-token', TOKEN)),
+      access,
+      auditLog: store.audit,
       audit: (entry) => audited.push(entry),
       ...options,
     })
-    return new AdminForTest(server, audited)
+    return new AdminForTest(server, audited, access)
   }
 
   get port(): number {

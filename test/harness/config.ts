@@ -9,6 +9,7 @@ export interface TestConfig {
   readonly admin?: Record<string, unknown>
   readonly log?: Record<string, unknown>
   readonly protect?: Record<string, unknown>
+  readonly notify?: Record<string, unknown>
   readonly services: readonly TestService[]
 }
 
@@ -42,6 +43,7 @@ export function writeConfig(folder: string, config: TestConfig): string {
     log: { level: 'info', format: 'json', connections: 'all', ...config.log },
     // Daemons of tests leave the firewall of the machine alone, unless they are told otherwise.
     protect: { firewall: { mode: 'off' }, ...config.protect },
+    ...(config.notify === undefined ? {} : { notify: config.notify }),
     services: config.services.map((service, i) => ({
       name: i === 0 ? 'web' : `web-${i}`,
       listen: ['127.0.0.1:0'],

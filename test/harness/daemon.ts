@@ -222,16 +222,20 @@ export class Daemon {
     }
   }
 
-  /** What each open fd of the process is: `socket:[1]`, `pipe:[2]`, `anon_inode:[eventpoll]`. */
+  /**
+   * What each open fd of the process is: `socket:[1]`, `pipe:[2]`, `anon_inode:[eventpoll]`. Left out are the kernel's
+   * own files, which control has open for the moment of a look.
+   */
   openFiles(): string[] {
     const folder = `/proc/${this.pid}/fd`
-    return readdirSync(folder).flatMap((fd) => {
+    const files = readdirSync(folder).flatMap((fd) => {
       try {
         return [readlinkSync(join(folder, fd))]
       } catch {
         return []
       }
     })
+    return files.filter((file) => !file.startsWith('/proc/') && !file.startsWith('/sys/'))
   }
 
   socketCount(): number {

@@ -50,6 +50,7 @@ export function nodeForTest(): NodeForTest {
       isUnderAttack: (index) => index === 1,
     },
     overload: { view: () => ({ level: 0, wanted: eachCause(() => 0), knownClients: 0 }) },
+    notify: { view: () => ({ channels: [], rules: [], deliveries: [] }), test: async () => [] },
     state: () => state,
     tables: () => TABLES,
     lists: () => undefined,

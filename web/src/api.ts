@@ -17,6 +17,13 @@ export class ApiError extends Error {
   }
 }
 
+let loggedOut = (): void => {}
+
+/** `heard` is called when an answer says that nobody is logged in. */
+export function onLoggedOut(heard: () => void): void {
+  loggedOut = heard
+}
+
 const UNREACHABLE = 'Tidegate does not answer. Is it running, and is this machine still connected to it?'
 
 /** Throws ApiError; `body` is sent as JSON. */
@@ -34,6 +41,7 @@ export async function ask<Answer>(method: string, path: string, body?: unknown):
   const answer = parse(text)
   if (response.ok) return answer as Answer
   const { detail, code } = (answer ?? {}) as Partial<Problem>
+  if (code === 'E_UNAUTHENTICATED') loggedOut()
   throw new ApiError(response.status, detail ?? `The answer was ${response.status}.`, code, answer)
 }
 

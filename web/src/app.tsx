@@ -4,15 +4,29 @@ import type { ComponentType } from 'preact'
 import { useEffect } from 'preact/hooks'
 import { link, look, startLive } from './live.ts'
 import { type Page, type PageProps, PAGES } from './pages.ts'
+import { Login } from './login.tsx'
 import { linkTo, route } from './route.ts'
+import { loadSession, logOut, may, session, sessionProblem } from './session.ts'
+import { SetUp } from './set-up.tsx'
 
 /** Pages whose script has come. */
 const loaded = signal<ReadonlyMap<string, ComponentType<PageProps>>>(new Map())
 
+/** Nothing is asked for, and nothing shown, before it is known who is there. */
 export function App() {
-  useEffect(startLive, [])
+  useEffect(() => void loadSession(), [])
+  const isLoggedIn = session.value?.identity != null
+  useEffect(() => {
+    if (isLoggedIn) startLive()
+  }, [isLoggedIn])
+  if (route.value[0] === 'setup') return <SetUp secret={route.value[1] ?? ''} />
+  if (session.value === undefined) return <p class="quiet start">{sessionProblem.value ?? 'Loading…'}</p>
+  return isLoggedIn ? <Pages /> : <Login />
+}
+
+function Pages() {
   const [name = 'overview', ...rest] = route.value
-  const page = PAGES.find(({ path }) => path === name)
+  const page = PAGES.find(({ path, role }) => path === name && (role === undefined || may(role)))
   useEffect(() => {
     document.title = `${page?.title ?? 'Not found'} · Tidegate`
     // Who uses a screen reader hears where they are.
@@ -51,14 +65,32 @@ function Header({ current }: { readonly current: string }) {
         <img src="./icon.svg" alt="" width={24} height={24} /> Tidegate
       </a>
       <nav aria-label="Pages">
-        {PAGES.map(({ path, title }) => (
-          <a key={path} href={linkTo(path)} aria-current={path === current ? 'page' : undefined}>
-            {title}
-          </a>
-        ))}
+        {PAGES.filter(({ role, isBeside }) => isBeside !== true && (role === undefined || may(role))).map(
+          ({ path, title }) => (
+            <a key={path} href={linkTo(path)} aria-current={path === current ? 'page' : undefined}>
+              {title}
+            </a>
+          ),
+        )}
       </nav>
       <span class="node quiet">{look.value?.status.version}</span>
+      <Who isCurrent={current === 'account'} />
     </header>
+  )
+}
+
+function Who({ isCurrent }: { readonly isCurrent: boolean }) {
+  const identity = session.value?.identity
+  if (identity?.kind !== 'user') return null
+  return (
+    <span class="who">
+      <a href={linkTo('account')} aria-current={isCurrent ? 'page' : undefined}>
+        {identity.who}
+      </a>
+      <button type="button" onClick={() => void logOut().catch(loadSession)}>
+        Log out
+      </button>
+    </span>
   )
 }
 
@@ -67,7 +99,7 @@ function NotFound() {
     <section>
       <h1>There is no such page</h1>
       <p>
-        Go to the <a href={linkTo('overview')}>overview</a>.
+        Or it is not for your role. Go to the <a href={linkTo('overview')}>overview</a>.
       </p>
     </section>
   )

@@ -1,7 +1,7 @@
 /** What the node says of itself once a second, as signals; and what has changed since the second before. */
 import { computed, signal } from '@preact/signals'
 import type { NodeStatus, ServiceStatus } from '../../src/api/contract.ts'
-import { addressOf } from './api.ts'
+import { addressOf, get } from './api.ts'
 
 /** `lost`: nothing came for a while; the browser goes on trying. */
 export type Link = 'connecting' | 'live' | 'lost'
@@ -28,7 +28,11 @@ export function startLive(): void {
     look.value = { atMs: performance.now(), status }
     link.value = 'live'
   })
-  source.addEventListener('error', () => (link.value = 'lost'))
+  source.addEventListener('error', () => {
+    link.value = 'lost'
+    // A session that is over closes the stream for good: any request tells, and the login page comes up.
+    if (source?.readyState === EventSource.CLOSED) void get('/api/v1/account/sessions').catch(() => {})
+  })
 }
 
 export function stopLive(): void {

@@ -9,10 +9,18 @@ export interface PageProps {
 export interface Page {
   readonly path: string
   readonly title: string
+  /** Who may see it; without it everybody who is logged in. */
+  readonly role?: 'operator' | 'admin'
+  /** It has a link of its own beside the menu. */
+  readonly isBeside?: true
   readonly load: () => Promise<{ readonly default: ComponentType<PageProps> }>
 }
 
 export const PAGES: readonly Page[] = [
   { path: 'overview', title: 'Overview', load: () => import('./pages/overview.tsx') },
   { path: 'utilities', title: 'Utilities', load: () => import('./pages/utilities.tsx') },
+  { path: 'notifications', title: 'Notifications', load: () => import('./pages/notifications.tsx') },
+  { path: 'users', title: 'Users and tokens', role: 'admin', load: () => import('./pages/users.tsx') },
+  { path: 'audit', title: 'Audit', role: 'operator', load: () => import('./pages/audit.tsx') },
+  { path: 'account', title: 'Your account', isBeside: true, load: () => import('./pages/account.tsx') },
 ]

@@ -14,6 +14,7 @@ import {
 } from '../contract.ts'
 import { ApiProblem } from '../problem.ts'
 import { type App, askedBy, type Room } from '../room.ts'
+import type { GoliveActions } from './golive.ts'
 import { countText } from './query.ts'
 
 const tags = ['going live']
@@ -21,8 +22,14 @@ const tags = ['going live']
 const BODY_BYTES_MAX = 64 * 1024
 const LISTED_DEFAULT = 100
 
+type Exposures = GoliveActions['exposures']
+
 export function exposureRoutes(app: App, { actions: { goingLive } }: Room): void {
-  const { exposures } = goingLive
+  addReporting(app, goingLive.exposures)
+  addListing(app, goingLive.exposures)
+}
+
+function addReporting(app: App, exposures: Exposures): void {
   app.post(
     EXPOSURE_PATH,
     {
@@ -52,6 +59,9 @@ export function exposureRoutes(app: App, { actions: { goingLive } }: Room): void
       })
     },
   )
+}
+
+function addListing(app: App, exposures: Exposures): void {
   app.get(
     EXPOSURE_PATH,
     {

@@ -29,7 +29,7 @@ export function liveRoutes(app: App, { node, access }: Room): void {
         // For reverse proxies that hold answers back.
         'x-accel-buffering': 'no',
       })
-      feed.add(raw, async () => (await identify(request, access)) !== undefined)
+      feed.add(raw, async () => (await identify(request, access, true)) !== undefined)
     },
   )
 }

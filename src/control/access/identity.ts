@@ -12,6 +12,8 @@ export interface Identity {
   readonly role: Role
   /** The services that a token is for; undefined is the whole node. */
   readonly services?: readonly string[]
+  /** Of a user: which of their sessions it is. */
+  readonly sessionHash?: string
 }
 
 export function isAtLeast(role: Role, wanted: Role): boolean {

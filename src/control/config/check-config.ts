@@ -1,5 +1,6 @@
 /** The checks between values: what each value alone cannot show. */
 import { checkActiveChecks } from './check-active-checks.ts'
+import { checkAdmin } from './check-admin.ts'
 import { checkBans } from './check-bans.ts'
 import { checkFirstBytes } from './check-first-bytes.ts'
 import { checkHedging } from './check-hedging.ts'
@@ -8,6 +9,7 @@ import { checkLoops } from './check-loops.ts'
 import { checkOutliers } from './check-outliers.ts'
 import { checkNetworkRules } from './check-network-rules.ts'
 import { checkNames } from './check-names.ts'
+import { checkNotify } from './check-notify.ts'
 import { checkSourceLimits } from './check-source-limits.ts'
 import { checkSourceFamilies } from './check-source-families.ts'
 import type { Config } from './config.ts'
@@ -20,6 +22,7 @@ export function checkConfig(config: Config, source: ConfigSource, isWhole: boole
   return [
     ...checkNames(config, source),
     ...checkListeners(config, source),
+    ...checkAdmin(config, source),
     ...checkFirstBytes(config, source),
     // Where the one of two times can't be read, its default would be compared with the other.
     ...(isWhole ? checkBans(config, source) : []),
@@ -32,5 +35,6 @@ export function checkConfig(config: Config, source: ConfigSource, isWhole: boole
     ...checkNetworkRules(config, source, isWhole),
     ...checkLoops(config, NO_ADDRESSES),
     ...checkActiveChecks(config, source),
+    ...checkNotify(config, source, isWhole),
   ]
 }

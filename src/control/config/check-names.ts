@@ -10,7 +10,13 @@ export function checkNames(config: Config, source: ConfigSource): ConfigProblem[
     ...['allow', 'deny'].map((key) => ({ value: `protect.${key}`, path: ['protect', key] })),
     ...config.protect.lists.map(({ name }, i) => ({ value: name, path: ['protect', 'lists', i] })),
   ]
+  const channels = (['webhooks', 'slack', 'emails'] as const).flatMap((key) =>
+    config.notify[key].map(({ name }, i) => ({ value: name, path: ['notify', key, i] })),
+  )
+  const rules = config.notify.rules.map(({ name }, i) => ({ value: name, path: ['notify', 'rules', i] }))
   return [
+    ...repeated(channels, 'E_CONFIG_DUPLICATE_NAME', 'has the same name as', source),
+    ...repeated(rules, 'E_CONFIG_DUPLICATE_NAME', 'needs a name of its own, beside', source),
     ...repeated(services, 'E_CONFIG_DUPLICATE_NAME', 'is already the name of', source),
     ...repeated(lists, 'E_CONFIG_DUPLICATE_NAME', 'has the same name as', source),
     ...config.services.flatMap((service, i) => checkWithinService(service, ['services', i], source)),

@@ -16,6 +16,7 @@ import type {
 import type { AttackThresholds } from '../detect/detector.ts'
 import type { BanRules } from '../bans/ban-rules.ts'
 import type { OverloadRules } from '../overload/overload-rules.ts'
+import type { NotifyConfig } from '../notify/notify-config.ts'
 import type { FirewallConfig } from '../shield/firewall-config.ts'
 import type { ActiveCheckConfig, CheckUrl } from './active-check.ts'
 
@@ -24,6 +25,7 @@ export interface Config {
   readonly traffic: TrafficConfig
   readonly log: LogConfig
   readonly protect: NodeProtectConfig
+  readonly notify: NotifyConfig
   readonly services: readonly ServiceConfig[]
 }
 
@@ -69,6 +71,10 @@ export interface AdminConfig {
   readonly stateDir: string
   /** Reload when the file changes. */
   readonly watchConfig: boolean
+  /** A certificate of the operator's and its key, by absolute paths. */
+  readonly tls: { readonly certificate: string; readonly key: string } | undefined
+  /** Not encrypted, even where other machines reach it. */
+  readonly plainHttp: boolean
 }
 
 export interface TrafficConfig {

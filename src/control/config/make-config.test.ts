@@ -22,6 +22,8 @@ test('a minimal file gets every default', () => {
       hosts: [],
       stateDir: resolve('.tidegate'),
       watchConfig: false,
+      tls: undefined,
+      plainHttp: false,
     },
     traffic: {
       workers: 'auto',
@@ -67,6 +69,7 @@ test('a minimal file gets every default', () => {
         prefix: { rule: 'watch', after: 5, withinMs: 60_000 },
       },
     },
+    notify: { webhooks: [], slack: [], emails: [], rules: [] },
     services: [
       {
         name: 'web',

@@ -2,10 +2,11 @@
 import { dirname, resolve } from 'node:path'
 import type { MakeWayRule } from '../../traffic/admit/make-way.ts'
 import type { Outlier, SocketOptions } from '../../traffic/tables.ts'
-import type { Config, ServiceConfig } from './config.ts'
+import type { AdminConfig, Config, ServiceConfig } from './config.ts'
 import type { ConfigSource } from './config-tree.ts'
 import { makeActiveCheck } from './make-active-check.ts'
 import { makeNetworkRulesConfig } from './make-network-rules.ts'
+import { makeNotify } from './make-notify.ts'
 import { makeNodeProtect } from './make-node-protect.ts'
 import { makeSourceRulesConfig } from './make-source-limits.ts'
 import { makeWireRules } from './make-wire-rules.ts'
@@ -16,7 +17,7 @@ import type { SocketSide } from './socket-schema.ts'
 export function makeConfig(parsed: ParsedConfig, source: ConfigSource): Config {
   const { workers, engine, ioUring, maxConnections, drainTimeout, upgradeDrainTimeout } = parsed.traffic
   return {
-    admin: { ...parsed.admin, stateDir: resolve(dirname(source.file), parsed.admin.stateDir) },
+    admin: makeAdmin(parsed.admin, dirname(source.file)),
     traffic: {
       workers,
       engine,
@@ -27,8 +28,14 @@ export function makeConfig(parsed: ParsedConfig, source: ConfigSource): Config {
     },
     log: parsed.log,
     protect: makeNodeProtect(parsed.protect, source),
+    notify: makeNotify(parsed.notify, source),
     services: parsed.services.map((service, i) => makeService(service, i, source)),
   }
+}
+
+function makeAdmin({ tls, ...admin }: ParsedConfig['admin'], folder: string): AdminConfig {
+  const files = tls && { certificate: resolve(folder, tls.certificate), key: resolve(folder, tls.key) }
+  return { ...admin, stateDir: resolve(folder, admin.stateDir), tls: files }
 }
 
 function makeService(service: ParsedService, index: number, source: ConfigSource): ServiceConfig {

@@ -17,7 +17,7 @@ export const CONFIG_PROBLEMS = {
   E_CONFIG_PORT: 'The port is missing or out of range.',
   E_CONFIG_ADDRESS: 'The text is not an address that fits here.',
   E_CONFIG_HOSTNAME: 'The text is not a hostname.',
-  E_CONFIG_URL: 'The URL of a check can never work.',
+  E_CONFIG_URL: 'The URL of a check, or of who is notified, can never work.',
   E_CONFIG_PATTERN: 'The regular expression cannot be read, or not matched in one pass.',
   E_CONFIG_CERTIFICATE: 'A file of certificates cannot be read, or has none in it.',
   E_CONFIG_NETWORK: 'The text is not a network in CIDR form.',
@@ -29,7 +29,8 @@ export const CONFIG_PROBLEMS = {
   E_CONFIG_SIZE: 'The size is malformed or out of range.',
   E_CONFIG_RATE: 'The rate is malformed or out of range.',
   E_CONFIG_NAME: 'The name has characters that are not allowed, or is too long.',
-  E_CONFIG_DUPLICATE_NAME: 'Two services, two upstreams of a service, or two lists have one name.',
+  E_CONFIG_DUPLICATE_NAME:
+    'Two services, two upstreams of a service, two lists, or two channels or rules of notify have one name.',
   E_CONFIG_DUPLICATE_VALUE: 'A list has the same value twice.',
   E_CONFIG_DUPLICATE_UPSTREAM: 'A service has the same upstream address twice.',
   E_CONFIG_LISTEN_OVERLAP: 'Two listeners want the same address and port.',

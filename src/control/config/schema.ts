@@ -14,9 +14,10 @@ import {
   readUpstreamAddress,
 } from './read-address.ts'
 import { affinitySchema } from './affinity-schema.ts'
+import { notifySchema } from './notify-schema.ts'
 import { protectNodeSchema } from './protect-node-schema.ts'
 import { protectSchema } from './protect-schema.ts'
-import { readFolder } from './read-folder.ts'
+import { readFile, readFolder } from './read-folder.ts'
 import { socketSchema } from './socket-schema.ts'
 
 /** A worker's index has two hex digits in a connection's id. */
@@ -190,6 +191,19 @@ const admin = z.strictObject({
   watchConfig: boolean('Reload when the configuration file changes, as SIGHUP and `tidegate reload` do.').prefault(
     false,
   ),
+  tls: z
+    .strictObject({
+      certificate: leaf(readFile, {
+        type: 'string',
+        description: 'A file with a certificate, and those that lead to its authority, as PEM.',
+      }),
+      key: leaf(readFile, { type: 'string', description: 'A file with its private key, as PEM.' }),
+    })
+    .optional()
+    .meta({ description: 'A certificate of yours. Without one we make ours where other machines reach `listen`.' }),
+  plainHttp: boolean(
+    'Not encrypted even where other machines reach `listen`: whoever is on the way reads all.',
+  ).prefault(false),
 })
 
 const traffic = z.strictObject({
@@ -229,6 +243,7 @@ export const configSchema = z.strictObject({
   traffic: traffic.prefault({}).meta({ description: 'How traffic is carried, for all services.' }),
   log: log.prefault({}).meta({ description: 'What is written to standard output.' }),
   protect: protectNodeSchema.prefault({}).meta({ description: 'Who is let in, for all services.' }),
+  notify: notifySchema.prefault({}).meta({ description: 'Who is told of what, by webhook, e-mail or chat.' }),
   services: z.array(service).min(1).max(SERVICES_MAX).meta({ description: 'The protected services.' }),
 })
 export type ParsedConfig = z.output<typeof configSchema>

@@ -20,3 +20,20 @@ export function sayNoLocalToken(log: Log, stateDir: string, why: string, file: s
     `There is no ${LOCAL_TOKEN_FILE} in ${stateDir}: ${why}. ${instead}`,
   )
 }
+
+export function saySetUpLink(log: Log, link: string, until: string): void {
+  log.say(
+    'setup-link',
+    { link, until },
+    `Nobody can log in yet. Choose the first admin's name and password, before ${until}, at ${link}`,
+  )
+}
+
+export function sayCertificate(log: Log, fingerprint: string, problem: string | undefined): void {
+  const lost = problem === undefined ? '' : ` It can't be kept, and the next start has another: ${problem}.`
+  log.say(
+    'admin-certificate',
+    { fingerprint, problem },
+    `The admin API is encrypted. The SHA-256 fingerprint of its certificate is ${fingerprint}.${lost}`,
+  )
+}

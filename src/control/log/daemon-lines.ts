@@ -33,8 +33,9 @@ export function sayHedgingInVain(log: Log, config: Config): void {
   for (const { service, sentence } of hedgesInVain(config)) log.say('hedging-in-vain', { service }, sentence)
 }
 
-export function sayAdminListening(log: Log, address: string): void {
-  log.say('admin-listening', { address }, `The admin API listens on http://${address}.`)
+export function sayAdminListening(log: Log, address: string, isOverTls: boolean): void {
+  const url = `${isOverTls ? 'https' : 'http'}://${address}`
+  log.say('admin-listening', { address, url }, `The admin API listens on ${url}.`)
 }
 
 export function sayAdminExposed(log: Log, address: string): void {

@@ -3,10 +3,19 @@
  * with this table by a test. The lines of connections are the one exception: they have no level (connection-line.ts).
  */
 export const LOG_EVENTS = {
-  'admin-listening': { level: 'info', meaning: 'The admin API is open; `address`.' },
+  'admin-listening': { level: 'info', meaning: 'The admin API is open; `address`, `url`.' },
   audit: {
     level: 'info',
     meaning: 'Somebody changed something, or was refused to; `who`, `from`, `action`, `target`, `details`, `status`.',
+  },
+  'setup-link': {
+    level: 'warn',
+    meaning: 'No user is there yet; `link` is where the first admin is made, once, and `until` when.',
+  },
+  'admin-certificate': {
+    level: 'info',
+    meaning:
+      "The admin API is encrypted; `fingerprint` is the SHA-256 of its certificate, `problem` why ours can't be kept.",
   },
   'no-local-token': {
     level: 'error',
@@ -242,6 +251,15 @@ export const LOG_EVENTS = {
   'store-damaged': {
     level: 'warn',
     meaning: 'The file of the store was damaged, and is begun anew; `file`, `reason`, `movedTo`.',
+  },
+  'notify-failing': {
+    level: 'warn',
+    meaning: 'A channel of `notify` can not be reached, and is tried again; `channel`, `reason`. Said once.',
+  },
+  'notify-back': { level: 'info', meaning: 'It can again; `channel`.' },
+  'notify-lost': {
+    level: 'warn',
+    meaning: 'A notification is given up; `channel`, `rule`, `title`, `reason`.',
   },
   overload: {
     level: 'warn',

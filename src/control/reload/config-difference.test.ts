@@ -184,3 +184,23 @@ test('headers, body and query of a check are in no difference, and that they cha
   assert.match(said, new RegExp(`check\\.body: ${hidden} → ${hidden}`))
   assert.deepEqual(textOf(before, before), ['Nothing changes.'])
 })
+
+test('notifications change live; where they go to, and with what secret, is in no difference', () => {
+  const told = (secret: string, before = '') =>
+    configOf(
+      WEB,
+      `${before}notify: { webhooks: [{ name: ops, url: "https://hooks.example.com/${secret}", secret: ${secret} }], slack: [{ name: chat, url: "https://chat.example.com/${secret}" }], emails: [{ name: mail, server: "mail.example.com:587", user: a, password: ${secret}, from: a@example.com, to: [b@example.com] }], rules: [{ when: attack }] }`,
+    )
+  const difference = configDifference(told('first-of-two-secrets'), told('second-of-two-secrets'))
+  assert.deepEqual(
+    difference.settings.map(({ key }) => key),
+    ['notify.webhooks', 'notify.slack', 'notify.emails'],
+  )
+  assert.doesNotMatch(JSON.stringify(difference), /of-two-secrets/)
+  assert.deepEqual(restartChanges(difference), [])
+  assert.deepEqual(textOf(told('first-of-two-secrets'), told('first-of-two-secrets', '\n')), ['Nothing changes.'])
+  assert.deepEqual(
+    restartChanges(configDifference(configOf(WEB), told('first-of-two-secrets'))).map(({ key }) => key),
+    [],
+  )
+})

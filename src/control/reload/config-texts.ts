@@ -43,7 +43,7 @@ const ZERO_IS_A_TIME = new Set(['retryFailedAfterMs', 'drainTimeoutMs', 'slowSta
 const OFF_AT_ZERO = new Set(['maxConnections', 'connections', 'failures'])
 
 /** May hold secrets, or pages of certificates: the log says that they change, not what they are (SECURITY.md). */
-const HIDDEN = new Set(['headers', 'body', 'ca'])
+const HIDDEN = new Set(['headers', 'body', 'ca', 'webhooks', 'slack', 'emails'])
 /** Told by what it holds. */
 const TOLD_OTHERWISE = new Set(['caFile'])
 /** Of this process: nobody can find a secret by trying. */
@@ -82,7 +82,7 @@ function textOf(field: string, value: unknown): string {
 
 /** Another one for another value. */
 function hidden(value: unknown): string {
-  const text = JSON.stringify(value)
+  const text = JSON.stringify(value, withoutPlaces)
   return `(hidden, ${createHmac('sha256', FINGERPRINT_KEY).update(text).digest('hex').slice(0, 8)})`
 }
 

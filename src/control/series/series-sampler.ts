@@ -190,6 +190,15 @@ export class SeriesSampler {
     return count === 0 ? undefined : { mean: sum / count, min, max }
   }
 
+  /** Over the last seconds, an hour at most; a second that was not measured counts as nothing. */
+  mean(service: string, field: SeriesField, seconds: number): number {
+    let sum = 0
+    for (let second = this.#second; second > this.#second - seconds; second--) {
+      if (this.#hour.hasSecond(second)) sum += this.#hour.value(second, service, FIELD[field])
+    }
+    return sum / seconds
+  }
+
   /** Counted over restarts. What a version before counts in its last connections is there within a minute. */
   totals(service = NODE): SeriesTotals {
     const known = service === NODE ? this.#node : this.#services.find(service)

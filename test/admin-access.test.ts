@@ -1,0 +1,214 @@
+/** The admin API of a real daemon: the first start, users over a restart, TLS, and who has lost every password. */
+import assert from 'node:assert/strict'
+import { X509Certificate } from 'node:crypto'
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { request } from 'node:https'
+import { request as requestPlain } from 'node:http'
+import { hostname, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, afterEach, describe, it } from 'node:test'
+import { makeCertificate } from './harness/certificates.ts'
+import { Daemon, TIDEGATE } from './harness/daemon.ts'
+import { waitFor } from './harness/deadline.ts'
+import { answerOf } from './harness/started-program.ts'
+
+const SERVICES = [{ name: 'web', upstreams: ['127.0.0.1:9'] }]
+const PASSWORD = 'correct horse battery'
+
+describe('access to the admin API of a daemon', { timeout: 240_000 }, () => {
+  const folder = mkdtempSync(join(tmpdir(), 'tidegate-access-'))
+  const stateDir = join(folder, 'state')
+  let daemon: Daemon
+  const pids = new Set<number>()
+  afterEach(async () => {
+    daemon.kill()
+    for (const pid of pids) if (isRunning(pid)) process.kill(pid, 'SIGKILL')
+    pids.clear()
+    await daemon.exited
+    rmSync(stateDir, { recursive: true, force: true })
+  })
+  after(() => rmSync(folder, { recursive: true }))
+
+  const start = async (admin: Record<string, unknown> = {}): Promise<void> => {
+    daemon = await Daemon.start({ engine: 'node', admin: { stateDir, ...admin }, services: SERVICES })
+  }
+  const said = (event: string) => daemon.lines.find((line) => line.event === event)
+  const tidegate = (args: readonly string[], env: NodeJS.ProcessEnv = {}) =>
+    answerOf(process.execPath, [TIDEGATE, ...args], {
+      env: { ...process.env, TIDEGATE_ADMIN: daemon.adminAddress.text.replace('0.0.0.0', '127.0.0.1'), ...env },
+    })
+
+  interface Answer {
+    readonly status: number
+    readonly cookie: string
+    readonly text: string
+  }
+
+  function post(path: string, body: unknown, isOverTls = false): Promise<Answer> {
+    const { promise, resolve, reject } = Promise.withResolvers<Answer>()
+    const { port } = daemon.adminAddress
+    const options = { host: '127.0.0.1', port, path, method: 'POST', agent: false, rejectUnauthorized: false }
+    const headers = { 'content-type': 'application/json' }
+    const call = (isOverTls ? request : requestPlain)({ ...options, headers }, (response) => {
+      let text = ''
+      response.setEncoding('utf8').on('data', (piece: string) => (text += piece))
+      const cookie = response.headers['set-cookie']?.[0] ?? ''
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, cookie, text }))
+    })
+    call.on('error', reject)
+    call.end(JSON.stringify(body))
+    return promise
+  }
+
+  it('the first start says a link, whose secret is nowhere else; the user it makes is there after a restart', async () => {
+    await start()
+    const link = String(said('setup-link')?.['link'])
+    const [, secret] = /^http:\/\/127\.0\.0\.1:\d+\/#\/setup\/([\w-]{43})$/.exec(link)!
+    const made = await post('/api/v1/setup', { secret, name: 'ann', password: PASSWORD })
+    assert.equal(made.status, 200, made.text)
+    assert.match(made.cookie, /^tidegate=/)
+    assert.equal((await post('/api/v1/setup', { secret, name: 'eve', password: PASSWORD })).status, 401)
+    const late = await tidegate(['setup-link'])
+    assert.deepEqual([late.code, /There is a user already/.test(late.stderr)], [1, true])
+    const files = ['tidegate.db', 'tidegate.db-wal'].map((file) => readIfThere(join(stateDir, file))).join('')
+    assert.ok(files.includes('ann') && files.includes('$argon2id$v=19$m=19456,t=2,p=1$'))
+    assert.ok(!files.includes(secret) && !files.includes(made.cookie.slice(9, 52)) && !files.includes(PASSWORD))
+    daemon.signal('SIGTERM')
+    assert.equal((await daemon.exited).code, 0)
+
+    await start()
+    assert.equal(said('setup-link'), undefined)
+    assert.equal((await post('/api/v1/session', { name: 'ann', password: PASSWORD })).status, 200)
+    const { body } = await daemon.get('/api/v1/audit')
+    const entries = JSON.parse(body).entries as { action: string; who: string; result: string }[]
+    assert.deepEqual(
+      entries.filter(({ who }) => who === 'ann').map(({ action, result }) => `${action} ${result}`),
+      ['login done', 'setup done'],
+    )
+  })
+
+  it('who has lost every password gets in again by the command line; failed logins are one line', async () => {
+    await start()
+    const added = await tidegate(['users', 'add', 'ann', '--role', 'admin', '--json'])
+    assert.equal(added.code, 0, added.stderr)
+    const first = JSON.parse(added.stdout).password as string
+    assert.equal((await post('/api/v1/session', { name: 'ann', password: first })).status, 200)
+    const again = await tidegate(['users', 'password', 'ann'])
+    const [, second] = /not shown again: (\S+)\n/.exec(again.stdout)!
+    assert.equal((await post('/api/v1/session', { name: 'ann', password: first })).status, 401)
+    assert.equal((await post('/api/v1/session', { name: 'ann', password: second })).status, 200)
+    for (const args of [
+      ['users', 'role', 'ann', 'viewer'],
+      ['users', 'disable', 'ann'],
+      ['users', 'remove', 'ann'],
+    ]) {
+      const { code, stderr } = await tidegate(args)
+      assert.deepEqual([code, /ann is the last admin/.test(stderr)], [1, true])
+    }
+    const made = await tidegate(['tokens', 'add', 'deploy', '--role', 'operator', '--service', 'web', '--ttl', '30d'])
+    const token = { TIDEGATE_TOKEN: made.stdout.trim() }
+    assert.match((await tidegate(['status'], token)).stderr, /token deploy is only for web/)
+    assert.equal((await tidegate(['upstreams', 'drain', 'web', '127.0.0.1:9'], token)).code, 0)
+    assert.match((await tidegate(['tokens'])).stdout, /deploy {2}operator {2}web/)
+    assert.equal((await tidegate(['tokens', 'remove', 'deploy'])).code, 0)
+    assert.match((await tidegate(['status'], token)).stderr, /token is not known/)
+    daemon.signal('SIGTERM')
+    assert.equal((await daemon.exited).code, 0)
+    const audited = daemon.lines.filter(({ action }) => action === 'login.failed')
+    assert.deepEqual(
+      audited.map(({ from, details }) => [from, details]),
+      [['127.0.0.1', '1 failed, as ann']],
+    )
+  })
+
+  it('beyond loopback it speaks TLS with a certificate of its own, which an upgrade keeps', async () => {
+    await start({ listen: '0.0.0.0:0' })
+    const { fingerprint } = said('admin-certificate')!
+    assert.equal(said('admin-exposed'), undefined)
+    assert.match(String(said('setup-link')?.['link']), /^https:\/\//)
+    assert.equal(statSync(join(stateDir, 'admin-key.pem')).mode & 0o777, 0o600)
+    const certificate = new X509Certificate(readFileSync(join(stateDir, 'admin-certificate.pem')))
+    assert.equal(certificate.fingerprint256, fingerprint)
+    assert.equal(certificate.publicKey.asymmetricKeyDetails?.namedCurve, 'prime256v1')
+    assert.ok(
+      certificate.checkIP('127.0.0.1') && certificate.checkHost('localhost') && certificate.checkHost(hostname()),
+    )
+
+    const status = await tidegate(['status', '--once'])
+    assert.equal(status.code, 0, status.stderr)
+    await tidegate(['users', 'add', 'ann', '--role', 'admin', '--password-file', passwordFile()])
+    const { cookie } = await post('/api/v1/session', { name: 'ann', password: PASSWORD }, true)
+    assert.match(cookie, /^__Host-tidegate=[\w-]{43}; Path=\/; Max-Age=\d+; HttpOnly; SameSite=Strict; Secure$/)
+
+    process.kill(daemon.pid, 'SIGUSR2')
+    await waitFor('the upgrade', () => said('upgraded') !== undefined)
+    pids.add(Number(said('upgraded')?.['pid']))
+    const then = await tidegate(['status', '--once'], { TIDEGATE_FINGERPRINT: String(fingerprint) })
+    assert.equal(then.code, 0, then.stderr)
+    // The session of before holds on.
+    const headers = { cookie: cookie.split(';', 1)[0] }
+    const { promise, resolve } = Promise.withResolvers<number>()
+    const { port } = daemon.adminAddress
+    const options = { host: '127.0.0.1', port, path: '/api/v1/users', headers, rejectUnauthorized: false, agent: false }
+    request(options, (response) => resolve(response.resume().statusCode ?? 0)).end()
+    assert.equal(await promise, 200)
+  })
+
+  it('a command sends nothing to a daemon whose certificate it does not know', async () => {
+    const files = makeCertificate(folder, 'gate', { names: 'DNS:gate.example,IP:127.0.0.1' })
+    writeFileSync(join(folder, 'own.pem'), files.cert)
+    writeFileSync(join(folder, 'own.key'), files.key)
+    const tls = { certificate: join(folder, 'own.pem'), key: join(folder, 'own.key') }
+    await start({ tls })
+    const { fingerprint256 } = new X509Certificate(files.cert)
+    assert.equal(said('admin-certificate')?.['fingerprint'], fingerprint256)
+    // On this machine whose socket it is says enough.
+    assert.equal((await tidegate(['status', '--once'])).code, 0)
+    // By another name of this machine the certificate has to.
+    const { port } = daemon.adminAddress
+    const other = ['--token-file', join(stateDir, 'admin-token')]
+    const admin = { TIDEGATE_ADMIN: `https://127.1.2.3:${port}` }
+    assert.match((await tidegate([...other, 'status', '--once'], admin)).stderr, /ECONNREFUSED|vouches/)
+    const wrong = await tidegate([...other, '--fingerprint', fingerprint256.replace(/^../, '00'), 'status', '--once'])
+    assert.deepEqual([wrong.code, /another fingerprint/.test(wrong.stderr)], [1, true])
+    const right = await tidegate([
+      ...other,
+      '--fingerprint',
+      fingerprint256.toLowerCase().replaceAll(':', ''),
+      'status',
+    ])
+    assert.equal(right.code, 0, right.stderr)
+    const none = await tidegate([...other, '--fingerprint', 'abc', 'status'])
+    assert.match(none.stderr, /no SHA-256 fingerprint/)
+  })
+
+  it('plain HTTP beyond loopback only where the configuration says so', async () => {
+    await start({ listen: '0.0.0.0:0', plainHttp: true })
+    assert.ok(said('admin-exposed'))
+    assert.equal(said('admin-certificate'), undefined)
+    assert.equal((await tidegate(['status', '--once'])).code, 0)
+  })
+
+  function passwordFile(): string {
+    const path = join(folder, 'password')
+    writeFileSync(path, `${PASSWORD}\n`)
+    return path
+  }
+})
+
+function readIfThere(path: string): string {
+  try {
+    return readFileSync(path, 'latin1')
+  } catch {
+    return ''
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,269 @@
+/**
+ * Who is told of what, how that goes, and a test. What others wrote stands in text nodes only. Its tables are wide: who
+ * has only a keyboard scrolls them by focusing their section.
+ */
+import { signal } from '@preact/signals'
+import { useEffect } from 'preact/hooks'
+import type {
+  NotificationChannel,
+  NotificationDelivery,
+  NotificationRule,
+  NotificationsAnswer,
+  NotificationTestAnswer,
+} from '../../../src/api/contract.ts'
+import { ask, get } from '../api.ts'
+import { time } from '../format.ts'
+
+const REFRESH_MS = 5_000
+/** A literal: of the contract only types are in the dashboard. */
+const PATH = '/api/v1/notifications'
+
+const answer = signal<NotificationsAnswer | undefined>(undefined)
+const problem = signal<string | undefined>(undefined)
+/** The channel that is tested now; empty for all. */
+const testing = signal<string | undefined>(undefined)
+const tested = signal<NotificationTestAnswer['results']>([])
+
+async function refresh(): Promise<void> {
+  try {
+    answer.value = await get<NotificationsAnswer>(PATH)
+    problem.value = undefined
+  } catch (error) {
+    problem.value = (error as Error).message
+  }
+}
+
+async function test(channel?: string): Promise<void> {
+  testing.value = channel ?? ''
+  tested.value = []
+  try {
+    const body = channel === undefined ? {} : { channel }
+    tested.value = (await ask<NotificationTestAnswer>('POST', `${PATH}/test`, body)).results
+    await refresh()
+  } catch (error) {
+    problem.value = (error as Error).message
+  }
+  testing.value = undefined
+}
+
+export default function Notifications() {
+  useEffect(() => {
+    void refresh()
+    const timer = setInterval(() => void refresh(), REFRESH_MS)
+    return () => clearInterval(timer)
+  }, [])
+  const { value } = answer
+  return (
+    <>
+      <h1>Notifications</h1>
+      {problem.value !== undefined && (
+        <p class="banner bad" role="alert">
+          {problem.value}
+        </p>
+      )}
+      {value === undefined ? (
+        <p class="quiet">Loading…</p>
+      ) : value.channels.length === 0 ? (
+        <Nobody />
+      ) : (
+        <>
+          <Channels channels={value.channels} />
+          <Rules rules={value.rules} />
+          <Deliveries deliveries={value.deliveries} />
+        </>
+      )}
+    </>
+  )
+}
+
+function Nobody() {
+  return (
+    <section>
+      <p>
+        Nobody is told when a service is attacked or an upstream goes down. Add a receiver and a rule to{' '}
+        <code>notify</code> in the configuration, for example:
+      </p>
+      <pre>{`notify:
+  webhooks:
+    - { name: ops, url: 'https://hooks.example.com/tidegate', secret: '\${HOOK_SECRET}' }
+  rules:
+    - { when: attack }
+    - { when: upstream }`}</pre>
+    </section>
+  )
+}
+
+function Channels({ channels }: { readonly channels: readonly NotificationChannel[] }) {
+  return (
+    <section aria-labelledby="channels" tabIndex={0}>
+      <h2 id="channels">Who is told</h2>
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">Channel</th>
+            <th scope="col">To</th>
+            <th scope="col" class="number">
+              Sent
+            </th>
+            <th scope="col" class="number">
+              Waiting
+            </th>
+            <th scope="col" class="number">
+              Given up
+            </th>
+            <th scope="col">Last sent</th>
+            <th scope="col">Last error</th>
+            <th scope="col">Test</th>
+          </tr>
+        </thead>
+        <tbody>
+          {channels.map((channel) => (
+            <ChannelRow key={channel.name} channel={channel} />
+          ))}
+        </tbody>
+      </table>
+      <p>
+        <button type="button" disabled={testing.value !== undefined} onClick={() => void test()}>
+          {testing.value === '' ? 'Sending…' : 'Test all'}
+        </button>
+      </p>
+      <Tested />
+    </section>
+  )
+}
+
+function ChannelRow({ channel }: { readonly channel: NotificationChannel }) {
+  const { name, type, to, sent, waiting, failed, lastSent, lastError } = channel
+  return (
+    <tr>
+      <th scope="row">{name}</th>
+      <td>
+        {to} <span class="badge">{type}</span>
+      </td>
+      <td class="number">{sent}</td>
+      <td class="number">{waiting}</td>
+      <td class="number">{failed}</td>
+      <td>{lastSent === null ? 'never' : time(lastSent)}</td>
+      <td>{lastError === null ? '–' : `${time(lastError.at)}: ${lastError.text}`}</td>
+      <td>
+        <button
+          type="button"
+          aria-label={`Test ${name}`}
+          disabled={testing.value !== undefined}
+          onClick={() => void test(name)}
+        >
+          {testing.value === name ? 'Sending…' : 'Test'}
+        </button>
+      </td>
+    </tr>
+  )
+}
+
+/** A screen reader says it when it comes. */
+function Tested() {
+  return (
+    <div role="status">
+      {tested.value.map(({ channel, ok, ms, error }) => (
+        <p key={channel} class={ok ? undefined : 'bad-text'}>
+          {ok ? `${channel} took the test after ${ms} ms.` : `${channel} did not take the test: ${error}`}
+        </p>
+      ))}
+    </div>
+  )
+}
+
+function Rules({ rules }: { readonly rules: readonly NotificationRule[] }) {
+  return (
+    <section aria-labelledby="rules" tabIndex={0}>
+      <h2 id="rules">What is told</h2>
+      {rules.length === 0 ? (
+        <p>
+          There are no rules, so nothing is told. Add some to <code>notify.rules</code> in the configuration.
+        </p>
+      ) : (
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">Rule</th>
+              <th scope="col">When</th>
+              <th scope="col">Who</th>
+              <th scope="col">Last sent</th>
+              <th scope="col">Now</th>
+            </tr>
+          </thead>
+          <tbody>
+            {rules.map((rule) => (
+              <RuleRow key={rule.name} rule={rule} />
+            ))}
+          </tbody>
+        </table>
+      )}
+    </section>
+  )
+}
+
+function RuleRow({ rule }: { readonly rule: NotificationRule }) {
+  const { name, about, channels, lastSent, active } = rule
+  return (
+    <tr>
+      <th scope="row">{name}</th>
+      <td>{about}</td>
+      <td>{channels.length === 0 ? 'everybody' : channels.join(', ')}</td>
+      <td>{lastSent === null ? 'never' : time(lastSent)}</td>
+      <td>
+        {active.length === 0 ? (
+          <span class="badge good">quiet</span>
+        ) : (
+          active.map(({ text, since }) => (
+            <div key={text}>
+              <span class="badge bad">alarm</span> {text} Since {time(since)}.
+            </div>
+          ))
+        )}
+      </td>
+    </tr>
+  )
+}
+
+const BADGES = { sent: 'badge good', waiting: 'badge warn', failed: 'badge bad' } as const
+
+function Deliveries({ deliveries }: { readonly deliveries: readonly NotificationDelivery[] }) {
+  return (
+    <section aria-labelledby="deliveries" tabIndex={0}>
+      <h2 id="deliveries">What was sent</h2>
+      {deliveries.length === 0 ? (
+        <p class="quiet">Nothing yet, since the daemon was started.</p>
+      ) : (
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">Time</th>
+              <th scope="col">Channel</th>
+              <th scope="col">State</th>
+              <th scope="col">Message</th>
+            </tr>
+          </thead>
+          <tbody>
+            {deliveries.map(({ id, at, channel, state, title, attempts, error }) => (
+              <tr key={`${channel} ${id}`}>
+                <td>{time(at)}</td>
+                <td>{channel}</td>
+                <td>
+                  <span class={BADGES[state]}>{state}</span>
+                </td>
+                <td>
+                  {title}
+                  {error !== null && state !== 'sent' && (
+                    <div class="bad-text">
+                      {error} ({attempts === 1 ? '1 attempt' : `${attempts} attempts`})
+                    </div>
+                  )}
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
+    </section>
+  )
+}
