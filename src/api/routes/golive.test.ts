@@ -90,9 +90,9 @@ const DNS = {
 
 /** Whoever names themselves in the token. */
 const WHO: Readonly<Record<string, Identity>> = {
-  viewer: { who: 'vera', kind: 'user', role: 'viewer' },
-  operator: { who: 'otto', kind: 'user', role: 'operator' },
-  admin: { who: 'ada', kind: 'user', role: 'admin' },
+  viewer: { who: 'vera', kind: 'token', role: 'viewer' },
+  operator: { who: 'otto', kind: 'token', role: 'operator' },
+  admin: { who: 'ada', kind: 'token', role: 'admin' },
   vantage: { who: 'token cloud', kind: 'token', role: 'viewer', services: ['web'] },
   'operator-of-mail': { who: 'token mail', kind: 'token', role: 'operator', services: ['mail'] },
 }
