@@ -13,6 +13,20 @@ import { Peer } from '../harness/peer.ts'
 import { answerOf } from '../harness/started-program.ts'
 import { closedAddress, echo, Upstream } from '../harness/upstream.ts'
 
+/** Also the process that the daemon has started. */
+async function endAll(daemon: Daemon): Promise<void> {
+  for (const { event, pid } of daemon.lines) {
+    if (event !== 'upgraded') continue
+    try {
+      process.kill(pid as number, 'SIGKILL')
+    } catch {
+      // It is gone.
+    }
+  }
+  daemon.kill()
+  await daemon.exited
+}
+
 forEachEngine((engine) => {
   const open: { stop(): void | Promise<void> }[] = []
 
@@ -165,6 +179,38 @@ forEachEngine((engine) => {
     await change(daemon, { action: 'disable' })
     assert.equal((await daemon.post('/api/v1/reload')).status, 200)
     assert.ok(await refuses(at))
+  })
+
+  it('the next version goes on with what is open, closed and planned', async () => {
+    const { at, services, stateDir } = await prepare()
+    const later = await closedAddress()
+    const daemon = await start(stateDir, [...services, { ...services[1], name: 'later', listen: [later.text] }])
+    open.push({ stop: () => endAll(daemon) })
+    await change(daemon, { action: 'enable' })
+    await change(daemon, { action: 'disable' }, 'web')
+    const client = await Peer.connect(at)
+    await echoes(client, 'before')
+    daemon.signal('SIGUSR2')
+    const due = new Date(Date.now() + 4_000).toISOString()
+    await change(daemon, { action: 'plan', at: due }, 'later')
+    await daemon.waitForLine('the next version', ({ event }) => event === 'upgraded')
+    const line = await daemon.waitForLine(
+      'the switch',
+      ({ event, service }) => event === 'service-enabled' && service === 'later',
+    )
+    assert.equal(line['planned'], true)
+    for (const address of [at, later]) {
+      const newcomer = await Peer.connect(address)
+      await echoes(newcomer, 'after')
+      newcomer.reset()
+    }
+    await echoes(client, 'goes on')
+    client.reset()
+    const states = await Promise.all(['web', 'next', 'later'].map((name) => stateOf(daemon, name)))
+    assert.deepEqual(
+      states.map(({ enabled }) => enabled),
+      [false, true, true],
+    )
   })
 
   it('by command line; what is kept is for the daemon alone, and damage to it is told of', async () => {

@@ -76,7 +76,8 @@ function HowTo({ service }: ToolProps) {
         <CommandLine key={command} text={`${7 + (i % 50)} */4 * * *  ${command} ${send}`} />
       ))}
       <p class="quiet">
-        The token: one of role viewer for {service} alone is enough for reports, and for little else.
+        The token: one of role viewer for {service} alone is enough for reports, and for little else. Where the node has
+        a certificate of its own making, add --fingerprint with what its log says (admin-certificate).
         {!isEncrypted &&
           ' A token travels over TLS only: NODE is an address of this node at which the admin API listens with TLS.'}{' '}
         Without a way to it, write the report with --json, and give the file to tidegate golive --exposure.
