@@ -81,7 +81,7 @@ export const LOG_EVENTS = {
   },
   'vantage-silent': {
     level: 'warn',
-    meaning: 'A vantage that reported regularly says nothing any more; `service`, `vantage`, `last`.',
+    meaning: 'A vantage that reported regularly says nothing any more; `service`, `vantage`, `host`, `last`.',
   },
   refused: {
     level: 'info',

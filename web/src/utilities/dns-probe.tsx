@@ -10,18 +10,24 @@ import { askedOf, setText, textsOf } from './asked.ts'
 
 export function DnsProbe({ service }: ToolProps) {
   const [answer, setAnswer] = useState<DnsProbeAnswer>()
+  const [isBusy, setBusy] = useState(false)
   const texts = textsOf(service)
   const probe = async (): Promise<void> => {
     setAnswer(undefined)
+    setBusy(true)
     const { domain, addresses, subdomains } = askedOf(service)
     const body = { domain, service, addresses, subdomains }
-    setAnswer(await ask<DnsProbeAnswer>('POST', '/api/v1/probes/dns', body))
+    try {
+      setAnswer(await ask<DnsProbeAnswer>('POST', '/api/v1/probes/dns', body))
+    } finally {
+      setBusy(false)
+    }
   }
   return (
     <>
       <section aria-labelledby="dns">
         <h2 id="dns">Does DNS lead to {service}?</h2>
-        <Form verb="Look up" onSend={probe}>
+        <Form verb={isBusy ? 'Looking up, up to half a minute…' : 'Look up'} onSend={probe}>
           <Field
             label="Domain"
             note="What clients look up, such as www.example.com."

@@ -86,17 +86,18 @@ function HowTo({ service }: ToolProps) {
   )
 }
 
-/** Upstreams' hosts, each with the ports that strangers try first and its own. */
+/** Upstreams' hosts, each with the ports that the checklist asks for: those that strangers try first, and all of the service. */
 function hostsOf(service: string): [host: string, ports: number[]][] {
   const found = services.value.find(({ name }) => name === service)
-  const portsByHost = new Map<string, Set<number>>()
+  const hosts = new Set<string>()
+  const ports = new Set([80, 443])
   for (const { address } of found?.upstreams.flatMap(({ addresses }) => addresses) ?? []) {
     const [, host, port] = /^\[?([^\]]*?)\]?:(\d+)$/.exec(address) ?? []
-    if (host === undefined || isLoopback(host)) continue
-    const ports = portsByHost.get(host) ?? new Set([80, 443])
-    portsByHost.set(host, ports.add(Number(port)))
+    ports.add(Number(port))
+    if (host !== undefined && !isLoopback(host)) hosts.add(host)
   }
-  return [...portsByHost].map(([host, ports]) => [host, [...ports].sort((a, b) => a - b)])
+  const sorted = [...ports].sort((a, b) => a - b)
+  return [...hosts].map((host) => [host, sorted])
 }
 
 function isLoopback(host: string): boolean {
@@ -112,15 +113,15 @@ function Vantages({ answer: { vantages } }: { readonly answer: ExposuresAnswer }
   return (
     <>
       {exposed.map(({ vantage, last }) => (
-        <p key={vantage} class="banner bad" role="alert">
+        <p key={last.id} class="banner bad" role="alert">
           {last.report.host} answers strangers on {openPorts(last)}, says {vantage}. Close the ports to all but our
           nodes: the firewall.
         </p>
       ))}
       {silent.map(({ vantage, last }) => (
-        <p key={vantage} class="banner warn">
-          {vantage} looked regularly, and has not reported since {time(last.at)}. Is that machine up, is its cron
-          running, and its token still known?
+        <p key={last.id} class="banner warn">
+          {vantage} looked at {last.report.host} regularly, and has not reported since {time(last.at)}. Is that machine
+          up, is its cron running, and its token still known?
         </p>
       ))}
       <Entries entries={vantages.map(({ last }) => last)} />

@@ -14,10 +14,16 @@ export function UpstreamProbe({ service }: ToolProps) {
   const [target, setTarget] = useState(known[0] ?? '')
   const [name, setName] = useState('')
   const [answer, setAnswer] = useState<UpstreamProbeAnswer>()
+  const [isBusy, setBusy] = useState(false)
   const probe = async (): Promise<void> => {
     setAnswer(undefined)
+    setBusy(true)
     const body = { target, ...(name === '' ? {} : { name }) }
-    setAnswer(await ask<UpstreamProbeAnswer>('POST', '/api/v1/probes/upstream', body))
+    try {
+      setAnswer(await ask<UpstreamProbeAnswer>('POST', '/api/v1/probes/upstream', body))
+    } finally {
+      setBusy(false)
+    }
   }
   return (
     <>
@@ -27,7 +33,7 @@ export function UpstreamProbe({ service }: ToolProps) {
           At most 9 short connections with and without a header: which mode the service needs, who speaks first, how
           long a connect takes.
         </p>
-        <Form verb="Probe" onSend={probe}>
+        <Form verb={isBusy ? 'Probing, up to half a minute…' : 'Probe'} onSend={probe}>
           <TargetField value={target} known={known} onValue={setTarget} />
           <Field
             label="Name"

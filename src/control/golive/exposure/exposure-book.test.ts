@@ -111,3 +111,16 @@ test('a vantage that reported regularly and stops is told of once, and again aft
   await book.lookForSilence()
   assert.deepEqual(events(), ['vantage-silent', 'vantage-silent'])
 })
+
+test('a vantage that looks at several hosts is known by each, and is forgotten when it was given up', async () => {
+  const { book, pass } = bookForTest()
+  const also = { ...report('filtered'), host: 'spare.example.com' }
+  await book.take(report('open'), SENDER)
+  await book.take(also, SENDER)
+  assert.deepEqual(
+    (await book.reportsFor('web')).map(({ host }) => host),
+    ['spare.example.com', '203.0.113.10'],
+  )
+  pass(8 * 24 * HOUR_MS)
+  assert.deepEqual(await book.reportsFor('web'), [])
+})

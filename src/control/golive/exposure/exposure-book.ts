@@ -91,16 +91,15 @@ export class ExposureBook {
     const verdict = worstVerdict(report.ports)
     const why = this.#whyNot(report, sender.source)
     const vantage = vantageOf(sender, report)
-    const before = services.length === 0 ? [] : await this.#latest()
+    const before = services.length === 0 ? [] : await this.vantages()
     for (const service of services) {
       const details: Details = { source: sender.source, ...(why === undefined ? {} : { why }), report }
       const result = why === undefined ? verdict : 'not-counted'
       await store.exposure.add({ atMs: this.#nowMs(), service, vantage, result, details })
-      this.#saidSilent.delete(`${service} ${vantage}`)
       if (why !== undefined) continue
-      const wasOpen = before.some(
-        (one) => one.service === service && one.vantage === vantage && one.counts && one.verdict === 'open',
-      )
+      const look = lookOf({ service, vantage, report })
+      const last = before.find((one) => lookOf(one.last) === look)?.last
+      const wasOpen = last !== undefined && last.counts && last.verdict === 'open'
       if (verdict === 'open') sayExposed(log, service, vantage, report)
       else if (wasOpen) sayExposureOver(log, service, vantage, report)
     }
@@ -116,49 +115,44 @@ export class ExposureBook {
     return (await this.#options.store.exposure.list(filter)).flatMap(entryOf)
   }
 
+  /** A vantage looks at each host of ours by itself. */
   async vantages(): Promise<VantageView[]> {
-    const entries = await this.list({ limit: RESULTS_READ })
-    const timesByVantage = new Map<string, ExposureEntry[]>()
-    for (const entry of entries) {
-      const key = `${entry.service} ${entry.vantage}`
-      const known = timesByVantage.get(key)
-      if (known === undefined) timesByVantage.set(key, [entry])
+    const entriesByLook = new Map<string, ExposureEntry[]>()
+    for (const entry of await this.list({ limit: RESULTS_READ })) {
+      const known = entriesByLook.get(lookOf(entry))
+      if (known === undefined) entriesByLook.set(lookOf(entry), [entry])
       else known.push(entry)
     }
-    return [...timesByVantage.values()].map((all) => {
-      const [last] = all
+    return [...entriesByLook.values()].map((entries) => {
+      const [last] = entries
+      const times = entries.map(({ at }) => Date.parse(at))
       const { service, vantage } = last
-      return {
-        service,
-        vantage,
-        last,
-        isSilent: isSilent(
-          all.map(({ at }) => Date.parse(at)),
-          this.#nowMs(),
-        ),
-      }
+      return { service, vantage, last, isSilent: isSilent(times, this.#nowMs()) }
     })
   }
 
-  /** The last report of each vantage that counts, for the checklist. */
+  /** The last report of each vantage that counts, for the checklist; of one that was given up nothing is left. */
   async reportsFor(service: string): Promise<ExposureReport[]> {
-    return (await this.#latest()).filter((one) => one.service === service && one.counts).map(({ report }) => report)
+    const lasts = (await this.vantages()).map(({ last }) => last)
+    return lasts
+      .filter((one) => one.service === service && one.counts && !this.#isForgotten(one))
+      .map(({ report }) => report)
   }
 
   /** Says once of each vantage that it has gone silent. */
   async lookForSilence(): Promise<void> {
     for (const { service, vantage, last, isSilent } of await this.vantages()) {
-      const key = `${service} ${vantage}`
+      const key = lookOf(last)
       if (!isSilent) this.#saidSilent.delete(key)
-      else if (!this.#saidSilent.has(key) && this.#nowMs() - Date.parse(last.at) < FORGOTTEN_AFTER_MS) {
+      else if (!this.#saidSilent.has(key) && !this.#isForgotten(last)) {
         this.#saidSilent.add(key)
-        sayVantageSilent(this.#options.log, service, vantage, last.at)
+        sayVantageSilent(this.#options.log, service, vantage, last.report.host, last.at)
       }
     }
   }
 
-  async #latest(): Promise<ExposureEntry[]> {
-    return (await this.#options.store.exposure.latest()).flatMap(entryOf)
+  #isForgotten({ at }: ExposureEntry): boolean {
+    return this.#nowMs() - Date.parse(at) > FORGOTTEN_AFTER_MS
   }
 
   #whyNot({ from }: ExposureReport, source: string): string | undefined {
@@ -173,6 +167,10 @@ export class ExposureBook {
   #nowMs(): number {
     return this.#options.nowMs?.() ?? Date.now()
   }
+}
+
+function lookOf({ service, vantage, report }: Pick<ExposureEntry, 'service' | 'vantage' | 'report'>): string {
+  return [service, vantage, report.host.toLowerCase()].join(' ')
 }
 
 /** Times, the newest first. */

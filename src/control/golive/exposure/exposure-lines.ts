@@ -13,7 +13,7 @@ export function sayExposureOver(log: Log, service: string, vantage: string, { ho
   log.say('exposure-over', { service, vantage, host }, sentence)
 }
 
-export function sayVantageSilent(log: Log, service: string, vantage: string, last: string): void {
-  const sentence = `${vantage} looked at upstreams of ${service} regularly, and has not reported since ${last}.`
-  log.say('vantage-silent', { service, vantage, last }, sentence)
+export function sayVantageSilent(log: Log, service: string, vantage: string, host: string, last: string): void {
+  const sentence = `${vantage} looked at ${host}, an upstream of ${service}, regularly, and has not reported since ${last}.`
+  log.say('vantage-silent', { service, vantage, host, last }, sentence)
 }
