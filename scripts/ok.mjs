@@ -19,7 +19,11 @@ const ENVIRONMENT = withCompileCache({ ...inherited, NO_COLOR: '1' })
 
 /** The long ones first: they share the cores with the rest. */
 const STEPS = [
-  { name: 'unit tests', args: ['--test', HANGS_FAIL, TWICE_THE_CORES, 'src/**/*.test.ts'], closing: true },
+  {
+    name: 'unit tests',
+    args: ['--test', HANGS_FAIL, TWICE_THE_CORES, 'src/**/*.test.ts', 'web/src/**/*.test.ts'],
+    closing: true,
+  },
   { name: 'docs and walls', args: ['--test', 'scripts/**/*.test.ts'], closing: true },
   { name: 'types', args: ['node_modules/typescript/bin/tsc', '--project', 'tsconfig.json'] },
   { name: 'types of the dashboard', args: ['node_modules/typescript/bin/tsc', '--project', 'web/tsconfig.json'] },

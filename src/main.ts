@@ -5,6 +5,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { type AdminActions, AdminServer } from './api/server.ts'
 import { offerSetUp, startAccess } from './control/access/start-access.ts'
+import { ConfigChanges } from './control/config-change/config-changes.ts'
 import type { Config } from './control/config/config.ts'
 import { CutOvers } from './control/cut-over/cut-overs.ts'
 import {
@@ -66,16 +67,15 @@ export interface DaemonOptions {
 
 /** Serves until it is told to stop; returns the exit code. Throws ConfigError or StartError before it serves. */
 export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
-  const { config } = options
+  const { config, inheritance } = options
   const log = openLog({ ...config.log, stream: openStdout() })
   const upstreams = await UpstreamAddresses.resolve(config)
   const { lists, databases } = await readListed(config, log)
   const stop = new StopSignals((error) => sayUncaught(log, error))
   const upgrades = new Upgrades(log, () => stop.request({ by: 'upgrade' }))
-  const { inheritance } = options
   await inheritance?.keepFromChildren()
   const stored = await readStored(config, log)
-  const { operatorStates, cutOvers } = stored
+  const { cutOvers } = stored
   const hangup = new Hangup()
   const certificates: CertificateEnd[] = []
   const node = new RunningNode({
@@ -89,20 +89,15 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
     onLostWorker: () => stop.request({ by: 'lost-worker' }),
   })
   const watch = new ConfigWatch(options.configFile, () => void reload.run('watchConfig'))
-  const follow = (names: UpstreamAddresses): void => {
-    names.start(
-      (addresses) => node.useAddresses(addresses),
-      (event) => sayHostnameEvent(log, event),
-    )
-    watch.set(node.config.admin.watchConfig)
-  }
+  const follow = (names: UpstreamAddresses): void => followConfig(names, node, watch, log)
   const listWatch = new FileWatches(() => void reload.readLists())
   const databaseWatch = new FileWatches(() => void reload.readDatabases())
-  const path = options.configFile?.path
   const watches = { watch, listWatch, databaseWatch }
-  const reload = new Reload({ path, env: process.env, node, log, upstreams, ...watches, follow, cutOvers })
+  const parts = { node, log, upstreams, ...watches, follow, cutOvers }
+  const changing = reloadWithHistory(options.configFile?.path, parts)
+  const { reload } = changing
   const goingLive = new GoingLive({ config: () => node.config, store: node.store, log, cutOvers })
-  const adminParts = { operatorStates, reload, upgrades, inheritance, goingLive, certificates }
+  const adminParts = { ...stored, ...changing, upgrades, inheritance, goingLive, certificates }
   const admin = await startAdmin(config, node, log, adminParts)
   await node.start().catch(async (error: unknown) => {
     await admin?.close()
@@ -177,6 +172,24 @@ async function readStored(config: Config, log: Log) {
   }
 }
 
+/** What a configuration asks to be followed, from when it is in force. */
+function followConfig(names: UpstreamAddresses, node: RunningNode, watch: ConfigWatch, log: Log): void {
+  names.start(
+    (addresses) => node.useAddresses(addresses),
+    (event) => sayHostnameEvent(log, event),
+  )
+  watch.set(node.config.admin.watchConfig)
+}
+
+/** Without a file there is nothing to change. */
+function reloadWithHistory(path: string | undefined, parts: Omit<ReloadOptions, 'path' | 'env' | 'onDone'>) {
+  const { env } = process
+  const reload: Reload = new Reload({ path, env, ...parts, onDone: (by) => void changes?.note(by) })
+  const history = parts.node.store.configHistory
+  const changes = path === undefined ? undefined : new ConfigChanges({ path, env, watch: parts.watch, reload, history })
+  return { reload, changes }
+}
+
 interface Serving {
   readonly node: RunningNode
   readonly admin: AdminServer | undefined
@@ -233,6 +246,7 @@ async function linger(
 interface AdminParts {
   readonly operatorStates: OperatorStates
   readonly reload: Reload
+  readonly changes: ConfigChanges | undefined
   readonly upgrades: Upgrades
   readonly inheritance: Inheritance | undefined
   readonly goingLive: GoingLive
@@ -247,7 +261,8 @@ async function startAdmin(
   parts: AdminParts,
 ): Promise<AdminServer | undefined> {
   if (config.admin.listen === 'off') return undefined
-  const { operatorStates, reload, upgrades, inheritance, goingLive, certificates } = parts
+  void parts.changes?.start()
+  const { operatorStates, reload, changes, upgrades, inheritance, goingLive, certificates } = parts
   const { listen } = config.admin
   const actions: AdminActions = {
     setUpstreamState: (...change) => operatorStates.set(node, ...change),
@@ -256,6 +271,7 @@ async function startAdmin(
     bans: node.bans,
     goingLive,
     backup: (name) => backUpInto(node.store, name),
+    config: changes,
     hosts: () => node.config.admin.hosts,
   }
   const { access, auditBook, tls } = await startAccess(config.admin, log, node.store)

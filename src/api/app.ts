@@ -15,6 +15,8 @@ import { backupRoutes } from './routes/backup.ts'
 import { auditRoutes } from './routes/audit.ts'
 import { banRoutes } from './routes/bans.ts'
 import { checkIpRoutes } from './routes/check-ip.ts'
+import { configRoutes } from './routes/config.ts'
+import { configUpstreamRoutes } from './routes/config-upstreams.ts'
 import { dashboardRoutes } from './routes/dashboard.ts'
 import { exposureRoutes } from './routes/exposure.ts'
 import { goliveRoutes } from './routes/golive.ts'
@@ -40,6 +42,8 @@ const ROUTES: readonly Routes[] = [
   attackRoutes,
   notificationRoutes,
   reloadRoutes,
+  configRoutes,
+  configUpstreamRoutes,
   upgradeRoutes,
   goliveRoutes,
   exposureRoutes,
@@ -136,7 +140,7 @@ function addHooks(app: App, room: Room, paths: KnownPaths): void {
   app.addHook('onResponse', async (request, reply) => {
     const { audit: action } = request.routeOptions.config
     // Those nobody knows could fill the log.
-    if (action === undefined || request.identity === undefined) return
+    if (typeof action !== 'string' || request.identity === undefined) return
     const from = request.socket.remoteAddress ?? 'unknown'
     const { who } = request.identity
     room.audit({

@@ -12,6 +12,8 @@ export const PROBLEMS = {
   E_NOT_FOUND: { status: 404, title: 'Not found' },
   E_METHOD: { status: 405, title: 'Method not allowed' },
   E_CONFLICT: { status: 409, title: 'Changed meanwhile' },
+  E_READ_ONLY: { status: 409, title: 'Read-only' },
+  E_NOT_EDITABLE: { status: 409, title: 'To be changed as text' },
   E_BODY_TOO_LARGE: { status: 413, title: 'Body too large' },
   E_MEDIA_TYPE: { status: 415, title: 'Unsupported media type' },
   E_TOO_MANY: { status: 429, title: 'Too many requests' },

@@ -9,6 +9,8 @@ export class ApiProblem extends Error {
   /** The methods that the path takes, with status 405. */
   readonly allow: string | undefined
   readonly tokenFile: string | undefined
+  /** With E_CONFLICT: what there is now. */
+  readonly current: object | undefined
   /** With E_TOO_MANY. */
   readonly retryAfterMs: number | undefined
 
@@ -16,7 +18,7 @@ export class ApiProblem extends Error {
   constructor(
     code: ProblemCode,
     detail: string,
-    more: Partial<Pick<ApiProblem, 'title' | 'allow' | 'tokenFile' | 'retryAfterMs'>> = {},
+    more: Partial<Pick<ApiProblem, 'title' | 'allow' | 'tokenFile' | 'retryAfterMs' | 'current'>> = {},
   ) {
     super(detail)
     this.code = code
@@ -24,11 +26,13 @@ export class ApiProblem extends Error {
     this.title = more.title ?? PROBLEMS[code].title
     this.allow = more.allow
     this.tokenFile = more.tokenFile
+    this.current = more.current
     this.retryAfterMs = more.retryAfterMs
   }
 
   body(): Problem {
-    const { title, status, message: detail, code, tokenFile } = this
-    return { type: 'about:blank', title, status, detail, code, ...(tokenFile === undefined ? {} : { tokenFile }) }
+    const { title, status, message: detail, code, tokenFile, current } = this
+    const more = { ...(tokenFile === undefined ? {} : { tokenFile }), ...(current === undefined ? {} : { current }) }
+    return { type: 'about:blank', title, status, detail, code, ...more }
   }
 }

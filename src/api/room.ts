@@ -11,6 +11,7 @@ import type { MetricsPage } from '../metrics/metrics-page.ts'
 import type { MakeBackup } from './routes/backup.ts'
 import type { BanActions } from './routes/bans.ts'
 import type { GoliveActions } from './routes/golive.ts'
+import type { ConfigActions } from './routes/config.ts'
 import type { ReloadActions } from './routes/reload.ts'
 import type { UpgradeAction } from './routes/upgrade.ts'
 import type { SetUpstreamState } from './routes/upstream-state.ts'
@@ -23,6 +24,8 @@ export interface AdminActions {
   readonly bans: BanActions
   readonly goingLive: GoliveActions
   readonly backup: MakeBackup
+  /** Undefined for a daemon that was not started from a file. */
+  readonly config: ConfigActions | undefined
   /** Names by which it may be asked, beside those of this machine (guard.ts). */
   readonly hosts?: () => readonly string[]
 }
@@ -52,8 +55,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Who may; each route says it. */
     readonly role?: RouteRole
-    /** Its name in the audit log; each route that changes something has one. */
-    readonly audit?: string
+    /** Its name in the audit log; each route that changes something has one. `false` for a POST that only looks. */
+    readonly audit?: string | false
     /** It is about the service in `params.service` alone, so that a token for that service will do. */
     readonly isForService?: boolean
     /** The route itself looks which services a token is for. */

@@ -8,6 +8,7 @@ import { addBackupCommand } from './backup.ts'
 import { addBansCommand } from './bans.ts'
 import { addCheckCommand } from './check.ts'
 import { addCheckIpCommand } from './check-ip.ts'
+import { addConfigCommand } from './config.ts'
 import { addDemoCommand } from './demo.ts'
 import { addDoctorCommand } from './doctor.ts'
 import { CommandError, EXIT_CODES, type ExitCode } from './exit-code.ts'
@@ -43,6 +44,7 @@ const COMMANDS: readonly AddCommand[] = [
   addUpgradeCommand,
   addUpstreamsCommand,
   addReloadCommand,
+  addConfigCommand,
   addAttacksCommand,
   addTopCommand,
   addNotifyCommand,

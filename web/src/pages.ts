@@ -19,6 +19,7 @@ export interface Page {
 export const PAGES: readonly Page[] = [
   { path: 'overview', title: 'Overview', load: () => import('./pages/overview.tsx') },
   { path: 'utilities', title: 'Utilities', load: () => import('./pages/utilities.tsx') },
+  { path: 'config', title: 'Config', role: 'admin', load: () => import('./pages/config.tsx') },
   { path: 'notifications', title: 'Notifications', load: () => import('./pages/notifications.tsx') },
   { path: 'users', title: 'Users and tokens', role: 'admin', load: () => import('./pages/users.tsx') },
   { path: 'audit', title: 'Audit', role: 'operator', load: () => import('./pages/audit.tsx') },

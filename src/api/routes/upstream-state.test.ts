@@ -96,7 +96,7 @@ describe('setting the state of an upstream', () => {
 
   test('other methods are 405, and the reading paths do not take POST', async () => {
     const { status, headers } = await ask(MAIN, '', {}, 'PUT')
-    assert.deepEqual([status, headers.allow], [405, 'POST'])
+    assert.deepEqual([status, headers.allow], [405, 'POST, PATCH, DELETE'])
     const reading = await ask('/metrics', '{}')
     assert.deepEqual([reading.status, reading.headers.allow], [405, 'GET, HEAD'])
   })

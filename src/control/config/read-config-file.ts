@@ -9,11 +9,12 @@ import { ConfigError } from './problem.ts'
 export const CONFIG_FILE_BYTES_MAX = 2 ** 20
 
 export async function readConfigFile(path: string): Promise<string> {
-  const bytes = await readBytes(path)
-  return decode(bytes, path)
+  const bytes = await readConfigBytes(path)
+  return decodeConfig(bytes, path)
 }
 
-async function readBytes(path: string): Promise<Buffer> {
+/** Throws ConfigError. */
+export async function readConfigBytes(path: string): Promise<Buffer> {
   let file: FileHandle | undefined
   try {
     file = await open(path, 'r')
@@ -38,7 +39,8 @@ async function readUpTo(file: FileHandle, bytesMax: number): Promise<Buffer> {
   return Buffer.concat(chunks)
 }
 
-function decode(bytes: Buffer, path: string): string {
+/** Throws ConfigError for what is no text, or too much of it. */
+export function decodeConfig(bytes: Buffer, path: string): string {
   if (bytes.length > CONFIG_FILE_BYTES_MAX) {
     throw fileError(path, `the file is larger than ${formatSize(CONFIG_FILE_BYTES_MAX)}, the most that is read`)
   }

@@ -3,9 +3,10 @@
  * wrong changes nothing. One at a time; whoever asks while one waits gets the answer of that one.
  */
 import type { Config } from '../config/config.ts'
-import { ConfigError, loadConfig } from '../config/load.ts'
+import { ConfigError, loadConfig, parseConfig } from '../config/load.ts'
 import type { ConfigProblem } from '../config/problem.ts'
 import type { CutOvers } from '../cut-over/cut-overs.ts'
+import { decodeConfig } from '../config/read-config-file.ts'
 import { sayDatabases } from '../databases/database-lines.ts'
 import { NetworkDatabases } from '../databases/network-databases.ts'
 import { sayLists } from '../lists/list-lines.ts'
@@ -55,6 +56,8 @@ export interface ReloadOptions {
   readonly cutOvers?: Pick<CutOvers, 'closedIn' | 'follow'>
   /** Begins to follow the hostnames of a new configuration; those of the old one are not followed any more. */
   readonly follow: (upstreams: UpstreamAddresses) => void
+  /** Is told of each configuration that came into force. */
+  readonly onDone?: (by: ReloadCause) => void
 }
 
 export class Reload {
@@ -81,6 +84,7 @@ export class Reload {
       this.#waiting = undefined
       const outcome = await this.#try(false)
       this.#say(by, outcome)
+      if (outcome.kind === 'done') this.#options.onDone?.(by)
       return outcome
     })
     return this.#waiting
@@ -141,9 +145,9 @@ export class Reload {
     })
   }
 
-  /** What `run` would do, and does not. */
-  check(): Promise<ReloadOutcome> {
-    return this.#afterLast(() => this.#try(true))
+  /** What `run` would do, and does not; with `text`, if that were in the file. */
+  check(text?: string): Promise<ReloadOutcome> {
+    return this.#afterLast(() => this.#try(true, text))
   }
 
   #afterLast<Outcome>(work: () => Promise<Outcome>): Promise<Outcome> {
@@ -152,9 +156,9 @@ export class Reload {
     return done
   }
 
-  async #try(isDry: boolean): Promise<ReloadOutcome> {
+  async #try(isDry: boolean, text?: string): Promise<ReloadOutcome> {
     try {
-      return await this.#load(isDry)
+      return await this.#load(isDry, text)
     } catch (error) {
       if (error instanceof ConfigError) return { kind: 'wrong-config', problems: error.problems, text: error.format() }
       if (error instanceof StartError) return { kind: 'failed', code: error.code, text: error.message }
@@ -162,12 +166,14 @@ export class Reload {
     }
   }
 
-  async #load(isDry: boolean): Promise<ReloadOutcome> {
+  async #load(isDry: boolean, text: string | undefined): Promise<ReloadOutcome> {
     const { path, env, node, watch } = this.#options
     if (path === undefined) return failed('E_NO_FILE', 'This daemon was not started from a file.')
     requireReady(node)
     if (!isDry) watch.know(await noteConfigFile(path))
-    const config = await loadConfig(path, env)
+    // What could not be read from a file is refused here as well.
+    const config =
+      text === undefined ? await loadConfig(path, env) : parseConfig(decodeConfig(Buffer.from(text), path), path, env)
     const upstreams = await UpstreamAddresses.resolve(config, undefined, this.#upstreams.current)
     const lists = await Lists.read(config.protect, node.lists())
     const databases = await NetworkDatabases.read(config.protect, node.databases())
