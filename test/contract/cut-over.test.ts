@@ -13,6 +13,9 @@ import { Peer } from '../harness/peer.ts'
 import { answerOf } from '../harness/started-program.ts'
 import { closedAddress, echo, Upstream } from '../harness/upstream.ts'
 
+/** A whole daemon starts, on a machine that may be busy. */
+const UPGRADE_DEADLINE_MS = 90_000
+
 /** Also the process that the daemon has started. */
 async function endAll(daemon: Daemon): Promise<void> {
   for (const { event, pid } of daemon.lines) {
@@ -193,7 +196,7 @@ forEachEngine((engine) => {
     daemon.signal('SIGUSR2')
     const due = new Date(Date.now() + 4_000).toISOString()
     await change(daemon, { action: 'plan', at: due }, 'later')
-    await daemon.waitForLine('the next version', ({ event }) => event === 'upgraded')
+    await daemon.waitForLine('the next version', ({ event }) => event === 'upgraded', UPGRADE_DEADLINE_MS)
     const line = await daemon.waitForLine(
       'the switch',
       ({ event, service }) => event === 'service-enabled' && service === 'later',
