@@ -271,6 +271,7 @@ async function startAdmin(
     bans: node.bans,
     goingLive,
     backup: (name) => backUpInto(node.store, name),
+    connections: node.connections,
     config: changes,
     hosts: () => node.config.admin.hosts,
   }

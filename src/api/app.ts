@@ -4,7 +4,7 @@ import { validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-z
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http'
 import { OPENAPI_PATH } from './contract.ts'
 import { requireOwnHost, requireOwnOrigin, requireProofOfPage } from './guard.ts'
-import { identify, requireRole } from './identify.ts'
+import { identify, isLook, requireRole } from './identify.ts'
 import { asProblem } from './problem-of.ts'
 import { makeOpenApi, type OpenApiDocument } from './openapi.ts'
 import { ApiProblem } from './problem.ts'
@@ -15,6 +15,7 @@ import { backupRoutes } from './routes/backup.ts'
 import { auditRoutes } from './routes/audit.ts'
 import { banRoutes } from './routes/bans.ts'
 import { checkIpRoutes } from './routes/check-ip.ts'
+import { connectionRoutes } from './routes/connections.ts'
 import { configRoutes } from './routes/config.ts'
 import { configUpstreamRoutes } from './routes/config-upstreams.ts'
 import { dashboardRoutes } from './routes/dashboard.ts'
@@ -25,6 +26,7 @@ import { liveRoutes } from './routes/live.ts'
 import { nodeRoutes } from './routes/node.ts'
 import { notificationRoutes } from './routes/notifications.ts'
 import { reloadRoutes } from './routes/reload.ts'
+import { seriesRoutes } from './routes/series.ts'
 import { sessionRoutes } from './routes/session.ts'
 import { tokenRoutes } from './routes/tokens.ts'
 import { upgradeRoutes } from './routes/upgrade.ts'
@@ -40,6 +42,8 @@ const ROUTES: readonly Routes[] = [
   banRoutes,
   checkIpRoutes,
   attackRoutes,
+  seriesRoutes,
+  connectionRoutes,
   notificationRoutes,
   reloadRoutes,
   configRoutes,
@@ -124,7 +128,7 @@ function addHooks(app: App, room: Room, paths: KnownPaths): void {
     requireOwnHost(request.raw, [...(room.actions.hosts?.() ?? []), ...room.ownNames])
     requireOwnOrigin(request.raw)
     if (request.is404) throw paths.problemOf(request)
-    request.identity = await identify(request, room.access)
+    request.identity = await identify(request, room.access, isLook(request))
     requireProofOfPage(request.raw, request.identity)
     requireRole(request, room.access)
     // Whoever could take a ban back is not banned.

@@ -5,7 +5,7 @@ const Count = z.number().nonnegative()
 /** Reasons are those of docs/close-reasons.md; a newer daemon may know more than we do. */
 const CountByReason = z.record(z.string(), Count)
 
-/** GET answers an AttacksAnswer, the newest attack first; with `/ID` behind it an AttackView. */
+/** GET answers an AttacksAnswer, the newest attack first, `?limit=` of them; with `/ID` behind it an AttackView. */
 export const ATTACKS_PATH = '/api/v1/attacks'
 /** GET answers a TopAnswer; `?service=`, `?by=address` or `prefix`, `?limit=`. */
 export const TOP_PATH = '/api/v1/top'

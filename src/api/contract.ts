@@ -5,9 +5,11 @@ export * from './access-contract.ts'
 export * from './attack-contract.ts'
 export * from './golive-contract.ts'
 export * from './config-contract.ts'
+export * from './connection-contract.ts'
 export * from './notification-contract.ts'
 export * from './problem-contract.ts'
 export * from './reload-contract.ts'
+export * from './series-contract.ts'
 
 export const OPENAPI_PATH = '/api/openapi.json'
 /** Answers server-sent events; the data of each `status` is a NodeStatus. */
@@ -109,6 +111,10 @@ export const ServiceStatus = z.object({
   bytesToClient: Count,
   closed: CountByReason,
   refused: CountByReason,
+  /** What rules on watch would have refused; a daemon of before says nothing. */
+  watched: CountByReason.optional(),
+  /** The number of the attack under way; a daemon of before says nothing. */
+  attack: z.int().nullable().optional(),
   upstreams: z.array(UpstreamStatus),
 })
 

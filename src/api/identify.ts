@@ -28,6 +28,11 @@ export async function identify(
   throw new ApiProblem('E_UNAUTHENTICATED', 'The token is not known here, or has expired.')
 }
 
+/** A page asks again by itself, and says so: nobody is there for it, perhaps. */
+export function isLook({ method, headers }: FastifyRequest): boolean {
+  return method === 'GET' && headers['x-tidegate'] === 'look'
+}
+
 /** Throws E_UNAUTHENTICATED for nobody, E_FORBIDDEN for somebody else. */
 export function requireRole({ identity, routeOptions, socket, params }: FastifyRequest, access: Access): void {
   const { role = 'admin', isForService = false, isForAnyService = false } = routeOptions.config

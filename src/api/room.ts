@@ -9,6 +9,7 @@ import type { Identity, Role } from '../control/access/identity.ts'
 import type { NodeView } from '../control/node-view.ts'
 import type { MetricsPage } from '../metrics/metrics-page.ts'
 import type { MakeBackup } from './routes/backup.ts'
+import type { OpenConnections } from '../control/operator/open-connections.ts'
 import type { BanActions } from './routes/bans.ts'
 import type { GoliveActions } from './routes/golive.ts'
 import type { ConfigActions } from './routes/config.ts'
@@ -24,6 +25,7 @@ export interface AdminActions {
   readonly bans: BanActions
   readonly goingLive: GoliveActions
   readonly backup: MakeBackup
+  readonly connections: Pick<OpenConnections, 'list' | 'close' | 'closeOne'>
   /** Undefined for a daemon that was not started from a file. */
   readonly config: ConfigActions | undefined
   /** Names by which it may be asked, beside those of this machine (guard.ts). */

@@ -1,6 +1,13 @@
 /** GET /status.json: the node in numbers, for `tidegate status` and whoever scripts against it. */
 import { listenerText } from '../control/listener-text.ts'
-import { closedByReason, isUpstreamUp, type NodeView, refusedByReason, waitingIn } from '../control/node-view.ts'
+import {
+  closedByReason,
+  isUpstreamUp,
+  type NodeView,
+  refusedByReason,
+  waitingIn,
+  watchedByReason,
+} from '../control/node-view.ts'
 import { monotonicMs } from '../lib/clock.ts'
 import { formatSocketAddress } from '../lib/ip.ts'
 import { CONNECT_MS_BUCKETS, SERVICE, UPSTREAM, WORKER } from '../traffic/counters.ts'
@@ -12,6 +19,7 @@ import type { NodeStatus, ServiceStatus, UpstreamStatus } from './contract.ts'
 
 export function nodeStatus(node: NodeView): NodeStatus {
   const tables = node.tables()
+  const attacks = new Map(node.attacks.watched().map(({ service, attack }) => [service.name, attack?.start.id]))
   return {
     version: node.version,
     state: node.state(),
@@ -25,11 +33,14 @@ export function nodeStatus(node: NodeView): NodeStatus {
     logDropped: node.logLinesDropped() + node.memory.workerSum(WORKER.logRecordsDropped),
     store: storeStatus(node),
     tablesVersion: tables.version,
-    services: tables.services.map((service) => serviceStatus(node, service)),
+    services: tables.services.map((service) => serviceStatus(node, service, attacks)),
   }
 }
 
-function serviceStatus(node: NodeView, service: Service): ServiceStatus {
+/** The number of the attack under way, by service. */
+type AttackByService = ReadonlyMap<string, number | undefined>
+
+function serviceStatus(node: NodeView, service: Service, attacks: AttackByService): ServiceStatus {
   const sum = (place: number): number => node.memory.serviceSum(service.index, place)
   return {
     name: service.name,
@@ -42,6 +53,8 @@ function serviceStatus(node: NodeView, service: Service): ServiceStatus {
     bytesToClient: sum(SERVICE.bytesToClient),
     closed: closedByReason(node.memory, service),
     refused: refusedByReason(node.memory, service),
+    watched: watchedByReason(node.memory, service),
+    attack: attacks.get(service.name) ?? null,
     upstreams: service.upstreams.map((upstream) => upstreamStatus(node, service, upstream)),
   }
 }

@@ -62,6 +62,11 @@ export function refusedByReason(memory: SharedMemory, service: Service): CountBy
   return countsFrom(memory, service, SERVICE.refused)
 }
 
+/** What rules on `watch` would have refused. */
+export function watchedByReason(memory: SharedMemory, service: Service): CountByReason {
+  return countsFrom(memory, service, SERVICE.watched)
+}
+
 function countsFrom(memory: SharedMemory, service: Service, place: number): CountByReason {
   const counts: CountByReason = {}
   CLOSE_REASON_NAMES.forEach((reason, code) => {

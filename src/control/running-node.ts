@@ -40,6 +40,7 @@ import { BusyRatios } from './workers/busy-ratios.ts'
 import { findPower } from './workers/find-power.ts'
 import { checkPortsAreFree } from './workers/free-ports.ts'
 import { SharedMemory } from './workers/shared-memory.ts'
+import { OpenConnections } from './operator/open-connections.ts'
 import type { OperatorStates } from './operator/operator-states.ts'
 import { WorkerReportLog } from './workers/worker-report-log.ts'
 import { Workers } from './workers/workers.ts'
@@ -59,6 +60,7 @@ export class RunningNode implements NodeView {
   readonly bans: Bans
   readonly attacks: Attacks
   readonly overload: Overload
+  readonly connections: OpenConnections
   readonly legacy: Legacy
   readonly store: Store
   readonly series: SeriesSampler
@@ -88,17 +90,16 @@ export class RunningNode implements NodeView {
 
   /** Throws StartError where this machine can't run what is asked for. */
   constructor(options: RunningNodeOptions) {
-    const { config, log, closed = new Set() } = options
+    const { config, log, inheritance, closed = new Set() } = options
     this.#closed = closed
     this.version = options.version
     this.#config = config
     this.#lists = options.lists
     this.#databases = options.databases
     this.#addresses = options.addresses
-    this.#inheritance = options.inheritance
+    this.#inheritance = inheritance
     this.#log = log
-    const hasPredecessor = this.#inheritance !== undefined
-    this.firewall = new Firewall({ config: config.protect.firewall, log, hasPredecessor })
+    this.firewall = new Firewall({ config: config.protect.firewall, log, hasPredecessor: inheritance !== undefined })
     this.#capacity = capacityFor(config)
     this.#slots = new StableSlots(this.#capacity.addresses)
     const tables = closeServices(this.#makeTables(config, options.addresses, this.#slots, 1), closed)
@@ -125,7 +126,7 @@ export class RunningNode implements NodeView {
       limits,
       bootId,
       memory: this.memory,
-      ...(options.inheritance === undefined ? {} : { inheritance: options.inheritance }),
+      ...(inheritance === undefined ? {} : { inheritance }),
       ...(options.workerEntry === undefined ? {} : { entry: options.workerEntry }),
       onReport: (report, workerIndex) => reportLog.write(report, workerIndex),
       onLost: (workerIndex, error) => {
@@ -133,6 +134,7 @@ export class RunningNode implements NodeView {
         options.onLostWorker(error)
       },
     })
+    this.connections = new OpenConnections({ workers: this.#workers, bootId, names: this.#names })
     this.bans = this.#makeBans(options)
     this.attacks = this.#makeAttacks(options)
     this.legacy = this.#makeLegacy(options)

@@ -56,6 +56,7 @@ export const CLOSE_REASONS = {
   'refused-attack':
     'The service was under attack, and the client, which is not known from before, went beyond a budget of protect.attack.',
   banned: 'The client address was banned while the connection was open; both sides got a reset.',
+  'operator-closed': 'An operator ended the connection; both sides got a reset.',
   'out-of-memory': 'The kernel or the buffer pool had no memory for the connection.',
   drained: 'Tidegate stopped, and the connection was still open after drainTimeout.',
   'internal-error': 'Tidegate met a state it does not expect; the error is in the log. Please report it.',

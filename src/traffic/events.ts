@@ -4,6 +4,7 @@
  */
 import type { MessagePort } from 'node:worker_threads'
 import type { SocketAddress } from '../lib/ip.ts'
+import type { ConnectionLook, LookAnswer } from './connection-look.ts'
 import type { CounterShape } from './counters.ts'
 import type { Tables } from './tables.ts'
 
@@ -67,6 +68,8 @@ export type WorkerCommand =
   | { readonly kind: 'close-banned' }
   /** Deadlines have become shorter: look at every connection now. */
   | { readonly kind: 'look-at-deadlines' }
+  /** Look at the open connections; `looked` answers. */
+  | { readonly kind: 'look'; readonly id: number; readonly look: ConnectionLook }
   | { readonly kind: 'prepare'; readonly tables: Tables }
   | { readonly kind: 'commit' }
   | { readonly kind: 'cancel' }
@@ -84,6 +87,7 @@ export type WorkerEvent =
   | { readonly kind: 'prepared'; readonly addresses: readonly ListeningAddress[] }
   /** `commit` or `cancel` is done, and every listener that is gone is closed. */
   | { readonly kind: 'settled' }
+  | { readonly kind: 'looked'; readonly id: number; readonly answer: LookAnswer }
   | { readonly kind: 'accept-paused'; readonly code: string; readonly ms: number }
   | { readonly kind: 'warning'; readonly message: string }
   | { readonly kind: 'internal-error'; readonly message: string; readonly stack: string }

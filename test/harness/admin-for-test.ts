@@ -21,6 +21,7 @@ export const NO_ACTIONS: AdminActions = {
   bans: NO_BANS,
   goingLive: NO_GOING_LIVE,
   backup: not,
+  connections: { list: not, close: not, closeOne: not },
   config: undefined,
 }
 

@@ -32,6 +32,24 @@ export async function ask<Answer>(method: string, path: string, body?: unknown):
   // A form of another site cannot send it.
   if (method !== 'GET') headers['x-tidegate'] = '1'
   if (body !== undefined) headers['content-type'] = 'application/json'
+  return await send<Answer>(method, path, headers, body)
+}
+
+export function get<Answer>(path: string): Promise<Answer> {
+  return ask<Answer>('GET', path)
+}
+
+/** What a page asks again by itself: a session that nobody uses ends all the same. */
+export function look<Answer>(path: string): Promise<Answer> {
+  return send<Answer>('GET', path, { accept: 'application/json', 'x-tidegate': 'look' })
+}
+
+async function send<Answer>(
+  method: string,
+  path: string,
+  headers: Record<string, string>,
+  body?: unknown,
+): Promise<Answer> {
   const init: RequestInit = { method, headers, credentials: 'same-origin', redirect: 'error' }
   if (body !== undefined) init.body = JSON.stringify(body)
   const response = await fetch(addressOf(path), init).catch(() => {
@@ -43,10 +61,6 @@ export async function ask<Answer>(method: string, path: string, body?: unknown):
   const { detail, code } = (answer ?? {}) as Partial<Problem>
   if (code === 'E_UNAUTHENTICATED') loggedOut()
   throw new ApiError(response.status, detail ?? `The answer was ${response.status}.`, code, answer)
-}
-
-export function get<Answer>(path: string): Promise<Answer> {
-  return ask<Answer>('GET', path)
 }
 
 /** Below the folder the page was served from. */

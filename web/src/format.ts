@@ -14,11 +14,19 @@ export function bytes(count: number): string {
 }
 
 const WHOLE = new Intl.NumberFormat('en', { maximumFractionDigits: 0 })
+const FINE = new Intl.NumberFormat('en', { maximumFractionDigits: 2 })
 const SMALL = new Intl.NumberFormat('en', { maximumFractionDigits: 1 })
 
 /** `12,345`; with one digit behind the point below ten. */
 export function count(number: number): string {
   return number < 10 && !Number.isInteger(number) ? SMALL.format(number) : WHOLE.format(number)
+}
+
+/** `0.04 ms`, `12 ms`, `1.5 s` */
+export function milliseconds(ms: number): string {
+  if (ms >= 1000) return `${SMALL.format(ms / 1000)} s`
+  if (ms >= 10) return `${WHOLE.format(ms)} ms`
+  return `${(ms < 1 ? FINE : SMALL).format(ms)} ms`
 }
 
 /** `3 d 4 h`, `12 s`: the two largest units. */

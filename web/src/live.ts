@@ -2,18 +2,18 @@
 import { computed, signal } from '@preact/signals'
 import type { NodeStatus, ServiceStatus } from '../../src/api/contract.ts'
 import { addressOf, get } from './api.ts'
+import { countsByReason, type CountsOf, type Look, type Rates, ratesBetween, type ReasonCount } from './rates.ts'
+
+export type { Look } from './rates.ts'
+export { sum } from './rates.ts'
 
 /** `lost`: nothing came for a while; the browser goes on trying. */
 export type Link = 'connecting' | 'live' | 'lost'
 
-export interface Look {
-  readonly atMs: number
-  readonly status: NodeStatus
-}
-
 export const link = signal<Link>('connecting')
 export const look = signal<Look | undefined>(undefined)
-const before = signal<Look | undefined>(undefined)
+/** A second ago. */
+export const before = signal<Look | undefined>(undefined)
 
 let source: EventSource | undefined
 
@@ -45,35 +45,12 @@ export function stopLive(): void {
 
 export const services = computed<readonly ServiceStatus[]>(() => look.value?.status.services ?? [])
 
-export interface Rates {
-  readonly newPerSecond: number
-  readonly refusedPerSecond: number
-  readonly toUpstreamPerSecond: number
-  readonly toClientPerSecond: number
-}
-
-const NO_RATES: Rates = { newPerSecond: 0, refusedPerSecond: 0, toUpstreamPerSecond: 0, toClientPerSecond: 0 }
-
 /** Of one service, or of all. */
 export function ratesOf(service?: string): Rates {
-  const now = look.value
-  const then = before.value
-  if (now === undefined || then === undefined) return NO_RATES
-  const seconds = (now.atMs - then.atMs) / 1000
-  const grown = (count: (status: ServiceStatus) => number): number =>
-    Math.max(0, sumOf(now, service, count) - sumOf(then, service, count)) / seconds
-  return {
-    newPerSecond: grown(({ connectionsTotal }) => connectionsTotal),
-    refusedPerSecond: grown(({ refused }) => sum(Object.values(refused))),
-    toUpstreamPerSecond: grown(({ bytesToUpstream }) => bytesToUpstream),
-    toClientPerSecond: grown(({ bytesToClient }) => bytesToClient),
-  }
+  return ratesBetween(before.value, look.value, service)
 }
 
-function sumOf({ status }: Look, service: string | undefined, count: (status: ServiceStatus) => number): number {
-  return sum(status.services.filter(({ name }) => service === undefined || name === service).map(count))
-}
-
-export function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, number) => total + number, 0)
+/** By reason, of one service or of all. */
+export function reasonsOf(counts: CountsOf, service?: string): ReasonCount[] {
+  return countsByReason(before.value, look.value, counts, service)
 }

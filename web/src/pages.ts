@@ -18,6 +18,7 @@ export interface Page {
 
 export const PAGES: readonly Page[] = [
   { path: 'overview', title: 'Overview', load: () => import('./pages/overview.tsx') },
+  { path: 'services', title: 'Services', load: () => import('./pages/services.tsx') },
   { path: 'utilities', title: 'Utilities', load: () => import('./pages/utilities.tsx') },
   { path: 'config', title: 'Config', role: 'admin', load: () => import('./pages/config.tsx') },
   { path: 'notifications', title: 'Notifications', load: () => import('./pages/notifications.tsx') },

@@ -132,6 +132,19 @@ describe('access', () => {
     assert.equal(await admin.access.identify({ session: id, isLookOnly: true }), undefined)
   })
 
+  test('a page that asks again and again by itself does not keep a session alive, and what changes something does', async () => {
+    const [looking, using] = [await logIn(), await logIn()]
+    const half = SESSION_IDLE_MS / 2
+    const ask = (cookie: string, how: string) =>
+      admin.ask('GET', '/status.json', { token: 'none', headers: { cookie, 'x-tidegate': how } })
+    for (let passedMs = 0; passedMs < SESSION_IDLE_MS; passedMs += half) {
+      assert.equal((await ask(looking, 'look')).status, 200)
+      assert.equal((await ask(using, '1')).status, 200)
+      nowMs += half
+    }
+    assert.deepEqual([(await ask(looking, 'look')).status, (await ask(using, 'look')).status], [401, 200])
+  })
+
   test('a name that nobody has, a wrong password and a disabled user are told the same', async () => {
     await admin.access.users.add('eve', PASSWORD, 'viewer')
     await admin.access.users.change('eve', { isDisabled: true })

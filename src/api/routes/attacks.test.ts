@@ -18,6 +18,12 @@ describe('attacks', () => {
     assert.deepEqual(AttacksAnswer.parse(body), { services: [], attacks: [] })
   })
 
+  test('so many of them as are asked for', async () => {
+    assert.equal((await admin.get('/api/v1/attacks?limit=0')).status, 200)
+    assert.equal((await admin.get('/api/v1/attacks?limit=many')).status, 400)
+    assert.equal((await admin.get('/api/v1/attacks?color=red')).status, 400)
+  })
+
   for (const id of ['1', '', 'x', '1/2', '-1', '9'.repeat(30)]) {
     test(`there is no attack ${JSON.stringify(id)}`, async () => {
       assert.equal((await admin.get(`/api/v1/attacks/${id}`)).status, 404)

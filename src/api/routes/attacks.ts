@@ -28,6 +28,14 @@ const TopQuery = z.strictObject({
   service: z.string().optional(),
 })
 
+const ListQuery = z.strictObject({
+  limit: z
+    .string()
+    .regex(/^\d{1,4}$/, 'expected a number of attacks')
+    .transform(Number)
+    .optional(),
+})
+
 export function attackRoutes(app: App, { node }: Room): void {
   app.get(
     ATTACKS_PATH,
@@ -37,10 +45,14 @@ export function attackRoutes(app: App, { node }: Room): void {
         operationId: 'listAttacks',
         summary: 'Attacks, the newest first, and what the detector sees of each service.',
         tags,
+        querystring: ListQuery,
         response: { 200: AttacksAnswer, '4xx': Problem },
       },
     },
-    () => ({ services: node.attacks.watched().map(viewOf), attacks: node.attacks.list().toReversed() }),
+    ({ query: { limit } }) => ({
+      services: node.attacks.watched().map(viewOf),
+      attacks: node.attacks.list().toReversed().slice(0, limit),
+    }),
   )
   app.get(
     `${ATTACKS_PATH}/:id`,

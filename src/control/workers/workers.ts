@@ -3,9 +3,11 @@
  * and picks the port where port 0 was asked, so that all workers share one.
  */
 import type { SocketAddress } from '../../lib/ip.ts'
+import type { ConnectionLook, LookAnswer } from '../../traffic/connection-look.ts'
 import type { EngineName, ListeningAddress, WorkerCommand, WorkerEvent, WorkerLimits } from '../../traffic/events.ts'
 import type { Listener, Tables } from '../../traffic/tables.ts'
 import { listenerKey, type Inheritance, type ListeningSockets } from '../upgrade/handover.ts'
+import { ConnectionLooks } from './connection-looks.ts'
 import type { SharedMemory } from './shared-memory.ts'
 import { StartError } from './start-error.ts'
 import { listenErrorIn, TablesChange, withAddresses } from './tables-change.ts'
@@ -21,7 +23,7 @@ const TERMINATE_TIMEOUT_MS = 1_000
 /** What a worker reports beyond its start and its end, which are dealt with here. */
 export type WorkerReport = Exclude<
   WorkerEvent,
-  { readonly kind: 'listening' | 'listen-failed' | 'prepared' | 'settled' | 'drained' }
+  { readonly kind: 'listening' | 'listen-failed' | 'prepared' | 'settled' | 'looked' | 'drained' }
 >
 
 export interface WorkersOptions {
@@ -48,6 +50,7 @@ export class Workers {
   readonly #starts = new Map<number, PromiseWithResolvers<readonly ListeningAddress[]>>()
   /** A change of listeners that is under way. */
   #change: TablesChange | undefined
+  readonly #looks = new ConnectionLooks()
   readonly #drains = new Map<number, PromiseWithResolvers<void>>()
   readonly #addressByListener = new Map<number, SocketAddress>()
   /** Of all workers, by `Listener.index`. */
@@ -169,6 +172,9 @@ export class Workers {
       case 'settled':
         this.#change?.takeAnswer(workerIndex, event)
         return
+      case 'looked':
+        this.#looks.takeAnswer(event.id, event.answer)
+        return
       case 'drained':
         this.#drains.get(workerIndex)?.resolve()
         return
@@ -230,6 +236,15 @@ export class Workers {
   /** Deadlines are shorter now: each connection is looked at; returns before that. */
   lookAtDeadlines(): void {
     this.#post({ kind: 'look-at-deadlines' })
+  }
+
+  get count(): number {
+    return this.#options.memory.workers.length
+  }
+
+  /** Asks a worker about its connections, or ends some of them; throws LookError when it does not answer in time. */
+  look(workerIndex: number, look: ConnectionLook): Promise<LookAnswer> {
+    return this.#looks.ask((command) => this.#threads[workerIndex].post(command), look)
   }
 
   #post(command: WorkerCommand): void {

@@ -22,6 +22,7 @@ import type { Step } from './guard.ts'
 import { hearHedges } from './hedge.ts'
 import { FIRST_HEDGE_KEY } from './hedge-pool.ts'
 import { adopt, cancelListeners, closeListeners, commitListeners, prepareListeners } from './listeners.ts'
+import { beginLook, lookAtConnections } from './look-at-connections.ts'
 import { lookAtDeadlines } from './look-at-deadlines.ts'
 import { Loop } from './loop.ts'
 import { emptyTarPit } from './refuse.ts'
@@ -92,6 +93,7 @@ function turn(loop: Loop, wakeFd: number, due: (connection: Connection) => void)
   if (loop.upstreamClosings.length > 0) closeUpstreams(loop)
   if (loop.nextBanLook >= 0) closeBanned(loop)
   if (loop.nextDeadlineLook >= 0) lookAtDeadlines(loop)
+  if (loop.looks.length > 0) lookAtConnections(loop)
   resumeAccepting(loop)
   if (loop.tarPit.count > 0) emptyTarPit(loop, loop.nowMs)
   loop.pool.recycle()
@@ -115,7 +117,7 @@ function countTurn(loop: Loop): void {
 }
 
 function waitMs(loop: Loop): number {
-  if (loop.hasUnfinished || loop.upstreamClosings.length > 0) return 0
+  if (loop.hasUnfinished || loop.upstreamClosings.length > 0 || loop.looks.length > 0) return 0
   if (loop.nextBanLook >= 0 || loop.nextDeadlineLook >= 0) return 0
   const untilResumeMs = loop.pausedUntilMs === 0 ? -1 : Math.max(1, Math.ceil(loop.pausedUntilMs - loop.nowMs))
   return soonest(soonest(loop.wheel.untilNextMs(loop.nowMs), untilResumeMs), loop.tarPit.untilNextMs(loop.nowMs))
@@ -209,6 +211,9 @@ function obey(loop: Loop, command: WorkerCommand): void {
       return
     case 'look-at-deadlines':
       loop.nextDeadlineLook = 0
+      return
+    case 'look':
+      loop.looks.push(beginLook(command.id, command.look))
       return
     case 'drain':
       loop.draining = true

@@ -35,6 +35,7 @@ import { ConnectionPool, FLAG } from './connection.ts'
 import type { Connection, Half } from './connection.ts'
 import { HedgePool } from './hedge-pool.ts'
 import { Listeners } from './listeners.ts'
+import type { LookUnderWay } from './look-at-connections.ts'
 import { SilentHalves } from './silent-halves.ts'
 import { SPILL_BYTES_MAX, SpillPool } from './spill-pool.ts'
 import { TarPit } from './tar-pit.ts'
@@ -95,6 +96,8 @@ export class Loop {
   nextBanLook = -1
   /** The slot that lookAtDeadlines looks at next; -1 when it has nothing to do. */
   nextDeadlineLook = -1
+  /** What control asks of the open connections, the oldest first. */
+  readonly looks: LookUnderWay[] = []
   readonly listeners = new Listeners()
   logConnections: LogConnections
   /** Read once per turn. */

@@ -28,7 +28,7 @@ import { Hello } from './hello.ts'
 import { countBegin, noteUseful, recordEnd, strikeEnd } from './record.ts'
 import { resetSocket } from './reset.ts'
 import { setKeepAlive } from './socket-options.ts'
-import { Nowhere, type Side, type Station } from './station.ts'
+import { Nowhere, type Side, type Station, type StationKind } from './station.ts'
 import type { TrafficWorker } from './traffic-worker.ts'
 
 const ACCEPTED = new Nowhere('accepted')
@@ -193,6 +193,10 @@ export class Connection extends SilentClient implements WheelEntry<Connection> {
 
   get activeMs(): MonotonicMs {
     return this.#station.activeMs
+  }
+
+  get stationKind(): StationKind {
+    return this.#station.kind
   }
 
   get hasEnded(): boolean {

@@ -10,6 +10,7 @@ import { admitClient } from './admit.ts'
 import { AcceptPause } from './accept-pause.ts'
 import { closeBanned } from './close-banned.ts'
 import { closeUpstream } from './close-upstream.ts'
+import { lookAtConnections } from './look-at-connections.ts'
 import { lookAtDeadlines } from './look-at-deadlines.ts'
 import { emptyQueues, Listeners } from './listeners.ts'
 import { dropComplaintsOf, warnOfDrops } from './refuse.ts'
@@ -82,6 +83,8 @@ class NodeEngine {
         return closeBanned(this.#worker)
       case 'look-at-deadlines':
         return lookAtDeadlines(this.#worker)
+      case 'look':
+        return lookAtConnections(this.#worker, command.id, command.look)
       case 'prepare':
         return this.#change(async () => {
           const addresses = await this.#prepare(command.tables)
