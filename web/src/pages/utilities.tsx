@@ -10,6 +10,7 @@ import { DnsProbe } from '../utilities/dns-probe.tsx'
 import { Exposure } from '../utilities/exposure.tsx'
 import { Firewall } from '../utilities/firewall.tsx'
 import { UpstreamProbe } from '../utilities/upstream-probe.tsx'
+import { may } from '../session.ts'
 import './utilities.css'
 
 export interface ToolProps {
@@ -17,17 +18,22 @@ export interface ToolProps {
 }
 
 /** In the order in which it is done. */
-const TOOLS: readonly (readonly [path: string, title: string, tool: ComponentType<ToolProps>])[] = [
-  ['checklist', 'Checklist', Checklist],
-  ['upstream', 'Upstream', UpstreamProbe],
-  ['dns', 'DNS', DnsProbe],
-  ['firewall', 'Firewall', Firewall],
-  ['exposure', 'Exposure', Exposure],
-  ['cut-over', 'Cut-over', CutOver],
+const TOOLS: readonly (readonly [
+  path: string,
+  title: string,
+  tool: ComponentType<ToolProps>,
+  needsOperator: boolean,
+])[] = [
+  ['checklist', 'Checklist', Checklist, true],
+  ['upstream', 'Upstream', UpstreamProbe, true],
+  ['dns', 'DNS', DnsProbe, true],
+  ['firewall', 'Firewall', Firewall, false],
+  ['exposure', 'Exposure', Exposure, false],
+  ['cut-over', 'Cut-over', CutOver, false],
 ]
 
 export default function Utilities({ rest: [wanted = 'checklist', name] }: PageProps) {
-  const [path, , Tool] = TOOLS.find(([path]) => path === wanted) ?? TOOLS[0]
+  const [path, , Tool, needsOperator] = TOOLS.find(([path]) => path === wanted) ?? TOOLS[0]
   const names = services.value.map((service) => service.name)
   const service = names.find((known) => known === name) ?? names[0]
   return (
@@ -57,7 +63,11 @@ export default function Utilities({ rest: [wanted = 'checklist', name] }: PagePr
             />
           )}
           {/* What was seen of one service says nothing of another. */}
-          <Tool key={service} service={service} />
+          {needsOperator && !may('operator') ? (
+            <p class="banner warn">It connects to upstreams or asks name servers: that is for operators.</p>
+          ) : (
+            <Tool key={service} service={service} />
+          )}
         </>
       )}
     </div>

@@ -1,10 +1,11 @@
 /** Opens or closes a service, now or at a set time; and how its checklist was when it was opened. */
 import { useEffect, useState } from 'preact/hooks'
 import type { CutOverAnswer, CutOverRequest, CutOversAnswer, CutOverView } from '../../../src/api/contract.ts'
-import { ask, get } from '../api.ts'
+import { ask, look } from '../api.ts'
 import { duration, time } from '../format.ts'
 import type { ToolProps } from '../pages/utilities.tsx'
 import { Form } from '../parts/form.tsx'
+import { may } from '../session.ts'
 import { askedOf } from './asked.ts'
 import { AskedFields } from './checklist.tsx'
 import { countText, ItemList } from './item-list.tsx'
@@ -17,7 +18,7 @@ export function CutOver({ service }: ToolProps) {
   const [isStored, setStored] = useState(true)
   const read = async (): Promise<void> => {
     try {
-      const { services } = await get<CutOversAnswer>('/api/v1/cut-overs')
+      const { services } = await look<CutOversAnswer>('/api/v1/cut-overs')
       setState(services.find((one) => one.service === service))
       setProblem('')
     } catch (error) {
@@ -47,22 +48,9 @@ export function CutOver({ service }: ToolProps) {
           </p>
         )}
         {problem !== '' && <p class="bad-text">{problem}</p>}
-        {state.enabled ? (
-          <Form verb="Close it to new clients" onSend={() => change({ action: 'disable' })}>
-            <p class="quiet">Its ports close at once. Connections that are open go on.</p>
-          </Form>
-        ) : (
-          <Form verb="Open it now" onSend={() => change({ action: 'enable', asked: askedOf(service) })}>
-            <p class="quiet">Its ports open at once; nothing else notices. The checklist is recorded.</p>
-          </Form>
-        )}
-        {state.plan !== null && (
-          <Form verb="Cancel what is planned" onSend={() => change({ action: 'cancel' })}>
-            {null}
-          </Form>
-        )}
+        {may('operator') && <Switches state={state} change={change} />}
       </section>
-      {!state.enabled && <Plan service={service} change={change} />}
+      {!state.enabled && may('operator') && <Plan service={service} change={change} />}
       {state.last !== null && <Last last={state.last} />}
     </>
   )
@@ -86,13 +74,36 @@ function StateOf({ state: { enabled, fileSays, plan } }: { readonly state: CutOv
   )
 }
 
+type Change = (request: CutOverRequest) => Promise<void>
+
+function Switches({ state, change }: { readonly state: CutOverView; readonly change: Change }) {
+  return (
+    <>
+      {state.enabled ? (
+        <Form verb="Close it to new clients" onSend={() => change({ action: 'disable' })}>
+          <p class="quiet">Its ports close at once. Connections that are open go on.</p>
+        </Form>
+      ) : (
+        <Form verb="Open it now" onSend={() => change({ action: 'enable', asked: askedOf(state.service) })}>
+          <p class="quiet">Its ports open at once; nothing else notices. The checklist is recorded.</p>
+        </Form>
+      )}
+      {state.plan !== null && (
+        <Form verb="Cancel what is planned" onSend={() => change({ action: 'cancel' })}>
+          {null}
+        </Form>
+      )}
+    </>
+  )
+}
+
 function soonText(at: string): string {
   const leftMs = Date.parse(at) - Date.now()
   return leftMs > 0 ? `in ${duration(leftMs)}` : 'which is now'
 }
 
 interface PlanProps extends ToolProps {
-  readonly change: (request: CutOverRequest) => Promise<void>
+  readonly change: Change
 }
 
 function Plan({ service, change }: PlanProps) {

@@ -1,7 +1,7 @@
 /** Do upstreams answer strangers? Seen from elsewhere: how to look, and what was reported. */
 import { useEffect, useState } from 'preact/hooks'
 import type { ExposureEntry, ExposuresAnswer } from '../../../src/api/contract.ts'
-import { get } from '../api.ts'
+import { look } from '../api.ts'
 import { time } from '../format.ts'
 import { services } from '../live.ts'
 import type { ToolProps } from '../pages/utilities.tsx'
@@ -15,7 +15,7 @@ export function Exposure({ service }: ToolProps) {
   const [problem, setProblem] = useState('')
   const read = async (): Promise<void> => {
     try {
-      setAnswer(await get<ExposuresAnswer>(`/api/v1/exposure${queryOf({ service })}`))
+      setAnswer(await look<ExposuresAnswer>(`/api/v1/exposure${queryOf({ service })}`))
       setProblem('')
     } catch (error) {
       setProblem((error as Error).message)
