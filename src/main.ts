@@ -7,6 +7,7 @@ import { type AdminActions, AdminServer } from './api/server.ts'
 import { offerSetUp, startAccess } from './control/access/start-access.ts'
 import { ConfigChanges } from './control/config-change/config-changes.ts'
 import type { Config } from './control/config/config.ts'
+import { CutOvers } from './control/cut-over/cut-overs.ts'
 import {
   sayAdminExposed,
   sayAdminListening,
@@ -21,6 +22,7 @@ import { NetworkDatabases } from './control/databases/network-databases.ts'
 import { sayLists } from './control/lists/list-lines.ts'
 import { KeptLists } from './control/lists/kept-lists.ts'
 import { Lists } from './control/lists/lists.ts'
+import { GoingLive } from './control/golive/going-live.ts'
 import { type Log, openLog } from './control/log/log.ts'
 import { openStdout } from './control/log/stdout-stream.ts'
 import type { CertificateEnd } from './control/notify/alarms.ts'
@@ -35,6 +37,7 @@ import { Hangup } from './control/reload/hangup.ts'
 import { Reload, type ReloadOptions } from './control/reload/reload.ts'
 import { UpstreamAddresses } from './control/resolve/upstream-addresses.ts'
 import { RunningNode } from './control/running-node.ts'
+import { backUpInto } from './control/store/backups.ts'
 import { Store } from './control/store/store.ts'
 import { type StopRequest, StopSignals } from './control/stop-signals.ts'
 import type { Inheritance } from './control/upgrade/handover.ts'
@@ -69,15 +72,12 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   const { config, inheritance } = options
   const log = openLog({ ...config.log, stream: openStdout() })
   const upstreams = await UpstreamAddresses.resolve(config)
-  const fileLists = await Lists.read(config.protect)
-  sayLists(log, fileLists)
-  const databases = await NetworkDatabases.read(config.protect)
-  sayDatabases(log, databases)
+  const { fileLists, databases } = await readListed(config, log)
   const stop = new StopSignals((error) => sayUncaught(log, error))
   const upgrades = new Upgrades(log, () => stop.request({ by: 'upgrade' }))
   await inheritance?.keepFromChildren()
-  const stored = await readStored(config.admin.stateDir, log)
-  const { keptLists } = stored
+  const stored = await readStored(config, log)
+  const { keptLists, cutOvers } = stored
   const lists = await fileLists.with(keptLists.all)
   const hangup = new Hangup()
   const certificates: CertificateEnd[] = []
@@ -96,9 +96,11 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   const listWatch = new FileWatches(() => void reload.readLists())
   const databaseWatch = new FileWatches(() => void reload.readDatabases())
   const followed = { watch, listWatch, databaseWatch, keptLists }
-  const changing = reloadWithHistory(options.configFile?.path, { ...followed, node, log, upstreams, follow })
+  const parts = { node, log, upstreams, ...followed, follow, cutOvers }
+  const changing = reloadWithHistory(options.configFile?.path, parts)
   const { reload } = changing
-  const adminParts = { ...stored, ...changing, upgrades, inheritance, certificates }
+  const goingLive = new GoingLive({ config: () => node.config, store: node.store, log, cutOvers })
+  const adminParts = { ...stored, ...changing, upgrades, inheritance, goingLive, certificates }
   const admin = await startAdmin(config, node, log, adminParts)
   await node.start().catch(async (error: unknown) => {
     await admin?.close()
@@ -112,12 +114,22 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   tellReady(log, node, options)
   await takeOver(node, admin, stop)
   keptLists.start(() => reload.readLists(), inheritance !== undefined)
+  await goingLive.start(reload)
 
   const request = await stop.first
+  goingLive.stop()
   upgrades.stop()
-  stopFollowing(followed)
-  reload.upstreams.stop()
+  stopFollowing(reload, followed)
   return await stopServing({ node, admin, log, stop, request })
+}
+
+/** Who is on lists of files, and which networks are whose. */
+async function readListed({ protect }: Config, log: Log) {
+  const fileLists = await Lists.read(protect)
+  sayLists(log, fileLists)
+  const databases = await NetworkDatabases.read(protect)
+  sayDatabases(log, databases)
+  return { fileLists, databases }
 }
 
 /** Whoever waits for it: the log, the version before, the service manager. */
@@ -138,22 +150,27 @@ async function takeOver(node: RunningNode, admin: AdminServer | undefined, stop:
 
 type Followed = Pick<ReloadOptions, 'watch' | 'listWatch' | 'databaseWatch'> & { readonly keptLists: KeptLists }
 
-function stopFollowing({ watch, listWatch, databaseWatch, keptLists }: Followed): void {
+function stopFollowing(reload: Reload, { watch, listWatch, databaseWatch, keptLists }: Followed): void {
   watch.set(false)
   listWatch.stop()
   databaseWatch.stop()
   keptLists.leave()
+  reload.upstreams.stop()
 }
 
 /** What outlives the daemon; a damaged file is told of and begun anew. */
-async function readStored(stateDir: string, log: Log) {
+async function readStored(config: Config, log: Log) {
+  const { stateDir } = config.admin
   const opening = Store.open(stateDir, log)
   const operatorStates = await OperatorStates.read(stateDir, log)
+  const cutOvers = await CutOvers.read(stateDir, log)
   const banFile = new BanFile(stateDir)
   const attackFiles = new AttackFiles(stateDir)
   const store = await opening
   return {
     operatorStates,
+    cutOvers,
+    closed: cutOvers.closedIn(config),
     store,
     keptLists: await KeptLists.load(store, log),
     bans: { file: banFile, stored: await banFile.read(log) },
@@ -240,6 +257,7 @@ interface AdminParts {
   readonly upgrades: Upgrades
   readonly inheritance: Inheritance | undefined
   readonly keptLists: KeptLists
+  readonly goingLive: GoingLive
   /** Where the admin API's own is told of. */
   readonly certificates: CertificateEnd[]
 }
@@ -252,7 +270,7 @@ async function startAdmin(
 ): Promise<AdminServer | undefined> {
   if (config.admin.listen === 'off') return undefined
   void parts.changes?.start()
-  const { operatorStates, reload, changes, upgrades, inheritance, keptLists, certificates } = parts
+  const { operatorStates, reload, changes, upgrades, inheritance, keptLists, goingLive, certificates } = parts
   const { listen } = config.admin
   const actions: AdminActions = {
     setUpstreamState: (...change) => operatorStates.set(node, ...change),
@@ -261,6 +279,8 @@ async function startAdmin(
     bans: node.bans,
     keptLists,
     examine: () => examineMachine(node.config),
+    goingLive,
+    backup: (name) => backUpInto(node.store, name),
     connections: node.connections,
     config: changes,
     hosts: () => node.config.admin.hosts,

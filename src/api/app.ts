@@ -11,6 +11,7 @@ import { ApiProblem } from './problem.ts'
 import type { App, Room, Routes } from './room.ts'
 import { accountRoutes } from './routes/account.ts'
 import { attackRoutes } from './routes/attacks.ts'
+import { backupRoutes } from './routes/backup.ts'
 import { auditRoutes } from './routes/audit.ts'
 import { banRoutes } from './routes/bans.ts'
 import { checkIpRoutes } from './routes/check-ip.ts'
@@ -19,6 +20,8 @@ import { configRoutes } from './routes/config.ts'
 import { configUpstreamRoutes } from './routes/config-upstreams.ts'
 import { dashboardRoutes } from './routes/dashboard.ts'
 import { doctorRoutes } from './routes/doctor.ts'
+import { exposureRoutes } from './routes/exposure.ts'
+import { goliveRoutes } from './routes/golive.ts'
 import { listRoutes } from './routes/lists.ts'
 import { keptListRoutes } from './routes/kept-lists.ts'
 import { liveRoutes } from './routes/live.ts'
@@ -52,6 +55,9 @@ const ROUTES: readonly Routes[] = [
   configRoutes,
   configUpstreamRoutes,
   upgradeRoutes,
+  goliveRoutes,
+  exposureRoutes,
+  backupRoutes,
   sessionRoutes,
   accountRoutes,
   userRoutes,

@@ -35,7 +35,7 @@ export function isLook({ method, headers }: FastifyRequest): boolean {
 
 /** Throws E_UNAUTHENTICATED for nobody, E_FORBIDDEN for somebody else. */
 export function requireRole({ identity, routeOptions, socket, params }: FastifyRequest, access: Access): void {
-  const { role = 'admin', isForService = false } = routeOptions.config
+  const { role = 'admin', isForService = false, isForAnyService = false } = routeOptions.config
   if (role === 'open') return
   const isLocal = cameInOnLoopback(socket.localAddress ?? '')
   if (role === 'open-on-loopback' && isLocal) return
@@ -44,7 +44,7 @@ export function requireRole({ identity, routeOptions, socket, params }: FastifyR
   if (!isAtLeast(identity.role, wanted)) {
     throw new ApiProblem('E_FORBIDDEN', `${identity.who} is ${identity.role}; this needs ${wanted}.`)
   }
-  if (identity.services === undefined) return
+  if (identity.services === undefined || isForAnyService) return
   const { service } = params as { readonly service?: string }
   if (isForService && service !== undefined && identity.services.includes(service)) return
   throw new ApiProblem('E_FORBIDDEN', `${identity.who} is only for ${identity.services.join(', ')}.`)

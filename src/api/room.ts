@@ -8,10 +8,12 @@ import type { AuditEntry } from '../control/access/audit-entry.ts'
 import type { Identity, Role } from '../control/access/identity.ts'
 import type { NodeView } from '../control/node-view.ts'
 import type { MetricsPage } from '../metrics/metrics-page.ts'
+import type { MakeBackup } from './routes/backup.ts'
 import type { OpenConnections } from '../control/operator/open-connections.ts'
 import type { BanActions } from './routes/bans.ts'
 import type { ExamineAction } from './routes/doctor.ts'
 import type { KeptListActions } from './routes/kept-lists.ts'
+import type { GoliveActions } from './routes/golive.ts'
 import type { ConfigActions } from './routes/config.ts'
 import type { ReloadActions } from './routes/reload.ts'
 import type { UpgradeAction } from './routes/upgrade.ts'
@@ -26,6 +28,8 @@ export interface AdminActions {
   readonly keptLists: KeptListActions
   readonly examine: ExamineAction
   readonly connections: Pick<OpenConnections, 'list' | 'close' | 'closeOne' | 'clientOf'>
+  readonly goingLive: GoliveActions
+  readonly backup: MakeBackup
   /** Undefined for a daemon that was not started from a file. */
   readonly config: ConfigActions | undefined
   /** Names by which it may be asked, beside those of this machine (guard.ts). */
@@ -61,6 +65,8 @@ declare module 'fastify' {
     readonly audit?: string | false
     /** It is about the service in `params.service` alone, so that a token for that service will do. */
     readonly isForService?: boolean
+    /** The route itself looks which services a token is for. */
+    readonly isForAnyService?: boolean
   }
   interface FastifyRequest {
     /** Undefined on open routes, perhaps. */

@@ -1,8 +1,11 @@
 /** `tidegate golive`: the checklist of a service, looked at now. */
 import { readFile } from 'node:fs/promises'
 import type { Command } from 'commander'
+import type { GoliveAsked } from '../api/contract.ts'
 import type { ChecklistItem, ChecklistState, ExposureReport } from '../control/golive/golive.ts'
+import { adminOption } from './admin-option.ts'
 import { CONFIG_FILE_DEFAULT } from './config-option.ts'
+import { cutOver, type CutOverOptions, cutOverWish } from './cut-over.ts'
 import { addExamples } from './examples.ts'
 import { CommandError, EXIT_CODES } from './exit-code.ts'
 import { painterFor, type Painter } from './painter.ts'
@@ -10,7 +13,7 @@ import { readConfig } from './read-config.ts'
 import { shown } from './table.ts'
 import { wrap } from './wrap.ts'
 
-interface GoliveOptions {
+interface GoliveOptions extends CutOverOptions {
   readonly config: string
   readonly domain?: string
   readonly address?: string[]
@@ -18,7 +21,6 @@ interface GoliveOptions {
   readonly subdomain?: string[]
   readonly server?: string[]
   readonly exposure?: string[]
-  readonly json?: true
 }
 
 export function addGoliveCommand(program: Command): void {
@@ -35,16 +37,28 @@ export function addGoliveCommand(program: Command): void {
     .option('--subdomain <name...>', 'more names that might give an upstream away')
     .option('--server <address...>', 'name servers to ask, instead of those of this machine')
     .option('--exposure <file...>', 'what `tidegate exposure … --json` has written elsewhere')
-    .option('--json', 'write the items as one JSON object')
+    .option('--enable', 'open the service in the running daemon, now; the daemon records the checklist')
+    .option('--enable-at <time>', 'the same at that time: 2026-11-22T03:00:00Z, or 03:00 for the next one here')
+    .option('--disable', 'close its listeners; connections go on, and what is planned is cancelled')
+    .option('--cancel', 'do not open it at the time that was set')
+    .addOption(adminOption())
+    .option('--json', 'write the items, or the answer, as one JSON object')
     .action(async (service: string, options: GoliveOptions) => golive(service, options))
   addExamples(command, [
     ['tidegate golive web --domain www.example.com', 'each item with what was seen and what to do next'],
     ['tidegate golive web --domain www.example.com --old 203.0.113.5 --exposure seen.json', 'all of it'],
+    ['tidegate golive web --enable-at 03:00 --domain www.example.com', 'opens it then, and keeps what the list said'],
+    ['tidegate golive web --disable', 'closes its ports; --enable opens them'],
     ['tidegate golive web --json | jq \'.items[] | select(.state != "ok")\'', 'for programs'],
   ])
 }
 
 async function golive(name: string, options: GoliveOptions): Promise<void> {
+  const wish = cutOverWish(options)
+  if (wish !== undefined) {
+    await cutOver(name, wish, await askedBy(options), options)
+    return
+  }
   const { checklist, DnsProbeError, gatherFacts, worstState } = await import('../control/golive/golive.ts')
   const config = await readConfig(options.config)
   const service = config.services.find((service) => service.name === name)
@@ -70,6 +84,16 @@ async function golive(name: string, options: GoliveOptions): Promise<void> {
   } catch (error) {
     if (error instanceof DnsProbeError) throw new CommandError(error.message, EXIT_CODES.usage)
     throw error
+  }
+}
+
+async function askedBy({ domain, address, old, subdomain }: GoliveOptions): Promise<GoliveAsked> {
+  const oldAddresses = await readOld(old)
+  return {
+    ...(domain === undefined ? {} : { domain }),
+    ...(address === undefined ? {} : { addresses: address }),
+    ...(oldAddresses === undefined ? {} : { oldAddresses }),
+    ...(subdomain === undefined ? {} : { subdomains: subdomain }),
   }
 }
 

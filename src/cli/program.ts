@@ -4,6 +4,7 @@
  */
 import { Command, CommanderError } from 'commander'
 import { addAttacksCommand } from './attacks.ts'
+import { addBackupCommand } from './backup.ts'
 import { addBansCommand } from './bans.ts'
 import { addCheckCommand } from './check.ts'
 import { addCheckIpCommand } from './check-ip.ts'
@@ -57,6 +58,7 @@ const COMMANDS: readonly AddCommand[] = [
   addProbeCommand,
   addExposureCommand,
   addGoliveCommand,
+  addBackupCommand,
 ]
 
 export function makeProgram(): Command {

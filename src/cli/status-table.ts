@@ -43,7 +43,9 @@ function serviceLines(
 ): string[] {
   const rate = (key: 'connectionsTotal' | 'bytesToUpstream' | 'bytesToClient'): number | undefined =>
     earlier === undefined || seconds <= 0 ? undefined : Math.max(0, service[key] - earlier[key]) / seconds
-  const title = `${paint('bold', shown(service.name))}  ${shown(service.mode)}  ${service.listeners.map(shown).join(' ')}`
+  // Without a listener it is not enabled (docs/going-live.md).
+  const where = service.listeners.length === 0 ? paint('yellow', 'closed') : service.listeners.map(shown).join(' ')
+  const title = `${paint('bold', shown(service.name))}  ${shown(service.mode)}  ${where}`
   const waiting = service.connectionsWaiting === 0 ? '' : ` (${count(service.connectionsWaiting)} waiting)`
   const connections = `  open ${count(service.connectionsOpen)}${waiting}  total ${count(service.connectionsTotal)}${perSecond(rate('connectionsTotal'), decimal)}`
   const moved = `  to upstream ${size(service.bytesToUpstream)}${perSecond(rate('bytesToUpstream'), size)}  to client ${size(service.bytesToClient)}${perSecond(rate('bytesToClient'), size)}`

@@ -36,6 +36,8 @@ export interface RunningNodeOptions {
   readonly lists?: Lists
   /** Without them nobody's country or AS is known. */
   readonly databases?: NetworkDatabases
+  /** Services that are not enabled: their listeners stay closed. */
+  readonly closed?: ReadonlySet<string>
   /** Another worker than our own, for tests. */
   readonly workerEntry?: URL
   readonly onLostWorker: (error: Error | undefined) => void

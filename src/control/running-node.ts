@@ -13,6 +13,7 @@ import type { Config } from './config/config.ts'
 import { type Capacity, capacityFor, makeTables } from './config/make-tables.ts'
 import { StableSlots } from './config/stable-slots.ts'
 import type { ResolvedAddresses } from './config/upstream-ips.ts'
+import { closeServices } from './cut-over/close-services.ts'
 import { memoriesOf } from './memories-of.ts'
 import { requireRoom } from './workers/require-room.ts'
 import type { NodeLimits } from './limits/node-limits.ts'
@@ -83,11 +84,14 @@ export class RunningNode implements NodeView {
   #databases: NetworkDatabases | undefined
   /** Those that the tables were made with. */
   #addresses: ResolvedAddresses
+  /** Services that are not enabled. */
+  #closed: ReadonlySet<string>
   #state: NodeState = 'starting'
 
   /** Throws StartError where this machine can't run what is asked for. */
   constructor(options: RunningNodeOptions) {
-    const { config, log, inheritance } = options
+    const { config, log, inheritance, closed = new Set() } = options
+    this.#closed = closed
     this.version = options.version
     this.#config = config
     this.#lists = options.lists
@@ -98,7 +102,7 @@ export class RunningNode implements NodeView {
     this.firewall = new Firewall({ config: config.protect.firewall, log, hasPredecessor: inheritance !== undefined })
     this.#capacity = capacityFor(config)
     this.#slots = new StableSlots(this.#capacity.addresses)
-    const tables = this.#makeTables(config, options.addresses, this.#slots, 1)
+    const tables = closeServices(this.#makeTables(config, options.addresses, this.#slots, 1), closed)
     this.#names.learn(tables)
     sayHedgingInVain(log, config)
     const { engine, workers, limits } = findPower(config.traffic, tables, log)
@@ -109,13 +113,9 @@ export class RunningNode implements NodeView {
     this.#operatorStates = options.operatorStates
     this.#operatorStates?.applyTo(tables, this.memory.states)
     this.busy = new BusyRatios(this.memory.workers)
-    this.checks = new ActiveChecks({
-      states: this.memory.states,
-      nodeWide: this.memory.nodeWide,
-      tables: () => this.tables(),
-      log,
-      onDown: (service, upstream) => this.upstreamWentDown(service, upstream),
-    })
+    const { states, nodeWide } = this.memory
+    const onDown = (service: Service, upstream: Upstream): void => this.upstreamWentDown(service, upstream)
+    this.checks = new ActiveChecks({ states, nodeWide, tables: () => this.tables(), log, onDown })
     this.#queues.start(this.memory.workerWakesMemory)
     const bootId = randomBytes(BOOT_ID_BYTES).toString('hex')
     const reportLog = new WorkerReportLog(log)
@@ -262,7 +262,8 @@ export class RunningNode implements NodeView {
       return
     }
     this.#addresses = addresses
-    const tables = this.#makeTables(this.#config, addresses, this.#slots, this.tables().version + 1)
+    const all = this.#makeTables(this.#config, addresses, this.#slots, this.tables().version + 1)
+    const tables = closeServices(all, this.#closed)
     this.#operatorStates?.applyTo(tables, this.memory.states)
     this.bans.useTables(tables)
     this.attacks.use(this.#config, tables)
@@ -302,11 +303,12 @@ export class RunningNode implements NodeView {
     addresses: ResolvedAddresses,
     lists = this.#lists,
     databases = this.#databases,
+    closed = this.#closed,
   ): Promise<void> {
     const before = this.tables()
     const slots = this.#slots.copy()
     const tables = {
-      ...this.#makeTables(config, addresses, slots, before.version + 1),
+      ...closeServices(this.#makeTables(config, addresses, slots, before.version + 1), closed),
       ...memoriesOf(lists, databases),
     }
     requireRoom(this.#capacity, slots)
@@ -315,6 +317,7 @@ export class RunningNode implements NodeView {
       await this.#workers.changeTables(tables, (withPorts) => {
         this.#slots = slots
         this.#config = config
+        this.#closed = closed
         this.#lists = lists
         this.#databases = databases
         this.#addresses = addresses

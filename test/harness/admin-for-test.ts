@@ -8,6 +8,7 @@ import { type AccessStore } from '../../src/control/access/access-store.ts'
 import { MemoryAccessStore } from '../../src/control/access/memory-access-store.ts'
 import { LocalToken } from '../../src/control/access/local-token.ts'
 import { NO_BANS } from './no-bans.ts'
+import { NO_GOING_LIVE } from './no-going-live.ts'
 import { nodeForTest } from './node-for-test.ts'
 
 const TOKEN = 'tdg_local_of-a-test'
@@ -18,6 +19,8 @@ export const NO_ACTIONS: AdminActions = {
   upgrade: not,
   reload: { run: not, check: not },
   bans: NO_BANS,
+  goingLive: NO_GOING_LIVE,
+  backup: not,
   keptLists: { of: not, put: not, replace: not, remove: not },
   examine: not,
   connections: { list: not, close: not, closeOne: not, clientOf: not },

@@ -22,6 +22,7 @@ export const PAGES: readonly Page[] = [
   { path: 'attacks', title: 'Attacks', load: () => import('./pages/attacks.tsx') },
   { path: 'lists', title: 'Lists and bans', load: () => import('./pages/lists.tsx') },
   { path: 'check-ip', title: 'Check IP', load: () => import('./pages/check-ip.tsx') },
+  { path: 'utilities', title: 'Utilities', load: () => import('./pages/utilities.tsx') },
   { path: 'config', title: 'Config', role: 'admin', load: () => import('./pages/config.tsx') },
   { path: 'notifications', title: 'Notifications', load: () => import('./pages/notifications.tsx') },
   { path: 'users', title: 'Users and tokens', role: 'admin', load: () => import('./pages/users.tsx') },

@@ -98,6 +98,8 @@ export interface LogConfig {
 export interface ServiceConfig {
   readonly name: string
   readonly listen: readonly ListenConfig[]
+  /** What the file says; an operator's later word outranks it (cut-over/). */
+  readonly enabled: boolean
   readonly mode: Mode
   readonly upstreams: readonly UpstreamConfig[]
   readonly balance: BalanceMethodName

@@ -81,6 +81,7 @@ test('a minimal file gets every default', () => {
             at: place(38, 'services[0].listen[0]'),
           },
         ],
+        enabled: true,
         mode: 'raw',
         upstreams: [
           {

@@ -44,6 +44,7 @@ function makeService(service: ParsedService, index: number, source: ConfigSource
   return {
     name: service.name,
     listen: service.listen.map((listen, i) => ({ ...listen, at: source.place([...path, 'listen', i]) })),
+    enabled: service.enabled,
     mode: service.mode,
     upstreams: service.upstreams.map(({ address, name, weight, backup, maxConnections, check }, i) => ({
       name: name ?? address.text,

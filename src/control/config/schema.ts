@@ -70,6 +70,9 @@ const service = z.strictObject({
       description:
         'Where clients connect: `IP:PORT`, `[IPv6]:PORT` (IPv6 only), `*:PORT` (IPv4 and IPv6 on one listener). Port 0 is any free port.',
     }),
+  enabled: boolean(
+    'Whether the service is open. `false` keeps its listeners closed until an operator enables it, now or at a set time.',
+  ).prefault(true),
   mode: choice(
     ['raw', 'proxy-v1', 'proxy-v2'],
     "What an upstream gets: the bytes alone, or a PROXY protocol header with the client's address before them.",

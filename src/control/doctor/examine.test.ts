@@ -48,6 +48,7 @@ const FACTS: Facts = {
   tcpCounters: new Map([['ListenOverflows', 0]]),
   rights: ROOT,
   databases: [],
+  store: undefined,
   nftVersion: 'nftables v1.0.6',
 }
 

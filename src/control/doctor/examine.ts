@@ -11,6 +11,7 @@ import * as program from './program.ts'
 import * as queues from './queues.ts'
 import { firewallProgramFinding, firewallRightsFinding, lowPortsFinding } from './rights.ts'
 import * as room from './room.ts'
+import { storeFact, storeFinding } from './store.ts'
 
 /** Undefined where the question does not arise on this machine. */
 type Examination = (facts: Facts, plan: Plan) => Finding | undefined
@@ -44,11 +45,12 @@ const EXAMINATIONS: readonly Examination[] = [
   firewallRightsFinding,
   firewallProgramFinding,
   databasesFinding,
+  storeFinding,
 ]
 
 /** Looks at this machine, and at what the configuration wants of it. */
 export async function examineMachine(config?: Config): Promise<Finding[]> {
-  return findingsFor(await gatherFacts(await databaseFacts(config)), config)
+  return findingsFor(await gatherFacts(await databaseFacts(config), await storeFact(config)), config)
 }
 
 export function findingsFor(facts: Facts, config?: Config): Finding[] {

@@ -39,6 +39,19 @@ export interface Facts {
   readonly nftVersion: string | undefined
   /** Of countries and AS numbers, as the configuration names them. */
   readonly databases: readonly DatabaseFact[]
+  /** Undefined without a configuration. */
+  readonly store: StoreFact | undefined
+}
+
+export interface StoreFact {
+  /** admin.stateDir */
+  readonly folder: string
+  /** Why it cannot be written. */
+  readonly problem: string | undefined
+  readonly fileBytes: number | undefined
+  readonly freeBytes: number | undefined
+  /** Files of before that were set aside. */
+  readonly damaged: number
 }
 
 export interface DatabaseFact {
@@ -88,7 +101,11 @@ export interface Settings {
 /** Reading the socket tables takes the kernel about 1 ms for each thousand; a machine with more is told from counters. */
 const COUNTED_SOCKETS_MAX = 300_000
 
-export async function gatherFacts(databases: readonly DatabaseFact[], read: ReadText = readTextFile): Promise<Facts> {
+export async function gatherFacts(
+  databases: readonly DatabaseFact[],
+  store: StoreFact | undefined,
+  read: ReadText = readTextFile,
+): Promise<Facts> {
   const settings = readSettings(read)
   const sockets = parseSockstat(read('/proc/net/sockstat') ?? '')
   return {
@@ -109,6 +126,7 @@ export async function gatherFacts(databases: readonly DatabaseFact[], read: Read
     rights: parseRights(read('/proc/self/status') ?? ''),
     nftVersion: await runNft(['--version']).catch(() => undefined),
     databases,
+    store,
   }
 }
 

@@ -42,6 +42,7 @@ export const FINDING_IDS = [
   'firewall-rights',
   'firewall-program',
   'databases',
+  'store',
 ] as const
 export type FindingId = (typeof FINDING_IDS)[number]
 

@@ -40,6 +40,49 @@ export const LOG_EVENTS = {
     level: 'error',
     meaning: 'A reload changed nothing; `by`, `why` (wrong-config, needs-restart, failed), `problems` or `code`.',
   },
+  'service-enabled': {
+    level: 'info',
+    meaning: 'A service was opened by an operator, or at the time one had set; `service`, `by`, `planned`.',
+  },
+  'service-disabled': {
+    level: 'info',
+    meaning: 'An operator closed the listeners of a service; its connections go on; `service`, `by`.',
+  },
+  'cut-over-planned': {
+    level: 'info',
+    meaning: 'A service will be opened at a time; `service`, `at`, `by`. Or not any more: `at` is null.',
+  },
+  'cut-over-failed': {
+    level: 'error',
+    meaning:
+      'The time has come and the service could not be opened; it is tried again every 10 s; `service`, `reason`.',
+  },
+  'cut-over-unready': {
+    level: 'warn',
+    meaning: 'A service was opened while items of its checklist were open; `service`, `fail`, `unknown`: the items.',
+  },
+  'cut-overs-not-read': {
+    level: 'error',
+    meaning:
+      'Which services operators had opened, closed and planned is lost, as the file is damaged; `file`, `reason`, `movedTo`.',
+  },
+  'cut-overs-not-stored': {
+    level: 'error',
+    meaning: 'It holds until the next start only; `file`, `reason`.',
+  },
+  'exposure-open': {
+    level: 'warn',
+    meaning:
+      'A vantage got an answer from an upstream that strangers should not reach; `service`, `vantage`, `host`, `ports`.',
+  },
+  'exposure-over': {
+    level: 'info',
+    meaning: 'The same vantage gets no answer any more; the same fields without `ports`.',
+  },
+  'vantage-silent': {
+    level: 'warn',
+    meaning: 'A vantage that reported regularly says nothing any more; `service`, `vantage`, `host`, `last`.',
+  },
   refused: {
     level: 'info',
     meaning: 'Clients that were refused in the last 10 s; `service`, `reason`, `clients`, `seconds`.',

@@ -5,6 +5,7 @@
 import type { Config } from '../config/config.ts'
 import { ConfigError, loadConfig, parseConfig } from '../config/load.ts'
 import type { ConfigProblem } from '../config/problem.ts'
+import type { CutOvers } from '../cut-over/cut-overs.ts'
 import { decodeConfig } from '../config/read-config-file.ts'
 import { sayDatabases } from '../databases/database-lines.ts'
 import { NetworkDatabases } from '../databases/network-databases.ts'
@@ -54,6 +55,8 @@ export interface ReloadOptions {
   readonly node: RunningNode
   readonly log: Log
   readonly upstreams: UpstreamAddresses
+  /** Which services of a configuration are not enabled, and who hears when it is in force. */
+  readonly cutOvers?: Pick<CutOvers, 'closedIn' | 'follow'>
   /** Begins to follow the hostnames of a new configuration; those of the old one are not followed any more. */
   readonly follow: (upstreams: UpstreamAddresses) => void
   /** Is told of each configuration that came into force. */
@@ -138,6 +141,20 @@ export class Reload {
     })
   }
 
+  /**
+   * The same configuration with other services closed; what an operator wants is known by then, and `done` is called
+   * before anything else may change. Throws StartError with nothing changed, when a port is taken, say.
+   */
+  async closeServices(closedIn: (config: Config) => ReadonlySet<string>, done: () => void): Promise<void> {
+    await this.#afterLast(async () => {
+      const { node } = this.#options
+      requireReady(node)
+      const { config } = node
+      await node.reload(config, this.#upstreams.current, node.lists(), node.databases(), closedIn(config))
+      done()
+    })
+  }
+
   /** What `run` would do, and does not; with `text`, if that were in the file. */
   check(text?: string): Promise<ReloadOutcome> {
     return this.#afterLast(() => this.#try(true, text))
@@ -181,9 +198,10 @@ export class Reload {
   }
 
   async #swap(config: Config, upstreams: UpstreamAddresses, lists: Lists, databases: NetworkDatabases): Promise<void> {
-    const { node, log, listWatch, databaseWatch, follow } = this.#options
+    const { node, log, listWatch, databaseWatch, follow, cutOvers } = this.#options
     const [listsBefore, databasesBefore] = [node.lists(), node.databases()]
-    await node.reload(config, upstreams.current, lists, databases)
+    await node.reload(config, upstreams.current, lists, databases, cutOvers?.closedIn(config))
+    cutOvers?.follow(config)
     sayDatabases(log, databases, databasesBefore)
     sayLists(log, lists, listsBefore)
     this.#upstreams.stop()

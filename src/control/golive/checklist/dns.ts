@@ -8,11 +8,11 @@ export function lookAtDns({ name }: ChecklistService, { dns, addresses }: Golive
     return {
       state: 'unknown',
       saw: `No public address of ${name} is known: it listens on private ones.`,
-      next: 'Name the address that clients see: --address.',
+      next: "Name the service's public address (--address).",
     }
   }
   if (dns === undefined) {
-    return { state: 'unknown', saw: 'No domain was looked up.', next: 'Name it: --domain.' }
+    return { state: 'unknown', saw: 'No domain was looked up.', next: 'Name the domain (--domain).' }
   }
   const { domain } = dns
   if (dns.pointsTo === 'unknown')
@@ -45,7 +45,8 @@ function problemsOf(dns: DnsProbe): string {
 }
 
 export function lookAtLeaks(_: ChecklistService, { dns }: GoliveFacts): Verdict {
-  if (dns === undefined) return { state: 'unknown', saw: 'No domain was looked up.', next: 'Name it: --domain.' }
+  if (dns === undefined)
+    return { state: 'unknown', saw: 'No domain was looked up.', next: 'Name the domain (--domain).' }
   const own = dns.leaks.filter(({ closeness }) => closeness === 'address')
   if (own.length > 0) {
     const found = own.map(({ name, type, upstream }) => `${type} of ${name} shows ${upstream}.`).join(' ')

@@ -6,6 +6,10 @@ import { type ChecklistService, EXPOSURE_AGE_MAX_MS, type GoliveFacts, type Verd
 
 export function lookAtFirewall(service: ChecklistService, facts: GoliveFacts): Verdict {
   const next = `tidegate firewall --format nftables --service ${service.name} writes one; run it there.`
+  const isPrivateOnly = service.upstreams.every(({ name, host }) =>
+    isPrivate(facts.probeByUpstream.get(name)?.address ?? host),
+  )
+  if (isPrivateOnly) return { state: 'ok', saw: 'All upstreams have private addresses: no stranger gets there.' }
   const served = new Set(service.upstreams.map(({ port }) => port))
   const seen = usableReports(facts).flatMap(({ ports }) => ports.filter(({ port }) => served.has(port)))
   if (seen.length === 0) {

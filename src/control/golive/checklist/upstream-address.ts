@@ -41,7 +41,7 @@ export function lookAtAddresses({ upstreams }: ChecklistService, facts: GoliveFa
     return {
       state: 'unknown',
       saw: 'Nobody said which addresses were used before.',
-      next: 'Name them: --old ADDRESS, or --old none for a new service.',
+      next: 'Name the old addresses (--old), or none for a new service.',
     }
   }
   return { state: 'ok', saw: 'No upstream has an address, or a neighbour, that was known before.' }

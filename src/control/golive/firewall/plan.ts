@@ -3,9 +3,9 @@ import { isIPv4 } from 'node:net'
 import { formatNetwork, type Network, parseNetwork } from '../../../lib/ip.ts'
 import { explainNetwork, isUnspecified, unconnectable } from '../../config/explain-address.ts'
 import { coverOf } from '../../shield/cover.ts'
+import { FIREWALL_FORMATS, type FirewallFormat } from './formats.ts'
 
-export const FIREWALL_FORMATS = ['nftables', 'iptables', 'ipset', 'ufw', 'firewalld', 'windows'] as const
-export type FirewallFormat = (typeof FIREWALL_FORMATS)[number]
+export { FIREWALL_FORMATS, type FirewallFormat }
 
 export interface PortRange {
   readonly first: number

@@ -3,7 +3,7 @@ import type { Database } from '../database.ts'
 import { StoreError } from '../store-error.ts'
 
 export const EXPOSURE_RESULTS_MAX = 10_000
-const DETAILS_BYTES_MAX = 16 * 1024
+const DETAILS_BYTES_MAX = 64 * 1024
 
 export interface ExposureResult {
   readonly id: number

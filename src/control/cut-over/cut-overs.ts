@@ -1,0 +1,304 @@
+/**
+ * Which services are open. The configuration says so (`enabled`), and an operator's word outranks it until the
+ * configuration says something else: the later word holds. What is planned is done at its time, over restarts too; a
+ * checklist that fails is recorded and told of, and stops nothing, since DNS may have been changed for that minute.
+ */
+import type { Config } from '../config/config.ts'
+import type { ChecklistItem } from '../golive/golive.ts'
+import type { Log } from '../log/log.ts'
+import type { Reload } from '../reload/reload.ts'
+import { type Asked, CutOverFile, type StoredCutOver } from './cut-over-file.ts'
+import { sayCutOverFailed, sayNotRead, sayNotStored, sayPlanned, saySwitched, sayUnready } from './cut-over-lines.ts'
+
+/** Words about services that are gone from the configuration: they may come back, but not without bound. */
+export const FORGOTTEN_CUT_OVERS_MAX = 256
+/** Of each sentence of a recorded checklist. */
+const SENTENCE_CHARACTERS_MAX = 500
+/** A clock that is set while we wait is noticed after so long. */
+const LOOK_EVERY_MS = 30_000
+const RETRY_AFTER_MS = 10_000
+
+export interface CutOverParts {
+  readonly reload: Pick<Reload, 'closeServices'>
+  readonly config: () => Config
+  /** The checklist of a service, now. */
+  readonly look: (service: string, asked: Asked) => Promise<readonly ChecklistItem[]>
+}
+
+export interface CutOverState {
+  readonly service: string
+  readonly enabled: boolean
+  /** What the configuration says. */
+  readonly fileSays: boolean
+  readonly plan: (NonNullable<StoredCutOver['plan']> & { readonly problem: string | undefined }) | undefined
+  readonly last: StoredCutOver['last']
+}
+
+/** What was asked for can't be done; the sentence says why. */
+export class CutOverError extends Error {
+  override readonly name = 'CutOverError'
+}
+
+export class CutOvers {
+  readonly #file: CutOverFile
+  readonly #log: Log
+  /** By service; oldest first. */
+  readonly #stored = new Map<string, StoredCutOver>()
+  /** Why a plan whose time has come is not done yet. */
+  readonly #problems = new Map<string, string>()
+  #parts: CutOverParts | undefined
+  #timer: NodeJS.Timeout | undefined
+  #isRunning = false
+  #writing: Promise<unknown> = Promise.resolve()
+
+  private constructor(file: CutOverFile, log: Log) {
+    this.#file = file
+    this.#log = log
+  }
+
+  static async read(stateDir: string, log: Log): Promise<CutOvers> {
+    const file = new CutOverFile(stateDir)
+    const cutOvers = new CutOvers(file, log)
+    cutOvers.#take(await readOrSetAside(file, log))
+    return cutOvers
+  }
+
+  #take(stored: readonly StoredCutOver[]): void {
+    this.#stored.clear()
+    for (const one of stored) this.#stored.set(one.service, one)
+  }
+
+  /** Services of a configuration that are not to be open. */
+  closedIn(config: Config): ReadonlySet<string> {
+    return new Set(config.services.filter((service) => !this.#isEnabled(service)).map(({ name }) => name))
+  }
+
+  #isEnabled({ name, enabled }: { readonly name: string; readonly enabled: boolean }): boolean {
+    const word = this.#stored.get(name)?.word
+    return word === undefined || word.fileSaid !== enabled ? enabled : word.enabled
+  }
+
+  /** A configuration is in force: where it says something new, that is the later word. */
+  follow(config: Config): void {
+    let hasChanged = false
+    for (const { name, enabled } of config.services) {
+      const stored = this.#stored.get(name)
+      const isOutdated = stored?.word !== undefined && stored.word.fileSaid !== enabled
+      const isMoot = stored?.plan !== undefined && this.#isEnabled({ name, enabled })
+      if (stored === undefined || (!isOutdated && !isMoot)) continue
+      const { word, plan, ...rest } = stored
+      this.#put({ ...rest, ...(isOutdated ? {} : { word }), ...(isMoot ? {} : { plan }) })
+      hasChanged = true
+    }
+    if (hasChanged) void this.#store()
+    this.#arm()
+  }
+
+  /** From now on plans are carried out; this node is the one that operators ask. */
+  async start(parts: CutOverParts): Promise<void> {
+    this.#parts = parts
+    this.#isRunning = true
+    await this.#readAgain(parts)
+    this.follow(parts.config())
+  }
+
+  /** The version before may have changed something while this one started. */
+  async #readAgain({ reload, config }: CutOverParts): Promise<void> {
+    const before = [...this.closedIn(config())].join('\n')
+    const stored = await this.#file.read().catch(() => undefined)
+    if (stored !== undefined) this.#take(stored)
+    if ([...this.closedIn(config())].join('\n') === before) return
+    await reload
+      .closeServices(
+        (now) => this.closedIn(now),
+        () => {},
+      )
+      .catch((error: Error) => sayCutOverFailed(this.#log, 'of the version before', error.message))
+  }
+
+  stop(): void {
+    this.#isRunning = false
+    clearTimeout(this.#timer)
+  }
+
+  states(): CutOverState[] {
+    return this.#config().services.map(({ name }) => this.state(name))
+  }
+
+  /** Throws CutOverError for a service that is not configured. */
+  state(service: string): CutOverState {
+    const configured = this.#serviceNamed(service)
+    const { plan, last } = this.#stored.get(service) ?? {}
+    return {
+      service,
+      enabled: this.#isEnabled(configured),
+      fileSays: configured.enabled,
+      plan: plan && { ...plan, problem: this.#problems.get(service) },
+      last,
+    }
+  }
+
+  /** Done when it returns true; false: done, and not kept over a restart. Throws StartError with nothing changed. */
+  async switch(service: string, enabled: boolean, by: string, asked: Asked = {}): Promise<boolean> {
+    return await this.#switch(service, enabled, { by, planned: false, asked })
+  }
+
+  /** At a time to come; takes the place of another plan. Answers as `switch` does. */
+  async plan(service: string, atMs: number, by: string, asked: Asked = {}): Promise<boolean> {
+    if (this.state(service).enabled) throw new CutOverError(`${service} is open already. Disable it first.`)
+    const at = new Date(atMs).toISOString()
+    this.#put({ ...this.#entry(service), plan: { at, by, asked } })
+    this.#problems.delete(service)
+    sayPlanned(this.#log, service, at, by)
+    this.#arm()
+    return await this.#store()
+  }
+
+  async cancel(service: string, by: string): Promise<boolean> {
+    const { plan, ...rest } = this.#entry(service)
+    if (plan === undefined) throw new CutOverError(`Nothing is planned for ${service}.`)
+    this.#put(rest)
+    this.#problems.delete(service)
+    sayPlanned(this.#log, service, null, by)
+    return await this.#store()
+  }
+
+  async #switch(
+    service: string,
+    enabled: boolean,
+    { by, planned, asked }: { readonly by: string; readonly planned: boolean; readonly asked: Asked },
+  ): Promise<boolean> {
+    const parts = this.#partsNow()
+    this.#serviceNamed(service)
+    await parts.reload.closeServices(
+      (config) => {
+        const closed = new Set(this.closedIn(config))
+        if (enabled) closed.delete(service)
+        else closed.add(service)
+        return closed
+      },
+      () => this.#switched(service, enabled, by, planned),
+    )
+    saySwitched(this.#log, { service, enabled, by, planned })
+    if (enabled) void this.#record(service, asked)
+    return await this.#store()
+  }
+
+  /** Either word ends what was planned: off means off. */
+  #switched(service: string, enabled: boolean, by: string, planned: boolean): void {
+    const fileSaid = this.#config().services.find(({ name }) => name === service)?.enabled ?? true
+    const last = { enabled, at: new Date().toISOString(), by, planned }
+    this.#problems.delete(service)
+    this.#put({ service, last, ...(enabled === fileSaid ? {} : { word: { enabled, fileSaid } }) })
+  }
+
+  /** How the checklist was when the service was opened; nobody waits for it. */
+  async #record(service: string, asked: Asked): Promise<void> {
+    const at = this.#stored.get(service)?.last?.at
+    const items = await this.#partsNow()
+      .look(service, asked)
+      .catch(() => undefined)
+    const stored = this.#stored.get(service)
+    // Switched again meanwhile: that has a checklist of its own, or needs none.
+    if (items === undefined || stored?.last?.at !== at || stored?.last === undefined) return
+    sayUnready(this.#log, service, items)
+    const checklist = { at: new Date().toISOString(), items: items.map(shortened) }
+    this.#stored.set(service, { ...stored, last: { ...stored.last, checklist } })
+    await this.#store()
+  }
+
+  #arm(): void {
+    clearTimeout(this.#timer)
+    if (!this.#isRunning) return
+    const dueInMs = [...this.#stored.values()].flatMap(({ service, plan }) => {
+      if (plan === undefined || !this.#isConfigured(service)) return []
+      return [this.#problems.has(service) ? RETRY_AFTER_MS : Math.max(0, Date.parse(plan.at) - Date.now())]
+    })
+    if (dueInMs.length === 0) return
+    this.#timer = setTimeout(() => void this.#doWhatIsDue(), Math.min(LOOK_EVERY_MS, ...dueInMs))
+    this.#timer.unref()
+  }
+
+  async #doWhatIsDue(): Promise<void> {
+    for (const { service, plan } of this.#due()) {
+      if (!this.#isRunning) return
+      try {
+        await this.#switch(service, true, { by: plan.by, planned: true, asked: plan.asked })
+      } catch (error) {
+        const { message } = error as Error
+        if (!this.#isRunning) return
+        if (this.#problems.get(service) !== message) sayCutOverFailed(this.#log, service, message)
+        this.#problems.set(service, message)
+      }
+    }
+    this.#arm()
+  }
+
+  #due() {
+    return [...this.#stored.values()].flatMap(({ service, plan }) => {
+      const isDue = plan !== undefined && Date.parse(plan.at) <= Date.now() && this.#isConfigured(service)
+      return isDue ? [{ service, plan }] : []
+    })
+  }
+
+  #isConfigured(service: string): boolean {
+    return this.#parts?.config().services.some(({ name }) => name === service) ?? true
+  }
+
+  #serviceNamed(service: string) {
+    const found = this.#config().services.find(({ name }) => name === service)
+    if (found === undefined) throw new CutOverError(`There is no service ${JSON.stringify(service)}.`)
+    return found
+  }
+
+  #config(): Config {
+    return this.#partsNow().config()
+  }
+
+  #partsNow(): CutOverParts {
+    if (this.#parts === undefined) throw new CutOverError('The node is not ready yet; try again in a moment.')
+    return this.#parts
+  }
+
+  #entry(service: string): StoredCutOver {
+    return this.#stored.get(service) ?? { service }
+  }
+
+  #put(entry: StoredCutOver): void {
+    this.#stored.delete(entry.service)
+    this.#stored.set(entry.service, entry)
+    const forgotten = [...this.#stored.keys()].filter((service) => !this.#isConfigured(service))
+    for (const oldest of forgotten.slice(0, Math.max(0, forgotten.length - FORGOTTEN_CUT_OVERS_MAX)))
+      this.#stored.delete(oldest)
+  }
+
+  /** One write after the other: the last one wins, in the file as here. */
+  #store(): Promise<boolean> {
+    const written = this.#writing.then(async () => {
+      try {
+        await this.#file.write([...this.#stored.values()])
+        return true
+      } catch (error) {
+        sayNotStored(this.#log, this.#file.path, error as Error)
+        return false
+      }
+    })
+    this.#writing = written
+    return written
+  }
+}
+
+async function readOrSetAside(file: CutOverFile, log: Log): Promise<readonly StoredCutOver[]> {
+  try {
+    return await file.read()
+  } catch (error) {
+    const aside = await file.setAside().catch(() => undefined)
+    sayNotRead(log, file.path, error as Error, aside)
+    return []
+  }
+}
+
+function shortened({ id, title, state, saw, next }: ChecklistItem): ChecklistItem {
+  const cut = (text: string): string => text.slice(0, SENTENCE_CHARACTERS_MAX)
+  return { id, title, state, saw: cut(saw), ...(next === undefined ? {} : { next: cut(next) }) }
+}
