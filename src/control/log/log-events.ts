@@ -9,7 +9,7 @@ export const LOG_EVENTS = {
     meaning: 'Somebody changed something, or was refused to; `who`, `from`, `action`, `target`, `details`, `status`.',
   },
   'setup-link': {
-    level: 'warn',
+    level: 'info',
     meaning: 'No user is there yet; `link` is where the first admin is made, once, and `until` when.',
   },
   'admin-certificate': {
