@@ -20,6 +20,7 @@ import {
 import { sayDatabases } from './control/databases/database-lines.ts'
 import { NetworkDatabases } from './control/databases/network-databases.ts'
 import { sayLists } from './control/lists/list-lines.ts'
+import { KeptLists } from './control/lists/kept-lists.ts'
 import { Lists } from './control/lists/lists.ts'
 import { GoingLive } from './control/golive/going-live.ts'
 import { type Log, openLog } from './control/log/log.ts'
@@ -27,6 +28,7 @@ import { openStdout } from './control/log/stdout-stream.ts'
 import type { CertificateEnd } from './control/notify/alarms.ts'
 import { BanFile } from './control/bans/ban-file.ts'
 import { AttackFiles } from './control/detect/attack-files.ts'
+import { examineMachine } from './control/doctor/examine.ts'
 import { OperatorStates } from './control/operator/operator-states.ts'
 import { KnownClientsFile } from './control/overload/known-clients-file.ts'
 import { type ConfigFile, ConfigWatch } from './control/reload/config-watch.ts'
@@ -70,12 +72,13 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   const { config, inheritance } = options
   const log = openLog({ ...config.log, stream: openStdout() })
   const upstreams = await UpstreamAddresses.resolve(config)
-  const { lists, databases } = await readListed(config, log)
+  const { fileLists, databases } = await readListed(config, log)
   const stop = new StopSignals((error) => sayUncaught(log, error))
   const upgrades = new Upgrades(log, () => stop.request({ by: 'upgrade' }))
   await inheritance?.keepFromChildren()
   const stored = await readStored(config, log)
-  const { cutOvers } = stored
+  const { keptLists, cutOvers } = stored
+  const lists = await fileLists.with(keptLists.all)
   const hangup = new Hangup()
   const certificates: CertificateEnd[] = []
   const node = new RunningNode({
@@ -92,8 +95,8 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   const follow = (names: UpstreamAddresses): void => followConfig(names, node, watch, log)
   const listWatch = new FileWatches(() => void reload.readLists())
   const databaseWatch = new FileWatches(() => void reload.readDatabases())
-  const watches = { watch, listWatch, databaseWatch }
-  const parts = { node, log, upstreams, ...watches, follow, cutOvers }
+  const followed = { watch, listWatch, databaseWatch, keptLists }
+  const parts = { node, log, upstreams, ...followed, follow, cutOvers }
   const changing = reloadWithHistory(options.configFile?.path, parts)
   const { reload } = changing
   const goingLive = new GoingLive({ config: () => node.config, store: node.store, log, cutOvers })
@@ -107,42 +110,34 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   listWatch.follow(lists.files)
   databaseWatch.follow(databases.files)
   upgrades.allow(node, admin?.listeningSocket())
-  sayReady(log, node)
   hangup.use(() => void reload.run('SIGHUP'))
-  sayServing(options, log)
+  tellReady(log, node, options)
   await takeOver(node, admin, stop)
+  keptLists.start(() => reload.readLists(), inheritance !== undefined)
   await goingLive.start(reload)
 
   const request = await stop.first
   goingLive.stop()
   upgrades.stop()
-  stopFollowing(reload, watches)
+  stopFollowing(reload, followed)
   return await stopServing({ node, admin, log, stop, request })
 }
 
-/** Who is on lists, and which networks are whose. */
+/** Who is on lists of files, and which networks are whose. */
 async function readListed({ protect }: Config, log: Log) {
-  const lists = await Lists.read(protect)
-  sayLists(log, lists)
+  const fileLists = await Lists.read(protect)
+  sayLists(log, fileLists)
   const databases = await NetworkDatabases.read(protect)
   sayDatabases(log, databases)
-  return { lists, databases }
+  return { fileLists, databases }
 }
 
-/** To whoever started us: the version before, and systemd. */
-function sayServing({ inheritance, version }: DaemonOptions, log: Log): void {
+/** Whoever waits for it: the log, the version before, the service manager. */
+function tellReady(log: Log, node: RunningNode, { inheritance, version }: DaemonOptions): void {
+  sayReady(log, node)
   inheritance?.closeUntaken()
   inheritance?.sayReady(version)
   void sayToServiceManager(log, ['READY=1', `MAINPID=${process.pid}`])
-}
-
-type Watches = Pick<ReloadOptions, 'watch' | 'listWatch' | 'databaseWatch'>
-
-function stopFollowing(reload: Reload, { watch, listWatch, databaseWatch }: Watches): void {
-  watch.set(false)
-  listWatch.stop()
-  databaseWatch.stop()
-  reload.upstreams.stop()
 }
 
 /** The version before answers operators until it has told everything; where there is none, nothing happens here. */
@@ -153,6 +148,16 @@ async function takeOver(node: RunningNode, admin: AdminServer | undefined, stop:
   await admin?.open()
 }
 
+type Followed = Pick<ReloadOptions, 'watch' | 'listWatch' | 'databaseWatch'> & { readonly keptLists: KeptLists }
+
+function stopFollowing(reload: Reload, { watch, listWatch, databaseWatch, keptLists }: Followed): void {
+  watch.set(false)
+  listWatch.stop()
+  databaseWatch.stop()
+  keptLists.leave()
+  reload.upstreams.stop()
+}
+
 /** What outlives the daemon; a damaged file is told of and begun anew. */
 async function readStored(config: Config, log: Log) {
   const { stateDir } = config.admin
@@ -161,11 +166,13 @@ async function readStored(config: Config, log: Log) {
   const cutOvers = await CutOvers.read(stateDir, log)
   const banFile = new BanFile(stateDir)
   const attackFiles = new AttackFiles(stateDir)
+  const store = await opening
   return {
     operatorStates,
     cutOvers,
     closed: cutOvers.closedIn(config),
-    store: await opening,
+    store,
+    keptLists: await KeptLists.load(store, log),
     bans: { file: banFile, stored: await banFile.read(log) },
     knownClients: new KnownClientsFile(stateDir),
     attacks: { files: attackFiles, stored: await attackFiles.read(log) },
@@ -249,6 +256,7 @@ interface AdminParts {
   readonly changes: ConfigChanges | undefined
   readonly upgrades: Upgrades
   readonly inheritance: Inheritance | undefined
+  readonly keptLists: KeptLists
   readonly goingLive: GoingLive
   /** Where the admin API's own is told of. */
   readonly certificates: CertificateEnd[]
@@ -262,13 +270,15 @@ async function startAdmin(
 ): Promise<AdminServer | undefined> {
   if (config.admin.listen === 'off') return undefined
   void parts.changes?.start()
-  const { operatorStates, reload, changes, upgrades, inheritance, goingLive, certificates } = parts
+  const { operatorStates, reload, changes, upgrades, inheritance, keptLists, goingLive, certificates } = parts
   const { listen } = config.admin
   const actions: AdminActions = {
     setUpstreamState: (...change) => operatorStates.set(node, ...change),
     reload: { run: () => reload.run('admin'), check: () => reload.check() },
     upgrade: () => upgrades.upgrade(),
     bans: node.bans,
+    keptLists,
+    examine: () => examineMachine(node.config),
     goingLive,
     backup: (name) => backUpInto(node.store, name),
     connections: node.connections,

@@ -19,13 +19,16 @@ import { connectionRoutes } from './routes/connections.ts'
 import { configRoutes } from './routes/config.ts'
 import { configUpstreamRoutes } from './routes/config-upstreams.ts'
 import { dashboardRoutes } from './routes/dashboard.ts'
+import { doctorRoutes } from './routes/doctor.ts'
 import { exposureRoutes } from './routes/exposure.ts'
 import { goliveRoutes } from './routes/golive.ts'
 import { listRoutes } from './routes/lists.ts'
+import { keptListRoutes } from './routes/kept-lists.ts'
 import { liveRoutes } from './routes/live.ts'
 import { nodeRoutes } from './routes/node.ts'
 import { notificationRoutes } from './routes/notifications.ts'
 import { reloadRoutes } from './routes/reload.ts'
+import { signalRoutes } from './routes/signals.ts'
 import { seriesRoutes } from './routes/series.ts'
 import { sessionRoutes } from './routes/session.ts'
 import { tokenRoutes } from './routes/tokens.ts'
@@ -39,9 +42,12 @@ const ROUTES: readonly Routes[] = [
   liveRoutes,
   upstreamStateRoutes,
   listRoutes,
+  keptListRoutes,
   banRoutes,
+  signalRoutes,
   checkIpRoutes,
   attackRoutes,
+  doctorRoutes,
   seriesRoutes,
   connectionRoutes,
   notificationRoutes,

@@ -3,6 +3,9 @@ import { z } from 'zod'
 
 export * from './access-contract.ts'
 export * from './attack-contract.ts'
+export * from './doctor-contract.ts'
+export * from './kept-list-contract.ts'
+export * from './signal-contract.ts'
 export * from './golive-contract.ts'
 export * from './config-contract.ts'
 export * from './connection-contract.ts'
@@ -201,8 +204,8 @@ export const UpstreamStateAnswer = z.object({
 })
 export type UpstreamStateAnswer = z.infer<typeof UpstreamStateAnswer>
 /** Who makes bans: docs/bans.md. */
-export const BAN_ORIGIN_WORDS = ['manual', 'strikes', 'neighbours'] as const
-const BanOrigin = z.enum(BAN_ORIGIN_WORDS, 'expected manual, strikes or neighbours')
+export const BAN_ORIGIN_WORDS = ['manual', 'strikes', 'neighbours', 'signals'] as const
+const BanOrigin = z.enum(BAN_ORIGIN_WORDS, `expected ${BAN_ORIGIN_WORDS.join(', ')}`)
 export type BanOriginWord = z.infer<typeof BanOrigin>
 
 export const BanView = z.object({
@@ -234,20 +237,23 @@ export const BAN_COMMENT_CHARACTERS_MAX = 200
 export const BAN_TTL_MS_MAX = 3650 * 86_400_000
 const Prefixes = z.array(z.string().max(100)).min(1).max(BANS_PER_REQUEST_MAX)
 
-export const BanRequest = z.strictObject({
-  prefixes: Prefixes,
-  /** 0 is for good. */
-  ttlMs: z.int().min(0).max(BAN_TTL_MS_MAX),
-  comment: z.string().max(BAN_COMMENT_CHARACTERS_MAX).optional(),
-  /** Also prefixes that are suspiciously wide. */
-  force: z.boolean().optional(),
-})
+export const BanRequest = z
+  .strictObject({
+    prefixes: Prefixes,
+    /** 0 is for good. */
+    ttlMs: z.int().min(0).max(BAN_TTL_MS_MAX),
+    comment: z.string().max(BAN_COMMENT_CHARACTERS_MAX).optional(),
+    /** Also prefixes that are suspiciously wide. */
+    force: z.boolean().optional(),
+  })
+  .meta({ examples: [{ prefixes: ['192.0.2.7'], ttlMs: 14_400_000, comment: 'scanner' }] })
 export type BanRequest = z.infer<typeof BanRequest>
 
 /** These, or all of them, or all of one origin. */
 export const UnbanRequest = z
   .strictObject({ prefixes: Prefixes.optional(), all: z.literal(true).optional(), origin: BanOrigin.optional() })
   .refine(({ prefixes, all }) => (prefixes === undefined) === (all === true), 'expected either prefixes or "all": true')
+  .meta({ examples: [{ prefixes: ['192.0.2.7'] }] })
 export type UnbanRequest = z.infer<typeof UnbanRequest>
 
 export const BanChangeAnswer = z.object({
@@ -279,8 +285,10 @@ export const UPGRADE_TIMEOUT_MS = 90_000
 
 const ListStatus = z.object({
   name: z.string(),
+  /** What operators call it who keep it by the API; null for a list of a file or the configuration. */
+  kept: z.string().nullable(),
   action: z.enum(['allow', 'deny']),
-  /** The file it is in: one of its own, or the configuration. */
+  /** The file it is in: one of its own, or the configuration; for people where operators keep it. */
   file: z.string(),
   entries: Count,
   /** Lines that cannot be read and are left out; `firstBadLines` are some of them. */
@@ -292,6 +300,7 @@ const ListStatus = z.object({
 })
 export type ListStatus = z.infer<typeof ListStatus>
 export const ListsAnswer = z.object({ lists: z.array(ListStatus) })
+export type ListsAnswer = z.infer<typeof ListsAnswer>
 
 /** What can be found out about an address, by code. Codes stay; docs/lists.md tells them from here. */
 export const ADDRESS_FINDINGS = {

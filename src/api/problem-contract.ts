@@ -11,6 +11,7 @@ export const PROBLEMS = {
   E_ORIGIN: { status: 403, title: 'Origin refused' },
   E_NOT_FOUND: { status: 404, title: 'Not found' },
   E_METHOD: { status: 405, title: 'Method not allowed' },
+  E_NEVER_BANNED: { status: 409, title: 'Never banned' },
   E_CONFLICT: { status: 409, title: 'Changed meanwhile' },
   E_READ_ONLY: { status: 409, title: 'Read-only' },
   E_NOT_EDITABLE: { status: 409, title: 'To be changed as text' },

@@ -11,6 +11,8 @@ import type { MetricsPage } from '../metrics/metrics-page.ts'
 import type { MakeBackup } from './routes/backup.ts'
 import type { OpenConnections } from '../control/operator/open-connections.ts'
 import type { BanActions } from './routes/bans.ts'
+import type { ExamineAction } from './routes/doctor.ts'
+import type { KeptListActions } from './routes/kept-lists.ts'
 import type { GoliveActions } from './routes/golive.ts'
 import type { ConfigActions } from './routes/config.ts'
 import type { ReloadActions } from './routes/reload.ts'
@@ -23,9 +25,11 @@ export interface AdminActions {
   readonly reload: ReloadActions
   readonly upgrade: UpgradeAction
   readonly bans: BanActions
+  readonly keptLists: KeptListActions
+  readonly examine: ExamineAction
+  readonly connections: Pick<OpenConnections, 'list' | 'close' | 'closeOne' | 'clientOf'>
   readonly goingLive: GoliveActions
   readonly backup: MakeBackup
-  readonly connections: Pick<OpenConnections, 'list' | 'close' | 'closeOne'>
   /** Undefined for a daemon that was not started from a file. */
   readonly config: ConfigActions | undefined
   /** Names by which it may be asked, beside those of this machine (guard.ts). */

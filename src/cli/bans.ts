@@ -7,6 +7,7 @@ import {
   BANS_LISTED_DEFAULT,
   BANS_LISTED_MAX,
   BANS_PER_REQUEST_MAX,
+  type BanOriginWord,
 } from '../api/contract.ts'
 import { parseDuration } from '../lib/duration.ts'
 import { adminOption } from './admin-option.ts'
@@ -39,7 +40,7 @@ export function addBansCommand(program: Command): void {
 function addList(command: Command): void {
   const list = withOptions(command.command('list', { isDefault: true }))
     .description('Show bans, the newest first.')
-    .option('--origin <origin>', 'only those made by: manual, strikes or neighbours')
+    .option('--origin <origin>', 'only those made by: manual, strikes, neighbours or signals')
     .option('--covering <address>', 'only those that an address, or a prefix, is under')
     .option('--all', `all of them, not the newest ${BANS_LISTED_DEFAULT}`)
     .action(async (options: Options & { origin?: string; covering?: string; all?: true }) => {
@@ -105,8 +106,8 @@ function addRemove(command: Command): void {
 function addFlush(command: Command): void {
   const flush = withOptions(command.command('flush'))
     .description('End all bans.')
-    .option('--origin <origin>', 'only those made by: manual, strikes or neighbours')
-    .action(async (options: Options & { origin?: 'manual' | 'strikes' | 'neighbours' }) => {
+    .option('--origin <origin>', 'only those made by: manual, strikes, neighbours or signals')
+    .action(async (options: Options & { origin?: BanOriginWord }) => {
       const { adminUrl, changeBans } = await import('./admin-client.ts')
       const origin = options.origin === undefined ? {} : { origin: options.origin }
       const answer = await changeBans(adminUrl(options.admin), 'DELETE', { all: true, ...origin })

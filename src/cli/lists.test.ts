@@ -7,6 +7,7 @@ import { PLAIN } from './painter.ts'
 
 const LIST: ListStatus = {
   name: 'drop',
+  kept: null,
   action: 'deny',
   file: '/etc/tidegate/drop.txt',
   entries: 1234,

@@ -207,7 +207,7 @@ forEachEngine((engine) => {
         [['add'], /Say which addresses/],
         [['add', BAD, '--ttl', '10'], /--ttl 10 has no unit/],
         [['add', BAD, '--file', '/nowhere/list'], /can't be read: ENOENT/],
-        [['flush', '--origin', 'strike'], /expected manual, strikes or neighbours/],
+        [['flush', '--origin', 'strike'], /expected manual, strikes, neighbours, signals/],
         [['list', '--covering', 'x'], /x is neither an address nor a prefix/],
       ]
       const answers = await Promise.all(cases.map(([args]) => tidegate(daemon, 'bans', ...args)))

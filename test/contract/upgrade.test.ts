@@ -68,6 +68,31 @@ forEachEngine((engine) => {
     upstream.close()
   })
 
+  it('who is on a list that operators keep stays on it, and can be taken off', async () => {
+    const upstream = await Upstream.listen({ onConnection: echo })
+    await start(upstream, { allow: [] })
+    const path = '/api/v1/lists/deny/scanners'
+    const put = await daemon.ask('POST', path, {
+      body: { entries: [{ network: '127.0.1.7' }, { network: '127.0.1.9' }] },
+    })
+    assert.equal(put.status, 200)
+    assert.equal((await upgrade()).event, 'upgraded')
+    const denied = await Peer.connect(daemon.addressOf(), { localAddress: '127.0.1.7' })
+    assert.equal((await denied.receiveAll()).ending, 'reset')
+    const removal = await waitFor('the new version to answer', async () => {
+      const answer = await daemon.ask('DELETE', path, { body: { networks: ['127.0.1.7'] } }).catch(() => undefined)
+      return answer?.status === 200 ? (JSON.parse(answer.body) as Record<string, unknown>) : undefined
+    })
+    assert.deepEqual([removal['removed'], removal['entries'], removal['inForce']], [1, 1, true])
+    await waitFor('it to be served', async () => {
+      const client = await Peer.connect(daemon.addressOf(), { localAddress: '127.0.1.7' })
+      client.socket.on('error', () => {})
+      client.socket.end('hello')
+      return (await client.receiveAll()).bytes.toString() === 'hello'
+    })
+    upstream.close()
+  })
+
   it('no client is lost while versions follow each other, and open connections stay to their end', async () => {
     const upstream = await Upstream.listen()
     upstream.onConnection = echo

@@ -21,7 +21,9 @@ export const NO_ACTIONS: AdminActions = {
   bans: NO_BANS,
   goingLive: NO_GOING_LIVE,
   backup: not,
-  connections: { list: not, close: not, closeOne: not },
+  keptLists: { of: not, put: not, replace: not, remove: not },
+  examine: not,
+  connections: { list: not, close: not, closeOne: not, clientOf: not },
   config: undefined,
 }
 

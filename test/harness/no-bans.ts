@@ -7,6 +7,7 @@ export const NO_BANS: BanActions = {
   add: () => assert.fail('nothing here bans'),
   remove: () => assert.fail('nothing here unbans'),
   flush: () => assert.fail('nothing here unbans'),
+  signal: () => assert.fail('nothing here bans'),
   list: () => [],
   covering: () => [],
   view: () => assert.fail('nobody asks for bans'),

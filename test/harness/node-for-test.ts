@@ -64,9 +64,9 @@ export function nodeForTest(): NodeForTest {
 
 const BANS = {
   total: 9,
-  active: { manual: 2, strikes: 1, neighbours: 0 },
-  made: { manual: 3, strikes: 4, neighbours: 0 },
-  watched: { manual: 0, strikes: 5, neighbours: 1 },
+  active: { manual: 2, strikes: 1, neighbours: 0, signals: 0 },
+  made: { manual: 3, strikes: 4, neighbours: 0, signals: 0 },
+  watched: { manual: 0, strikes: 5, neighbours: 1, signals: 0 },
   displaced: 6,
   spared: 7,
   sourcesForgotten: 8,

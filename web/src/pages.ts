@@ -19,10 +19,15 @@ export interface Page {
 export const PAGES: readonly Page[] = [
   { path: 'overview', title: 'Overview', load: () => import('./pages/overview.tsx') },
   { path: 'services', title: 'Services', load: () => import('./pages/services.tsx') },
+  { path: 'attacks', title: 'Attacks', load: () => import('./pages/attacks.tsx') },
+  { path: 'lists', title: 'Lists and bans', load: () => import('./pages/lists.tsx') },
+  { path: 'check-ip', title: 'Check IP', load: () => import('./pages/check-ip.tsx') },
   { path: 'utilities', title: 'Utilities', load: () => import('./pages/utilities.tsx') },
   { path: 'config', title: 'Config', role: 'admin', load: () => import('./pages/config.tsx') },
   { path: 'notifications', title: 'Notifications', load: () => import('./pages/notifications.tsx') },
   { path: 'users', title: 'Users and tokens', role: 'admin', load: () => import('./pages/users.tsx') },
   { path: 'audit', title: 'Audit', role: 'operator', load: () => import('./pages/audit.tsx') },
+  { path: 'doctor', title: 'Doctor', load: () => import('./pages/doctor.tsx') },
+  { path: 'api', title: 'API', load: () => import('./pages/api.tsx') },
   { path: 'account', title: 'Your account', isBeside: true, load: () => import('./pages/account.tsx') },
 ]

@@ -99,7 +99,7 @@ describe('/api/v1/bans', () => {
       ['POST', { prefixes: Array(20).fill('x'.repeat(60_000)), ttlMs: 0 }, /1048576 bytes/, 413],
       ['DELETE', {}, /expected either prefixes or "all": true/, 400],
       ['DELETE', { all: true, prefixes: ['a'] }, /expected either prefixes or "all": true/, 400],
-      ['DELETE', { all: true, origin: 'me' }, /origin is "me"; expected manual, strikes or neighbours/, 400],
+      ['DELETE', { all: true, origin: 'me' }, /origin is "me"; expected manual, strikes, neighbours, signals/, 400],
       ['PUT', {}, /takes GET, HEAD, POST, DELETE/, 405],
     ]
     for (const [method, body, detail, wanted] of cases) {

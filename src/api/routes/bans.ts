@@ -32,7 +32,7 @@ const Query = z.strictObject({
 
 export type BanActions = Pick<
   Bans,
-  'isLeft' | 'add' | 'remove' | 'flush' | 'list' | 'covering' | 'view' | 'noteAdminClient'
+  'isLeft' | 'add' | 'remove' | 'flush' | 'list' | 'covering' | 'view' | 'noteAdminClient' | 'signal'
 >
 
 export function banRoutes(app: App, { actions: { bans } }: Room): void {
@@ -127,7 +127,7 @@ function inShort(prefixes: readonly string[]): string {
   return prefixes.slice(0, PREFIXES_TOLD_MAX).join(' ') + (more > 0 ? ` and ${more} more` : '')
 }
 
-function refuseWhenLeft({ isLeft }: BanActions): void {
+export function refuseWhenLeft({ isLeft }: Pick<BanActions, 'isLeft'>): void {
   if (!isLeft) return
   throw new ApiProblem('E_UPGRADED', 'Nothing has changed: the next version has taken over meanwhile. Ask again.')
 }

@@ -39,6 +39,7 @@ describe(CONNECTIONS_PATH, () => {
     },
     close: async (...call) => (calls.push(['close', ...call]), 3),
     closeOne: async (id) => (calls.push(['closeOne', id]), id === OPEN.id),
+    clientOf: async () => undefined,
   }
   before(async () => (admin = await AdminForTest.start({ actions: { ...NO_ACTIONS, connections } })))
   after(() => admin.close())

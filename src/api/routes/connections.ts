@@ -136,7 +136,7 @@ function viewOf({
 }
 
 /** What workers could not tell is no error of ours. */
-async function answered<Answer>(asking: Promise<Answer>): Promise<Answer> {
+export async function answered<Answer>(asking: Promise<Answer>): Promise<Answer> {
   try {
     return await asking
   } catch (error) {

@@ -21,8 +21,9 @@ export function listRoutes(app: App, { node }: Room): void {
 
 export function listStatuses(node: NodeView): ListStatus[] {
   const all = node.lists()?.all ?? []
-  return all.map(({ name, action, file, entries, badLines, badLineCount, readAtMs, problem }) => ({
+  return all.map(({ name, kept, action, file, entries, badLines, badLineCount, readAtMs, problem }) => ({
     name,
+    kept: kept ?? null,
     action,
     file,
     entries: entries.count,

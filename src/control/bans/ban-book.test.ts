@@ -54,7 +54,7 @@ describe('the book of bans', () => {
     const book = new BanBook(10, MEMORY_MS)
     book.put(ban('192.0.2.1', { untilMs: 100 }))
     book.put(ban('192.0.2.1', { untilMs: 500, origin: 'manual' }))
-    assert.deepEqual([book.active, book.realByOrigin], [1, { manual: 1, strikes: 0, neighbours: 0 }])
+    assert.deepEqual([book.active, book.realByOrigin], [1, { manual: 1, strikes: 0, neighbours: 0, signals: 0 }])
     assert.deepEqual(expired(book, 200), [])
     assert.deepEqual(expired(book, 500), ['192.0.2.1'])
   })

@@ -48,7 +48,7 @@ export class BanBook {
   readonly #countByLength = { 4: new Uint32Array(33), 6: new Uint32Array(129) }
   #active = 0
   /** Those that are not watched. */
-  readonly realByOrigin = { manual: 0, strikes: 0, neighbours: 0 }
+  readonly realByOrigin = { manual: 0, strikes: 0, neighbours: 0, signals: 0 }
 
   constructor(max: number, memoryMs: number) {
     this.#max = max

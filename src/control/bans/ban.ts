@@ -7,6 +7,7 @@ export const BAN_ORIGINS = {
   manual: 'An operator.',
   strikes: 'Strikes against the source.',
   neighbours: 'Bans of several sources of one /24 or /48 in a short time.',
+  signals: 'An upstream that knows an abuser when it sees one, by the API.',
 } as const
 export type BanOrigin = keyof typeof BAN_ORIGINS
 export const BAN_ORIGIN_NAMES = Object.keys(BAN_ORIGINS) as readonly BanOrigin[]

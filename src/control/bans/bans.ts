@@ -2,7 +2,6 @@
  * Bans while the node runs: reads strikes from the workers' rings, has them judged, writes the table that the workers
  * ask, ends bans whose time is over, and does what operators say. The book is what is true; table and file follow it.
  */
-import { networkInterfaces } from 'node:os'
 import { monotonicMs, steadyMs } from '../../lib/clock.ts'
 import type { Network } from '../../lib/ip.ts'
 import type { BanTable } from '../../traffic/admit/ban-table.ts'
@@ -11,6 +10,7 @@ import type { Tables } from '../../traffic/tables.ts'
 import type { Log } from '../log/log.ts'
 import { type Ban, type BanOrigin, makeBan } from './ban.ts'
 import type { AskedBans, BansByHand, BansView, RefusedPrefix } from './ban-answers.ts'
+import { type BanSignal, judgeSignal, type SignalledBan } from './ban-signal.ts'
 import { BanBook } from './ban-book.ts'
 import { type BanFile, storedOf } from './ban-file.ts'
 import { BanJudge } from './ban-judge.ts'
@@ -18,8 +18,8 @@ import { type BanChange, type BanNews, timedPrefix } from './ban-news.ts'
 import { BanLines } from './ban-lines.ts'
 import type { BanRules } from './ban-rules.ts'
 import { BanStore } from './ban-store.ts'
-import { Immunity } from './immunity.ts'
 import { whyNotByHand } from './by-hand.ts'
+import { addressesOfThisMachine, Immunity } from './immunity.ts'
 import { parseBanned } from './source.ts'
 
 /** How late a strike may be read, and how late a ban may end. */
@@ -60,8 +60,8 @@ export class Bans {
   readonly #lines: BanLines
   readonly #store: BanStore | undefined
   readonly #readers: readonly StrikesReader[]
-  readonly #madeByOrigin = { manual: 0, strikes: 0, neighbours: 0 }
-  readonly #watchedByOrigin = { manual: 0, strikes: 0, neighbours: 0 }
+  readonly #madeByOrigin = { manual: 0, strikes: 0, neighbours: 0, signals: 0 }
+  readonly #watchedByOrigin = { manual: 0, strikes: 0, neighbours: 0, signals: 0 }
   #listeners: ((change: BanChange) => void)[] = []
   #news: BanNews | undefined
   #isLeft = false
@@ -244,6 +244,15 @@ export class Bans {
     return { changed: bans.map(({ text }) => text), refused, stored: bans.length === 0 || (await this.#storeNow()) }
   }
 
+  /** An upstream has seen that this client misbehaves: the one source is banned, for no longer than strikes ban. */
+  signal(signal: BanSignal): SignalledBan {
+    const nowMs = this.#nowMs()
+    const outcome = judgeSignal(signal, { book: this.#book, immunity: this.#immunity, rules: this.#rules, nowMs })
+    if (outcome.displaced !== undefined) this.#noteDisplaced(outcome.displaced)
+    if (outcome.kind === 'banned' && outcome.isNew) this.#enforce([outcome.ban], nowMs)
+    return outcome
+  }
+
   /** Ends the bans of exactly these prefixes. */
   async remove(prefixes: readonly string[], by: string): Promise<BansByHand> {
     const refused: RefusedPrefix[] = []
@@ -386,8 +395,4 @@ export class Bans {
     const bans = this.#book.active
     if (this.#options.file !== undefined) this.#lines.read(bans, this.#options.file.path)
   }
-}
-
-function addressesOfThisMachine(): string[] {
-  return Object.values(networkInterfaces()).flatMap((addresses) => addresses?.map(({ address }) => address) ?? [])
 }

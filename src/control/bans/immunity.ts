@@ -2,6 +2,7 @@
  * Who is never banned, and why. A ban of one of these would cut off the very traffic we are here for: the upstreams we
  * connect to, the proxies that bring us clients, the operator who could take the ban back.
  */
+import { networkInterfaces } from 'node:os'
 import { type Network, parseIp } from '../../lib/ip.ts'
 import { NO_PREFIX, PrefixTable } from '../../lib/prefix-table.ts'
 import type { Tables } from '../../traffic/tables.ts'
@@ -122,4 +123,8 @@ class AddressSet {
 function hostNetwork(address: string): Network | undefined {
   const bytes = parseIp(address.replace(/%.*$/, ''))
   return bytes && { family: bytes.length === 4 ? 4 : 6, bytes, prefixLength: bytes.length * 8 }
+}
+
+export function addressesOfThisMachine(): string[] {
+  return Object.values(networkInterfaces()).flatMap((addresses) => addresses?.map(({ address }) => address) ?? [])
 }

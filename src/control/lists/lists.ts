@@ -15,10 +15,12 @@ import { type ConfigFile, noteConfigFile } from '../reload/config-watch.ts'
 
 export interface List {
   readonly name: string
+  /** The name of a list that operators keep by the API, where `name` is `kept/…`; undefined for one of file or configuration. */
+  readonly kept?: string
   readonly action: ListAction
-  /** The file it is in: one of its own, or the configuration. */
+  /** The file it is in: one of its own, or the configuration; for people where operators keep it. */
   readonly file: string
-  /** Of a file of its own, as it was before it was read; undefined for a list in the configuration. */
+  /** Of a file of its own, as it was before it was read; undefined for one in the configuration or kept by operators. */
   readonly noted: ConfigFile | undefined
   readonly entries: ListEntries
   readonly badLines: readonly BadLine[]
@@ -48,10 +50,10 @@ export class Lists {
 
   /**
    * Throws ConfigError where a file cannot be had. With `before`, the lists in force: a file that is as it was is not read
-   * again, and one that cannot be read any more keeps what it had, and says so.
+   * again, and one that cannot be read any more keeps what it had, and says so. `kept`: by operators.
    */
-  static async read(protect: NodeProtectConfig, before?: Lists): Promise<Lists> {
-    const all = [
+  static async read(protect: NodeProtectConfig, before?: Lists, kept: readonly List[] = []): Promise<Lists> {
+    const all: List[] = [
       fromConfig('protect.allow', 'allow', protect.allow),
       fromConfig('protect.deny', 'deny', protect.deny),
     ].filter((list) => list.entries.count > 0)
@@ -66,6 +68,15 @@ export class Lists {
       }
     }
     if (problems.length > 0) throw new ConfigError(problems)
+    // Bounded by the store, beside the room there is for files: neither pushes out the other.
+    all.push(...kept)
+    return new Lists(all, await makeListTables(all))
+  }
+
+  /** These, and those that operators keep. */
+  async with(kept: readonly List[]): Promise<Lists> {
+    if (kept.length === 0) return this
+    const all = [...this.all, ...kept]
     return new Lists(all, await makeListTables(all))
   }
 
@@ -113,6 +124,7 @@ export class Lists {
 
 /** `drop.txt:12`, as an editor takes it. */
 export function placeText({ list, line }: ListHit): string {
+  if (list.kept !== undefined) return list.file
   return `${list.file}:${line}`
 }
 

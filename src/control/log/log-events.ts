@@ -210,6 +210,10 @@ export const LOG_EVENTS = {
     level: 'warn',
     meaning: 'A list file cannot be read; the `entries` from before stay in force. `list`, `file`, `reason`.',
   },
+  'list-entries-ended': {
+    level: 'info',
+    meaning: 'The time of entries of lists that operators keep is over; how many `entries`.',
+  },
   'list-overlap': { level: 'warn', meaning: 'The same network is on an allow and on a deny list; allow wins.' },
   'database-read': {
     level: 'info',

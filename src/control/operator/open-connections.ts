@@ -112,6 +112,16 @@ export class OpenConnections {
     return closed > 0
   }
 
+  /** The address of whoever has this connection of the service; undefined when there is none any more. Throws as `list`. */
+  async clientOf(id: string, serviceIndex: number): Promise<Uint8Array | undefined> {
+    const place = this.#connectionOf(id)
+    if (place === undefined) return undefined
+    const { worker, sequence } = place
+    const look: ConnectionLook = { kind: 'list', filter: { sequence, serviceIndex }, from: 0, max: 1 }
+    const { found } = await this.#inTurn(() => this.#options.workers.look(worker, look))
+    return found[0]?.clientAddress.slice(0, found[0].clientFamily === 4 ? 4 : 16)
+  }
+
   async #inTurn<Answer>(ask: () => Promise<Answer>): Promise<Answer> {
     if (this.#waiting >= LOOKS_WAITING_MAX) throw new TooManyLooks('Many ask for connections just now. Try again.')
     this.#waiting++

@@ -10,6 +10,7 @@ import { decodeConfig } from '../config/read-config-file.ts'
 import { sayDatabases } from '../databases/database-lines.ts'
 import { NetworkDatabases } from '../databases/network-databases.ts'
 import { sayLists } from '../lists/list-lines.ts'
+import type { KeptLists } from '../lists/kept-lists.ts'
 import { Lists } from '../lists/lists.ts'
 import type { Log } from '../log/log.ts'
 import { UpstreamAddresses } from '../resolve/upstream-addresses.ts'
@@ -46,6 +47,8 @@ export interface ReloadOptions {
   readonly watch: ConfigWatch
   /** Is told of the lists in force. */
   readonly listWatch: FileWatches
+  /** Lists that operators keep; undefined where nobody does. */
+  readonly keptLists?: Pick<KeptLists, 'all'>
   /** Is told of the databases in force. */
   readonly databaseWatch: FileWatches
   readonly env: NodeJS.ProcessEnv
@@ -90,25 +93,32 @@ export class Reload {
     return this.#waiting
   }
 
-  /** A list file has changed: reads the lists again and nothing else. */
-  async readLists(): Promise<void> {
-    await this.#afterLast(async () => {
+  /** A list file has changed, or a list of operators: reads the lists again and nothing else. False when they stay as they are. */
+  readLists(): Promise<boolean> {
+    return this.#afterLast(async () => {
       const { node, log, listWatch } = this.#options
-      if (node.state() !== 'ready') return
+      if (node.state() !== 'ready') return false
       const before = node.lists()
       try {
-        const lists = await Lists.read(node.config.protect, before)
+        const lists = await this.#listsOf(node.config)
         // A million entries take their time, and nothing is to change any more in a node that leaves.
-        if (node.state() !== 'ready') return
+        if (node.state() !== 'ready') return false
         node.useLists(lists)
         listWatch.follow(lists.files)
         sayLists(log, lists, before)
+        return true
       } catch (error) {
         // One has grown so that there is no room left for what another one had.
         const reason = (error as Error).message
         log.say('list-not-read', { reason }, `The lists stay as they are: ${reason}`)
+        return false
       }
     })
+  }
+
+  #listsOf({ protect }: Config): Promise<Lists> {
+    const { node, keptLists } = this.#options
+    return Lists.read(protect, node.lists(), keptLists?.all)
   }
 
   /** A database file has changed: reads the databases again and nothing else. */
@@ -175,7 +185,7 @@ export class Reload {
     const config =
       text === undefined ? await loadConfig(path, env) : parseConfig(decodeConfig(Buffer.from(text), path), path, env)
     const upstreams = await UpstreamAddresses.resolve(config, undefined, this.#upstreams.current)
-    const lists = await Lists.read(config.protect, node.lists())
+    const lists = await this.#listsOf(config)
     const databases = await NetworkDatabases.read(config.protect, node.databases())
     const difference = configDifference(node.config, config)
     const keys = restartChanges(difference)
