@@ -9,9 +9,11 @@ export function lookAtFirewall(service: ChecklistService, facts: GoliveFacts): V
   const isPrivateOnly = service.upstreams.every(({ name, host }) =>
     isPrivate(facts.probeByUpstream.get(name)?.address ?? host),
   )
-  if (isPrivateOnly) return { state: 'ok', saw: 'All upstreams have private addresses: no stranger gets there.' }
   const served = new Set(service.upstreams.map(({ port }) => port))
   const seen = usableReports(facts).flatMap(({ ports }) => ports.filter(({ port }) => served.has(port)))
+  // A report that says otherwise is believed.
+  if (seen.length === 0 && isPrivateOnly)
+    return { state: 'ok', saw: 'All upstreams have private addresses: no stranger gets there.' }
   if (seen.length === 0) {
     return {
       state: 'unknown',
