@@ -25,11 +25,11 @@ export async function makeOpenApi(app: App, version: string, makeRoutes: (app: A
       security: [{ token: [] }, { session: [] }],
     },
     transform: (route) => {
-      const { role, isForService = false } = route.route.config ?? {}
+      const { role, isForService = false, isForAnyService = false } = route.route.config ?? {}
       const described = jsonSchemaTransform(route)
       // Who may, for those who write programs, and for the test that tries them all.
       const security = role === 'open' ? { security: [] } : {}
-      const own = { 'x-role': role, 'x-for-service': isForService, ...security }
+      const own = { 'x-role': role, 'x-for-service': isForService || isForAnyService, ...security }
       return { ...described, schema: { ...described.schema, ...own } }
     },
   })

@@ -59,11 +59,17 @@ function Pages() {
 }
 
 function Header({ current }: { readonly current: string }) {
+  useEffect(() => {
+    // On a phone the menu is a row that scrolls.
+    document.querySelector('.top nav [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'center' })
+  }, [current])
   return (
     <header class="top">
       <a class="brand" href={linkTo('overview')}>
         <img src="./icon.svg" alt="" width={24} height={24} /> Tidegate
       </a>
+      <span class="node quiet">{look.value?.status.version}</span>
+      <Who isCurrent={current === 'account'} />
       <nav aria-label="Pages">
         {PAGES.filter(({ role, isBeside }) => isBeside !== true && (role === undefined || may(role))).map(
           ({ path, title }) => (
@@ -73,8 +79,6 @@ function Header({ current }: { readonly current: string }) {
           ),
         )}
       </nav>
-      <span class="node quiet">{look.value?.status.version}</span>
-      <Who isCurrent={current === 'account'} />
     </header>
   )
 }

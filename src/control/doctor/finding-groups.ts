@@ -32,7 +32,7 @@ export const FINDING_GROUPS = {
     title: 'Firewall and connection tracking',
     ids: ['conntrack', 'conntrack-loose', 'firewall-rights', 'firewall-program'],
   },
-  databases: { title: 'Databases', ids: ['databases'] },
+  databases: { title: 'Store and databases', ids: ['store', 'databases'] },
 } as const satisfies Record<string, Group>
 export type FindingGroup = keyof typeof FINDING_GROUPS
 
