@@ -143,7 +143,9 @@ function Review({ onDone }: { readonly onDone: () => void }) {
       <h2 ref={heading} tabIndex={-1}>
         What changes
       </h2>
-      <pre class="summary">{answer.text}</pre>
+      <pre class="summary" tabIndex={0} role="region" aria-label="What changes">
+        {answer.text}
+      </pre>
       <Difference unified={answer.unified} name="The change of the text" />
       <div class="field">
         <label for="config-why">Why</label>

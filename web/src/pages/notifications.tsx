@@ -83,7 +83,7 @@ function Nobody() {
         Nobody is told when a service is attacked or an upstream goes down. Add a receiver and a rule to{' '}
         <code>notify</code> in the configuration, for example:
       </p>
-      <pre>{`notify:
+      <pre tabIndex={0} role="region" aria-label="An example">{`notify:
   webhooks:
     - { name: ops, url: 'https://hooks.example.com/tidegate', secret: '\${HOOK_SECRET}' }
   rules:

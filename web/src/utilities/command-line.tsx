@@ -4,7 +4,9 @@ import { useState } from 'preact/hooks'
 export function CommandLine({ text }: { readonly text: string }) {
   return (
     <div class="command">
-      <pre>{text}</pre>
+      <pre tabIndex={0} role="region" aria-label="The command">
+        {text}
+      </pre>
       <CopyButton text={text} />
     </div>
   )
