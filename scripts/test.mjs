@@ -11,7 +11,7 @@ const ENVIRONMENT = withCompileCache(process.env)
 const RUNNER = [
   '--test',
   // Most of a file's time is waiting. More at once would starve each other: files have deadlines.
-  '--test-concurrency=3',
+  '--test-concurrency=4',
   // Nothing waits for ever, wherever a test forgot its deadline.
   '--test-timeout=300000',
 ]

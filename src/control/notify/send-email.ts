@@ -4,7 +4,6 @@
  */
 import { connect, type LookupFunction, type Socket } from 'node:net'
 import { once } from 'node:events'
-import { createTransport } from 'nodemailer'
 import { LOOKUP_FAILED } from '../check/shared-lookup.ts'
 import { type Message, textOf } from './message.ts'
 import type { EmailConfig } from './notify-config.ts'
@@ -36,6 +35,8 @@ export async function sendEmail(
 
 async function deliver(config: EmailConfig, message: Message, socket: Socket, signal: AbortSignal): Promise<void> {
   const { host, port, security, user, password, from, to, ca } = config
+  // Most daemons never send one: a start does not wait for what sends them.
+  const { createTransport } = await import('nodemailer')
   const transport = createTransport({
     host,
     port,
