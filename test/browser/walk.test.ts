@@ -157,6 +157,30 @@ describe('a walk through the dashboard', { skip: why, timeout: 280_000 }, () => 
     upstream.close()
   })
 
+  it('the file is edited, first with an error and then without, and rolled back', async () => {
+    const before = readFileSync(daemon.configFile, 'utf8')
+    await open('config')
+    const text = page.getByLabel('The configuration file')
+    await text.fill(before.replace('"raw"', '"rwa"'))
+    await page.getByRole('button', { name: /^Line \d+, column \d+/ }).waitFor()
+    await page.getByText('rwa').first().waitFor()
+    await page.getByRole('button', { name: 'Review the change' }).click()
+    assert.equal(await page.getByRole('button', { name: 'Apply' }).count(), 0)
+    assert.equal(readFileSync(daemon.configFile, 'utf8'), before)
+    await text.fill(before.replace('"raw"', '"proxy-v1"'))
+    await page.getByRole('button', { name: 'Review the change' }).click()
+    await page.getByLabel('Why').fill('a test')
+    await page.getByRole('button', { name: 'Apply' }).click()
+    await waitFor('the new text in the file', () => readFileSync(daemon.configFile, 'utf8').includes('"proxy-v1"'))
+    await page.getByText('a test').first().waitFor()
+    await page
+      .getByRole('button', { name: /^Show version/ })
+      .nth(1)
+      .click()
+    await page.getByRole('button', { name: 'Go back to it' }).click()
+    await waitFor('the old text in the file', () => readFileSync(daemon.configFile, 'utf8') === before)
+  })
+
   it('nothing was asked for elsewhere, and nothing went wrong in the page', () => {
     assert.deepEqual([...origins], [new URL(url).origin])
     assert.deepEqual(problems, [])
