@@ -12,6 +12,7 @@ interface DemoAddresses {
   readonly admin: string
   readonly metrics: string
   readonly ready: string
+  readonly dashboard: string
 }
 
 /** One request on a connection of its own, which ends with the answer. */
@@ -24,7 +25,7 @@ describe('tidegate demo', { timeout: 60_000 }, () => {
   test('shows failover, the PROXY header, a server that speaks first, and the endpoints', async (t) => {
     const program = new StartedProgram(t, TIDEGATE, ['demo', '--json'])
     const [json] = await program.says(/^\{.*\}$/m)
-    const { services, admin, metrics, ready } = JSON.parse(json) as DemoAddresses
+    const { services, admin, metrics, ready, dashboard } = JSON.parse(json) as DemoAddresses
     const listen = (name: string): string => services.find((service) => service.name === name)!.listen
 
     assert.match(await textOf(listen('web')), /You asked for GET \//)
@@ -37,6 +38,9 @@ describe('tidegate demo', { timeout: 60_000 }, () => {
     assert.match(await textOf(metrics), /tidegate_connections_total\{service="web"\} 1/)
     assert.equal((await fetch(ready)).status, 200)
     assert.equal((await answerOf(TIDEGATE, ['status', '--once', '--admin', admin])).code, 0)
+
+    assert.match(dashboard, new RegExp(`^http://${admin}/#/setup/[\\w-]{43}$`))
+    assert.equal((await fetch(new URL('/', dashboard))).headers.get('content-type'), 'text/html; charset=utf-8')
 
     const { code } = await program.stop('SIGINT')
     assert.equal(code, 0, program.output)

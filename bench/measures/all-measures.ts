@@ -2,6 +2,7 @@ import { attack } from './attack.ts'
 import { banned } from './banned.ts'
 import { bulk } from './bulk.ts'
 import { changes } from './changes.ts'
+import { dashboards } from './dashboards.ts'
 import { kept } from './kept.ts'
 import { latency } from './latency.ts'
 import { logs } from './logs.ts'
@@ -26,9 +27,10 @@ export const ALL_MEASURES: readonly Measure[] = [
   methods,
   changes,
   syscalls,
+  dashboards,
   attack,
   banned,
 ]
 
 /** Not run unless `--only` names them. */
-export const ONLY_WHEN_NAMED: readonly string[] = ['shield', 'syscalls', 'attack', 'banned']
+export const ONLY_WHEN_NAMED: readonly string[] = ['shield', 'dashboards', 'syscalls', 'attack', 'banned']

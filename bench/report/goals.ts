@@ -42,6 +42,11 @@ const GOALS: readonly Goal[] = [
     row: 'tidegate, limits on',
     against: 'tidegate, limits off',
   },
+  {
+    ...atLeast('new connections/s, 100 dashboards/none', 'dashboards', 'ratePerSecond', 0.98, 0.98),
+    row: 'tidegate, 100 dashboards',
+    against: 'tidegate, no dashboard',
+  },
   ...(['in the kernel', 'in user space'] as const).flatMap(banned),
   header('proxy-v2, kept connections/raw', 'proxy-v2', 'keptPerSecond', 0.98, 0.97),
   header('proxy-v2, new connections/raw', 'proxy-v2', 'newPerSecond', 0.95, 0.93),

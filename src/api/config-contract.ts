@@ -61,9 +61,10 @@ const Path = z
   .min(1)
   .max(20)
 type Value = string | number | boolean | Value[] | { [key: string]: Value }
-const Value: z.ZodType<Value> = z.lazy(() =>
-  z.union([z.string(), z.number(), z.boolean(), z.array(Value), z.record(z.string(), Value)]),
-)
+const Value: z.ZodType<Value> = z
+  .lazy(() => z.union([z.string(), z.number(), z.boolean(), z.array(Value), z.record(z.string(), Value)]))
+  // It is made of itself, so the OpenAPI document has to name it.
+  .meta({ id: 'ConfigValue' })
 const ConfigEdit = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('set'), path: Path, value: Value }),
   z.strictObject({ kind: z.literal('remove'), path: Path }),

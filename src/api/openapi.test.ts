@@ -1,3 +1,4 @@
+import { Validator } from '@seriousme/openapi-schema-validator'
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { AdminForTest } from '../../test/harness/admin-for-test.ts'
@@ -24,6 +25,14 @@ describe('the OpenAPI document', () => {
     document = answer.body as OpenApi
   })
   after(() => admin.close())
+
+  test('is one by the schema of the OpenAPI Initiative', async () => {
+    const { valid, errors } = await new Validator().validate(structuredClone(document))
+    assert.ok(valid, JSON.stringify(errors, undefined, 2))
+    // The judge judges: without its title a document is none.
+    const { valid: isTaken } = await new Validator().validate({ ...structuredClone(document), info: { version: '1' } })
+    assert.equal(isTaken, false)
+  })
 
   test('is of version 3.1 and has the paths with their parameters', () => {
     assert.equal(document.openapi, '3.1.0')

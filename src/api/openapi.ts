@@ -8,7 +8,7 @@ export type OpenApiDocument = Readonly<Record<string, unknown>>
 
 /** `makeRoutes` puts all routes on an app that never listens. */
 export async function makeOpenApi(app: App, version: string, makeRoutes: (app: App) => void): Promise<OpenApiDocument> {
-  const [{ default: swagger }, { jsonSchemaTransform }] = await Promise.all([
+  const [{ default: swagger }, { jsonSchemaTransform, jsonSchemaTransformObject }] = await Promise.all([
     import('@fastify/swagger'),
     import('fastify-type-provider-zod'),
   ])
@@ -32,6 +32,8 @@ export async function makeOpenApi(app: App, version: string, makeRoutes: (app: A
       const own = { 'x-role': role, 'x-for-service': isForService || isForAnyService, ...security }
       return { ...described, schema: { ...described.schema, ...own } }
     },
+    // Schemas with an id, as one that is made of itself has to have.
+    transformObject: jsonSchemaTransformObject,
   })
   makeRoutes(app)
   await app.ready()

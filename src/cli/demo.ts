@@ -8,6 +8,7 @@ import { addExamples } from './examples.ts'
 import { CommandError } from './exit-code.ts'
 import { packageVersion } from './package-version.ts'
 import { painterFor } from './painter.ts'
+import { askSetUpLink } from './setup-link.ts'
 
 const READY_POLL_MS = 20
 
@@ -30,7 +31,10 @@ async function demo(json: boolean): Promise<void> {
   try {
     const ended = runDaemon({ config: toys.config, version: packageVersion() })
     const isReady = await Promise.race([becomesReady(toys.admin, over.signal), ended.then(() => false)])
-    if (isReady) process.stdout.write(json ? `${JSON.stringify(describe(toys))}\n` : text(toys))
+    if (isReady) {
+      const { link } = await askSetUpLink(toys.admin)
+      process.stdout.write(json ? `${JSON.stringify({ ...describe(toys), dashboard: link })}\n` : text(toys, link))
+    }
     process.exitCode = await ended
   } catch (error) {
     if (error instanceof StartError) throw new CommandError(error.message)
@@ -60,7 +64,7 @@ function describe({ services, admin }: Demo) {
   }
 }
 
-function text(toys: Demo): string {
+function text(toys: Demo, dashboard: string): string {
   const { services, admin } = toys
   const paint = painterFor(process.stdout)
   const column = (values: readonly string[]): number => Math.max(...values.map(({ length }) => length)) + 2
@@ -78,6 +82,10 @@ ${rows.join('\n')}
 Try in another terminal:
 
 ${tries.map((line) => `  ${line}`).join('\n')}
+
+The dashboard, where you make yourself its first user:
+
+  ${dashboard}
 
 A line follows here for each connection that ends. Ctrl-C ends the demo.
 
