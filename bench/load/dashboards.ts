@@ -29,14 +29,17 @@ let watching = 0
 for (let i = 0; i < load.count; i++) watch()
 
 function watch(): void {
-  const request = get({ host: '127.0.0.1', port: load.port, path: '/api/v1/live', headers, agent: false }, (response) => {
-    if (response.statusCode !== 200) fail(`the live stream answered ${response.statusCode}`)
-    response.once('data', () => {
-      watching++
-      if (watching === load.count) process.send?.({ watching } satisfies DashboardsMessage)
-    })
-    response.resume().once('end', () => fail('the live stream ended'))
-  })
+  const request = get(
+    { host: '127.0.0.1', port: load.port, path: '/api/v1/live', headers, agent: false },
+    (response) => {
+      if (response.statusCode !== 200) fail(`the live stream answered ${response.statusCode}`)
+      response.once('data', () => {
+        watching++
+        if (watching === load.count) process.send?.({ watching } satisfies DashboardsMessage)
+      })
+      response.resume().once('end', () => fail('the live stream ended'))
+    },
+  )
   request.on('error', (error) => fail(error.message))
   // Nobody opens all of them at the same moment.
   setTimeout(() => setInterval(() => PATHS.forEach(ask), ASK_EVERY_MS), Math.random() * ASK_EVERY_MS)

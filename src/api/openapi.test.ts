@@ -10,7 +10,7 @@ interface Operation {
   readonly responses?: Readonly<Record<string, unknown>>
 }
 
-interface OpenApi {
+interface OpenApi extends Readonly<Record<string, unknown>> {
   readonly openapi: string
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>
 }
