@@ -5,9 +5,7 @@ import { after, before, describe, it } from 'node:test'
 import type { Page } from 'playwright-core'
 import { Daemon, TIDEGATE } from '../harness/daemon.ts'
 import { answerOf } from '../harness/started-program.ts'
-import { NAME, PASSWORD, PHONE, setUpLinkOf, Walker, why } from './walker.ts'
-
-const MARKUP = '"><img src=x onerror=alert(1)><script>alert(2)</script>'
+import { MARKUP, NAME, PASSWORD, PHONE, setUpLinkOf, Walker, why } from './walker.ts'
 
 describe('access in a browser', { skip: why, timeout: 240_000 }, () => {
   let daemon: Daemon

@@ -22,6 +22,8 @@ export const why = !existsSync(CHROMIUM)
 
 export const NAME = 'ann'
 export const PASSWORD = 'correct horse battery'
+/** What attackers write where they may write. */
+export const MARKUP = '"><img src=x onerror=alert(1)><script>alert(2)</script>'
 export const DESK = { width: 1280, height: 900 }
 export const PHONE = { width: 390, height: 800 }
 
