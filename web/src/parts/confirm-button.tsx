@@ -2,6 +2,7 @@
 import { useSignal } from '@preact/signals'
 import type { ComponentChildren } from 'preact'
 import { useLayoutEffect, useRef } from 'preact/hooks'
+import { useFocusOnward } from './focus-onward.ts'
 
 interface ConfirmButtonProps {
   readonly children: ComponentChildren
@@ -14,7 +15,7 @@ interface ConfirmButtonProps {
 export function ConfirmButton({ children, question, onConfirm, disabled = false }: ConfirmButtonProps) {
   const asks = useSignal(false)
   const wasAsked = useRef(false)
-  const asking = useRef<HTMLButtonElement>(null)
+  const asking = useFocusOnward()
   const no = useRef<HTMLButtonElement>(null)
   // The focus goes to the answer that does nothing, before anybody can press the next key; and back: who uses the
   // keyboard is not sent to the top of the page.

@@ -10,6 +10,7 @@ import { ConfirmButton } from '../../parts/confirm-button.tsx'
 import { Choice, Field } from '../../parts/field.tsx'
 import { howMany, isWholeAddress } from '../../parts/lines.ts'
 import { Empty, Notice, Problem, type Told } from '../../parts/notice.tsx'
+import { RowButton } from '../../parts/row-button.tsx'
 import { may } from '../../session.ts'
 import { AddBans } from './add-bans.tsx'
 
@@ -170,9 +171,9 @@ function Table({ bans, onRemove }: TableProps) {
               </td>
               <td class="number">
                 {may('operator') && (
-                  <button type="button" aria-label={`Remove the ban of ${prefix}`} onClick={() => onRemove(prefix)}>
+                  <RowButton label={`Remove the ban of ${prefix}`} onPress={() => onRemove(prefix)}>
                     Remove
-                  </button>
+                  </RowButton>
                 )}
               </td>
             </tr>

@@ -10,6 +10,7 @@ import { ConfirmButton } from '../../parts/confirm-button.tsx'
 import { Field } from '../../parts/field.tsx'
 import { howMany } from '../../parts/lines.ts'
 import { Empty, Notice, Problem } from '../../parts/notice.tsx'
+import { RowButton } from '../../parts/row-button.tsx'
 import { linkTo } from '../../route.ts'
 import { may } from '../../session.ts'
 import { changeText, ImportEntries } from './import-entries.tsx'
@@ -170,9 +171,9 @@ function Entries({ entries, onRemove }: EntriesProps) {
               </td>
               <td class="number">
                 {may('operator') && (
-                  <button type="button" aria-label={`Take ${network} off the list`} onClick={() => onRemove(network)}>
+                  <RowButton label={`Take ${network} off the list`} onPress={() => onRemove(network)}>
                     Remove
-                  </button>
+                  </RowButton>
                 )}
               </td>
             </tr>
