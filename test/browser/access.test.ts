@@ -66,6 +66,31 @@ describe('access in a browser', { skip: why, timeout: 240_000 }, () => {
     assert.equal(await page.locator('img[src=x]').count(), 0)
   })
 
+  it('what one admin has begun to write is not there for the next', async () => {
+    await page.goto(`${url}/#/users`)
+    await page.getByLabel('Name').first().fill('bob')
+    await page.getByLabel('Password').fill(PASSWORD)
+    await page.getByRole('region', { name: 'Users' }).getByLabel('Role', { exact: true }).selectOption('admin')
+    await button('Add').click()
+    await page.getByRole('rowheader', { name: 'bob' }).waitFor()
+    const text = page.getByLabel('The configuration file')
+    for (const [name, expected] of [
+      ['bob', /^[^#]+$/],
+      [NAME, /^[^#]+$/],
+    ] as const) {
+      await page.goto(`${url}/#/config`)
+      await text.fill('# a draft')
+      await button('Log out').click()
+      await button('Log in').waitFor()
+      await fillIn(name)
+      await button('Log in').click()
+      await page.getByRole('link', { name }).waitFor()
+      await page.goto(`${url}/#/config`)
+      await heading('Config')
+      assert.match(await text.inputValue(), expected)
+    }
+  })
+
   let recoveryCode = ''
 
   it('a second factor is scanned, confirmed, and then asked for; its recovery codes are shown once', async () => {

@@ -104,7 +104,10 @@ export class Walker {
 
   async #watch(page: Page): Promise<void> {
     page.on('request', (request) => this.#origins.add(new URL(request.url()).origin))
-    page.on('dialog', (dialog) => this.#problems.push(`a dialog: ${dialog.message()}`))
+    page.on('dialog', (dialog) => {
+      this.#problems.push(`a dialog: ${dialog.message()}`)
+      void dialog.dismiss()
+    })
     page.on('pageerror', (error) => this.#problems.push(error.message))
     page.on('console', (message) => {
       if (message.type() !== 'error' || this.#refusals?.test(message.text()) === true) return

@@ -49,8 +49,13 @@ export function may(role: RoleWord): boolean {
   return own !== undefined && ROLES.indexOf(own) >= ROLES.indexOf(role)
 }
 
+let lastWho: string | undefined
+
 function useSession(answer: SessionAnswer): void {
-  // What one user has seen is not for the next.
-  if (answer.identity === null) stopLive()
+  const who = answer.identity?.who
+  // What one user has seen, or begun to write, is not for the next: all of it begins anew.
+  if (who !== undefined && lastWho !== undefined && who !== lastWho) return location.reload()
+  lastWho = who ?? lastWho
+  if (who === undefined) stopLive()
   session.value = answer
 }
