@@ -8,7 +8,7 @@ import { useAnswer } from '../parts/answer.ts'
 import { useDoing } from '../parts/doing.ts'
 import { Field } from '../parts/field.tsx'
 import { Empty, Notice, Problem, type Told } from '../parts/notice.tsx'
-import { TTL_MS_DEFAULT, TtlField } from '../parts/ttl-field.tsx'
+import { TTL_MS_DEFAULT, WhyAndTtl } from '../parts/why-and-ttl.tsx'
 import { goTo, linkTo } from '../route.ts'
 import { may } from '../session.ts'
 
@@ -122,15 +122,7 @@ function Actions({ answer: { address, findings }, onDone }: ActionsProps) {
     <section aria-labelledby="actions">
       <h2 id="actions">What to do</h2>
       <div class="row">
-        <Field
-          label="Why"
-          value={comment.value}
-          onValue={(value) => (comment.value = value)}
-          required={false}
-          maxLength={120}
-          grows
-        />
-        <TtlField value={ttlMs} />
+        <WhyAndTtl commentMax={120} comment={comment} ttlMs={ttlMs} />
         <div class="field buttons">
           <button type="button" class="danger" onClick={() => void run(() => ban(address, how))}>
             Ban

@@ -1,10 +1,12 @@
 /** Opens or closes a service, now or at a set time; and how its checklist was when it was opened. */
-import { useEffect, useState } from 'preact/hooks'
+import { useState } from 'preact/hooks'
 import type { CutOverAnswer, CutOverRequest, CutOversAnswer, CutOverView } from '../../../src/api/contract.ts'
-import { ask, look } from '../api.ts'
+import { ask } from '../api.ts'
 import { duration, time } from '../format.ts'
 import type { ToolProps } from '../pages/utilities.tsx'
+import { useAnswer } from '../parts/answer.ts'
 import { Form } from '../parts/form.tsx'
+import { Problem } from '../parts/notice.tsx'
 import { may } from '../session.ts'
 import { askedOf } from './asked.ts'
 import { AskedFields } from './checklist.tsx'
@@ -13,30 +15,16 @@ import { countText, ItemList } from './item-list.tsx'
 const READ_AGAIN_MS = 5_000
 
 export function CutOver({ service }: ToolProps) {
-  const [state, setState] = useState<CutOverView>()
-  const [problem, setProblem] = useState('')
+  const { answer, problem, again } = useAnswer<CutOversAnswer>('/api/v1/cut-overs', READ_AGAIN_MS)
   const [isStored, setStored] = useState(true)
-  const read = async (): Promise<void> => {
-    try {
-      const { services } = await look<CutOversAnswer>('/api/v1/cut-overs')
-      setState(services.find((one) => one.service === service))
-      setProblem('')
-    } catch (error) {
-      setProblem((error as Error).message)
-    }
-  }
-  useEffect(() => {
-    void read()
-    const timer = setInterval(() => void read(), READ_AGAIN_MS)
-    return () => clearInterval(timer)
-  }, [])
   const change = async (request: CutOverRequest): Promise<void> => {
     const path = `/api/v1/services/${encodeURIComponent(service)}/cut-over`
-    const { stored, cutOver } = await ask<CutOverAnswer>('POST', path, request)
+    const { stored } = await ask<CutOverAnswer>('POST', path, request)
     setStored(stored)
-    setState(cutOver)
+    again()
   }
-  if (state === undefined) return <p class={problem === '' ? 'quiet' : 'bad-text'}>{problem || 'Reading…'}</p>
+  const state = answer?.services.find((one) => one.service === service)
+  if (state === undefined) return problem === undefined ? <p class="quiet">Reading…</p> : <Problem problem={problem} />
   return (
     <>
       <section aria-labelledby="now">
@@ -47,7 +35,7 @@ export function CutOver({ service }: ToolProps) {
             It holds until the next start only: the state folder could not be written.
           </p>
         )}
-        {problem !== '' && <p class="bad-text">{problem}</p>}
+        <Problem problem={problem} />
         {may('operator') && <Switches state={state} change={change} />}
       </section>
       {!state.enabled && may('operator') && <Plan service={service} change={change} />}

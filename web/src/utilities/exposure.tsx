@@ -1,41 +1,23 @@
 /** Do upstreams answer strangers? Seen from elsewhere: how to look, and what was reported. */
-import { useEffect, useState } from 'preact/hooks'
 import type { ExposureEntry, ExposuresAnswer } from '../../../src/api/contract.ts'
-import { look } from '../api.ts'
 import { time } from '../format.ts'
 import { services } from '../live.ts'
 import type { ToolProps } from '../pages/utilities.tsx'
+import { useAnswer } from '../parts/answer.ts'
+import { Problem } from '../parts/notice.tsx'
 import { CommandLine } from './command-line.tsx'
 import { queryOf } from './words.ts'
 
 const READ_AGAIN_MS = 60_000
 
 export function Exposure({ service }: ToolProps) {
-  const [answer, setAnswer] = useState<ExposuresAnswer>()
-  const [problem, setProblem] = useState('')
-  const read = async (): Promise<void> => {
-    try {
-      setAnswer(await look<ExposuresAnswer>(`/api/v1/exposure${queryOf({ service })}`))
-      setProblem('')
-    } catch (error) {
-      setProblem((error as Error).message)
-    }
-  }
-  useEffect(() => {
-    void read()
-    const timer = setInterval(() => void read(), READ_AGAIN_MS)
-    return () => clearInterval(timer)
-  }, [])
+  const { answer, problem } = useAnswer<ExposuresAnswer>(`/api/v1/exposure${queryOf({ service })}`, READ_AGAIN_MS)
   return (
     <>
       <HowTo service={service} />
       <section aria-labelledby="vantages">
         <h2 id="vantages">Vantages</h2>
-        {problem !== '' && (
-          <p class="bad-text" role="alert">
-            {problem}
-          </p>
-        )}
+        <Problem problem={problem} />
         {answer !== undefined && <Vantages answer={answer} />}
       </section>
       {answer !== undefined && answer.results.length > 0 && (

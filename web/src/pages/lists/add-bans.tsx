@@ -3,10 +3,10 @@ import { useSignal } from '@preact/signals'
 import type { BanChangeAnswer } from '../../../../src/api/contract.ts'
 import { ask } from '../../api.ts'
 import { useDoing } from '../../parts/doing.ts'
-import { Field, LinesField, Tick } from '../../parts/field.tsx'
+import { LinesField, Tick } from '../../parts/field.tsx'
 import { howMany, linesOf, type PastedLine } from '../../parts/lines.ts'
 import { Notice, type Told } from '../../parts/notice.tsx'
-import { TTL_MS_DEFAULT, TtlField } from '../../parts/ttl-field.tsx'
+import { TTL_MS_DEFAULT, WhyAndTtl } from '../../parts/why-and-ttl.tsx'
 
 /** One request takes no more. */
 const PER_REQUEST = 10_000
@@ -43,15 +43,7 @@ export function AddBans({ onDone }: { readonly onDone: () => void }) {
           placeholder={'192.0.2.7\n2001:db8:7::/48   # a comment'}
         />
         <div class="row">
-          <Field
-            label="Why"
-            value={comment.value}
-            onValue={(value) => (comment.value = value)}
-            required={false}
-            maxLength={200}
-            grows
-          />
-          <TtlField value={ttlMs} />
+          <WhyAndTtl commentMax={200} comment={comment} ttlMs={ttlMs} />
           <div class="field">
             <button type="submit" class="main" disabled={lines.length === 0 || isBusy.value}>
               {isBusy.value ? 'Banning…' : lines.length > 1 ? `Ban ${howMany(lines.length, 'line')}` : 'Ban'}

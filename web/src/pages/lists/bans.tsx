@@ -2,17 +2,15 @@
 import { useSignal } from '@preact/signals'
 import type { BanChangeAnswer, BanList, BanOriginWord, BanView } from '../../../../src/api/contract.ts'
 import { ask } from '../../api.ts'
-import { AddressLink } from '../../parts/address-link.tsx'
 import { useAnswer } from '../../parts/answer.ts'
 import { useDoing } from '../../parts/doing.ts'
-import { End, Since } from '../../parts/end.tsx'
 import { ConfirmButton } from '../../parts/confirm-button.tsx'
 import { Choice, Field } from '../../parts/field.tsx'
 import { howMany, isWholeAddress } from '../../parts/lines.ts'
 import { Empty, Notice, Problem, type Told } from '../../parts/notice.tsx'
-import { RowButton } from '../../parts/row-button.tsx'
 import { may } from '../../session.ts'
 import { AddBans } from './add-bans.tsx'
+import { type NetworkRow, NetworkTable } from './network-table.tsx'
 
 /** Rows on the page; a search finds the others. */
 const SHOWN_MAX = 200
@@ -68,7 +66,12 @@ export function Bans() {
         <Problem problem={problem} />
         {answer !== undefined && found.length === 0 && <NoBans isSearch={text !== '' || origin.value !== ''} />}
         {found.length > 0 && (
-          <Table bans={found.slice(0, SHOWN_MAX)} onRemove={(prefix) => void run(() => removeBan(prefix))} />
+          <NetworkTable
+            titles={{ network: 'Who', reason: 'Why', by: 'Made by' }}
+            rows={found.slice(0, SHOWN_MAX).map(rowOf)}
+            verbOf={(network) => `Remove the ban of ${network}`}
+            onRemove={(network) => void run(() => removeBan(network))}
+          />
         )}
         {found.length > SHOWN_MAX && (
           <p class="quiet">
@@ -129,57 +132,21 @@ function NoBans({ isSearch }: { readonly isSearch: boolean }) {
   )
 }
 
-interface TableProps {
-  readonly bans: readonly BanView[]
-  readonly onRemove: (prefix: string) => void
-}
-
-function Table({ bans, onRemove }: TableProps) {
-  return (
-    <div class="wide">
-      <table class="stacks">
-        <thead>
-          <tr>
-            <th scope="col">Who</th>
-            <th scope="col">Ends</th>
-            <th scope="col">Why</th>
-            <th scope="col">Made by</th>
-            <th scope="col">Since</th>
-            <th scope="col">
-              <span class="unseen">Action</span>
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {bans.map(({ prefix, until, why, by, origin, since, watched, repeated }) => (
-            <tr key={prefix}>
-              <th scope="row">
-                <AddressLink source={prefix} /> {watched && <span class="badge warn">only watched</span>}
-              </th>
-              <td data-label="Ends">
-                <End until={until} />
-              </td>
-              <td data-label="Why" class="text">
-                {why}
-                {repeated > 0 && <span class="quiet"> ({howMany(repeated, 'time')} before)</span>}
-              </td>
-              <td data-label="Made by">
-                {ORIGIN_TITLES[origin] ?? origin} <span class="quiet">{by}</span>
-              </td>
-              <td data-label="Since">
-                <Since at={since} />
-              </td>
-              <td class="number">
-                {may('operator') && (
-                  <RowButton label={`Remove the ban of ${prefix}`} onPress={() => onRemove(prefix)}>
-                    Remove
-                  </RowButton>
-                )}
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
-  )
+function rowOf({ prefix, watched, why, repeated, origin, by, ...ban }: BanView): NetworkRow {
+  return {
+    ...ban,
+    network: prefix,
+    badge: watched && <span class="badge warn">only watched</span>,
+    reason: (
+      <>
+        {why}
+        {repeated > 0 && <span class="quiet"> ({howMany(repeated, 'time')} before)</span>}
+      </>
+    ),
+    by: (
+      <>
+        {ORIGIN_TITLES[origin] ?? origin} <span class="quiet">{by}</span>
+      </>
+    ),
+  }
 }

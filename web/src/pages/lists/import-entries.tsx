@@ -3,10 +3,10 @@ import { type Signal, useSignal } from '@preact/signals'
 import type { KeptListChange } from '../../../../src/api/contract.ts'
 import { ask } from '../../api.ts'
 import { useDoing } from '../../parts/doing.ts'
-import { Field, LinesField, Tick } from '../../parts/field.tsx'
+import { LinesField, Tick } from '../../parts/field.tsx'
 import { howMany, linesOf } from '../../parts/lines.ts'
 import { Notice, type Told } from '../../parts/notice.tsx'
-import { TtlField } from '../../parts/ttl-field.tsx'
+import { WhyAndTtl } from '../../parts/why-and-ttl.tsx'
 
 /** What one request takes, with room for the rest of it. */
 const TEXT_BYTES_MAX = 4 * 1024 * 1024 - 4096
@@ -46,15 +46,7 @@ export function ImportEntries({ path, onDone }: ImportProps) {
         />
         <div class="row">
           <FileField onFile={(file) => void run(() => readInto(text, file))} />
-          <Field
-            label="Comment where a line has none"
-            value={comment.value}
-            onValue={(value) => (comment.value = value)}
-            required={false}
-            maxLength={120}
-            grows
-          />
-          <TtlField value={ttlMs} />
+          <WhyAndTtl label="Comment where a line has none" commentMax={120} comment={comment} ttlMs={ttlMs} />
         </div>
         <fieldset class="choices-of">
           <legend class="unseen">What is done with it</legend>

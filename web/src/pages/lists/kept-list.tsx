@@ -2,18 +2,16 @@
 import { type Signal, useSignal } from '@preact/signals'
 import type { KeptListChange, KeptListPage, ListActionWord } from '../../../../src/api/contract.ts'
 import { ask } from '../../api.ts'
-import { AddressLink } from '../../parts/address-link.tsx'
 import { useAnswer } from '../../parts/answer.ts'
 import { useDoing } from '../../parts/doing.ts'
-import { End, Since } from '../../parts/end.tsx'
 import { ConfirmButton } from '../../parts/confirm-button.tsx'
 import { Field } from '../../parts/field.tsx'
 import { howMany } from '../../parts/lines.ts'
 import { Empty, Notice, Problem } from '../../parts/notice.tsx'
-import { RowButton } from '../../parts/row-button.tsx'
 import { linkTo } from '../../route.ts'
 import { may } from '../../session.ts'
 import { changeText, ImportEntries } from './import-entries.tsx'
+import { NetworkTable } from './network-table.tsx'
 
 const PER_PAGE = 100
 
@@ -68,7 +66,12 @@ export function KeptList({ action, name }: KeptListProps) {
         <Problem problem={problem} />
         {answer?.entries.length === 0 && <NoEntries total={total} action={action} />}
         {answer !== undefined && answer.entries.length > 0 && (
-          <Entries entries={answer.entries} onRemove={(network) => remove({ networks: [network] })} />
+          <NetworkTable
+            titles={{ network: 'Network', reason: 'Comment', by: 'By' }}
+            rows={answer.entries.map(({ comment, ...entry }) => ({ ...entry, reason: comment }))}
+            verbOf={(network) => `Take ${network} off the list`}
+            onRemove={(network) => remove({ networks: [network] })}
+          />
         )}
         <Pager pages={pages} next={answer?.next ?? null} />
       </section>
@@ -129,57 +132,5 @@ function NoEntries({ total, action }: { readonly total: number; readonly action:
         on, until you take them off or their time is over.
       </p>
     </Empty>
-  )
-}
-
-interface EntriesProps {
-  readonly entries: KeptListPage['entries']
-  readonly onRemove: (network: string) => void
-}
-
-function Entries({ entries, onRemove }: EntriesProps) {
-  return (
-    <div class="wide">
-      <table class="stacks">
-        <thead>
-          <tr>
-            <th scope="col">Network</th>
-            <th scope="col">Ends</th>
-            <th scope="col">Comment</th>
-            <th scope="col">By</th>
-            <th scope="col">Since</th>
-            <th scope="col">
-              <span class="unseen">Action</span>
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {entries.map(({ network, until, comment, by, since }) => (
-            <tr key={network}>
-              <th scope="row">
-                <AddressLink source={network} />
-              </th>
-              <td data-label="Ends">
-                <End until={until} />
-              </td>
-              <td data-label="Comment" class="text">
-                {comment}
-              </td>
-              <td data-label="By">{by}</td>
-              <td data-label="Since">
-                <Since at={since} />
-              </td>
-              <td class="number">
-                {may('operator') && (
-                  <RowButton label={`Take ${network} off the list`} onPress={() => onRemove(network)}>
-                    Remove
-                  </RowButton>
-                )}
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
   )
 }
