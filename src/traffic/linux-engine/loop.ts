@@ -102,6 +102,10 @@ export class Loop {
   logConnections: LogConnections
   /** Read once per turn. */
   nowMs = monotonicMs()
+  /** What the last wait has told of. */
+  turnEvents = 0
+  /** Clients refused at accept, since the start. */
+  refusals = 0
   openConnections = 0
   sequence = 0
   nextSource = 0
