@@ -44,7 +44,6 @@ export const REASONS: Readonly<Record<SourceKind, Readonly<Record<number, CloseR
   [SOURCE.prefix]: { [OVER_CONNECTIONS]: 'refused-prefix-connections', [OVER_RATE]: 'refused-prefix-rate' },
   [SOURCE.asn]: { [OVER_CONNECTIONS]: 'refused-asn-connections', [OVER_RATE]: 'refused-asn-rate' },
 }
-const OVER_ADDRESS_RATE = CLOSE_REASON_CODES['refused-address-rate']
 const REFUSED_BAN = CLOSE_REASON_CODES['refused-ban']
 const REFUSED_ATTACK = CLOSE_REASON_CODES['refused-attack']
 const REFUSED_DENY_LIST = CLOSE_REASON_CODES['refused-deny-list']
@@ -94,7 +93,8 @@ export class Admission {
   readonly #known: KnownClients
   /** Of the last `takeSourcePlaces`: the budgets for an attack hold. */
   #isStrict = false
-
+  /** Of the last `#takePlace`: what `SourceTable.take` found. */
+  #found = TAKEN
   readonly #strikes: StrikesWriter
 
   constructor({ counters, lists, bansMemory, sourceMemory, strikes, newcomers, known }: AdmissionParts) {
@@ -159,7 +159,7 @@ export class Admission {
     const perPrefix = limitsFor(this.#isStrict, service.protect.perPrefix, service.protect.attack.perPrefix)
     const byAddress = this.#takePlace(service, SOURCE.address, perAddress, source, nowMs)
     if (byAddress !== ADMITTED) {
-      this.#strike(service, byAddress, source)
+      this.#strike(service, source)
       return byAddress
     }
     this.addressHandle = sources.handle
@@ -180,8 +180,8 @@ export class Admission {
   }
 
   /** Only its own address is to blame: a prefix has many, and the service's rate all of them. */
-  #strike(service: Service, code: number, { addressBytes, addressAt, family }: Source): void {
-    const kind = code === OVER_ADDRESS_RATE ? STRIKE_CODES.rate : STRIKE_CODES.connections
+  #strike(service: Service, { addressBytes, addressAt, family }: Source): void {
+    const kind = this.#found === OVER_RATE ? STRIKE_CODES.rate : STRIKE_CODES.connections
     this.#strikes.write(service.index, kind, addressBytes, addressAt, family)
   }
 
@@ -232,6 +232,7 @@ export class Admission {
     const { addressBytes, addressAt, family } = source
     const takesAnyway = limits.rule === 'watch'
     const found = this.#sources.take(service.index, kind, addressBytes, addressAt, family, limits, takesAnyway, nowMs)
+    this.#found = found
     if (found !== TAKEN) return this.broken(service, limits.rule, this.#reasonFor(service, kind, limits, found))
     // There is none for an AS.
     if (this.#isStrict && kind !== SOURCE.asn) this.#watchBudget(service, kind, limits, nowMs)
