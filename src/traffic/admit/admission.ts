@@ -17,9 +17,10 @@ import { CLOSE_REASON_CODES } from '../close-reason.ts'
 import type { CloseReason } from '../close-reason.ts'
 import { SERVICE, SERVICE_STRIDE } from '../counters.ts'
 import type { Counters } from '../counters.ts'
+import type { WorkerStart } from '../events.ts'
 import type { MonotonicMs } from '../node-wide.ts'
-import type { KnownClients } from './known-clients.ts'
-import type { NewcomersWriter } from './newcomers.ts'
+import { KnownClients } from './known-clients.ts'
+import { NewcomersWriter } from './newcomers.ts'
 import { UNKNOWN } from './network-database.ts'
 import { isKeptOut, NetworkRules } from './network-rules.ts'
 import { NO_HANDLE, OVER_CONNECTIONS, OVER_RATE, SOURCE, SourceTable, TAKEN } from './source-table.ts'
@@ -70,6 +71,22 @@ export interface AdmissionParts {
   readonly strikes: StrikesWriter
   readonly newcomers: NewcomersWriter
   readonly known: KnownClients
+}
+
+/** Of a worker that starts. */
+export function workerAdmission(start: WorkerStart, counters: Counters, strikes: StrikesWriter): Admission {
+  const { tables, bansMemory, sourceMemory, newcomersMemory, knownClientsMemory } = start
+  const admission = new Admission({
+    counters,
+    lists: tables.lists,
+    bansMemory,
+    sourceMemory,
+    strikes,
+    newcomers: new NewcomersWriter(newcomersMemory),
+    known: new KnownClients(knownClientsMemory),
+  })
+  admission.useDatabases(tables.databases)
+  return admission
 }
 
 export class Admission {
