@@ -28,16 +28,18 @@ const ACCEPTS_PER_TURN_MAX = 64
  * turns of 64, which keep everybody waiting for 0.7 ms.
  */
 const REFUSALS_PER_TURN_LEAST = 4
+/** In a busy turn one is refused for so many events. Each takes about as long as a refusal: two thirds of the turn stay theirs. */
+const EVENTS_PER_REFUSAL = 2
 
 /** How long nothing is accepted after the kernel ran out of fds or memory: clients wait in the queue, and nobody spins. */
 const ACCEPT_PAUSE_MS = 100
 
 /**
- * Accepts a batch. One client is refused for each event of the turn, or a few where events are few: a flood keeps nobody
- * waiting for long, and where there is much to relay, the queue, in which clients wait behind the flood, still moves.
+ * Accepts a batch, and refuses no more of it than leaves the others their time. Where there is much to relay it is more,
+ * so that the queue, in which clients wait behind a flood, still moves.
  */
 export function acceptBatch(loop: Loop, open: OpenListener): void {
-  accept(loop, open, Math.max(loop.turnEvents, REFUSALS_PER_TURN_LEAST))
+  accept(loop, open, Math.max(REFUSALS_PER_TURN_LEAST, loop.turnEvents / EVENTS_PER_REFUSAL))
 }
 
 /** The batch's size follows the queue, so that the call that finds it empty is seldom made. */
