@@ -59,7 +59,7 @@ describe('bans by hand that follow a list', () => {
     await replaceByHand(bans, { ...FEED, ttlMs: 5, prefixes: ['192.0.2.1'] }, 'ann')
     assert.deepEqual(
       bans.calls.filter((call) => (call as string[])[0] === 'add'),
-      Array(2).fill(['add', ['192.0.2.1'], 'ann']),
+      [0, 1].map(() => ['add', ['192.0.2.1'], 'ann']),
     )
   })
 
