@@ -2,6 +2,7 @@
 import Fastify, { type FastifyReply, type FastifyRequest, type RouteOptions } from 'fastify'
 import { validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod'
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http'
+import { type Identity, isAtLeast } from '../control/access/identity.ts'
 import { OPENAPI_PATH } from './contract.ts'
 import { requireOwnHost, requireOwnOrigin, requireProofOfPage } from './guard.ts'
 import { identify, isLook, requireRole } from './identify.ts'
@@ -137,8 +138,7 @@ function addHooks(app: App, room: Room, paths: KnownPaths): void {
     request.identity = await identify(request, room.access, isLook(request))
     requireProofOfPage(request.raw, request.identity)
     requireRole(request, room.access)
-    // Whoever could take a ban back is not banned.
-    if (request.identity !== undefined) room.actions.bans.noteAdminClient(request.socket.remoteAddress ?? '')
+    if (couldUnban(request.identity)) room.actions.bans.noteAdminClient(request.socket.remoteAddress ?? '')
   })
   app.addHook('onSend', async (request, reply) => {
     for (const [name, value] of Object.entries(SAFE_HEADERS)) {
@@ -162,6 +162,11 @@ function addHooks(app: App, room: Room, paths: KnownPaths): void {
       status: reply.statusCode,
     })
   })
+}
+
+/** They are not banned. A vantage with a token for one service is: it must not fill the places of those who administer. */
+function couldUnban(identity: Identity | undefined): boolean {
+  return identity !== undefined && identity.services === undefined && isAtLeast(identity.role, 'operator')
 }
 
 async function sendProblem(error: Error, request: FastifyRequest, reply: FastifyReply): Promise<void> {
