@@ -132,7 +132,7 @@ function addHooks(app: App, room: Room, paths: KnownPaths): void {
   app.decorateRequest('identity', undefined)
   app.decorateRequest('auditDetails', '')
   app.addHook('onRequest', async (request) => {
-    requireOwnHost(request.raw, [...(room.actions.hosts?.() ?? []), ...room.ownNames])
+    requireOwnHost(request.raw, [...(room.actions.hosts?.() ?? []), ...room.ownNames()])
     requireOwnOrigin(request.raw)
     if (request.is404) throw paths.problemOf(request)
     request.identity = await identify(request, room.access, isLook(request))

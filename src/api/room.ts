@@ -46,7 +46,7 @@ export interface Room {
   /** What was done, a page at a time. */
   readonly auditLog: Pick<AccessStore['audit'], 'list'>
   /** Host names that our certificate is for. */
-  readonly ownNames: readonly string[]
+  readonly ownNames: () => readonly string[]
 }
 
 export type App = FastifyInstance<RawServerDefault, IncomingMessage, ServerResponse, FastifyBaseLogger, ZodTypeProvider>
