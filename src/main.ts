@@ -89,6 +89,7 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
     addresses: upstreams.current,
     log,
     certificates: () => certificate.ends(),
+    exposures: () => goingLive.exposures.findings(),
     onLostWorker: () => stop.request({ by: 'lost-worker' }),
   })
   const watch = new ConfigWatch(options.configFile, () => void reload.run('watchConfig'))
