@@ -8,6 +8,7 @@ import type { Store } from '../../store/store.ts'
 import { EXPOSURE } from '../../store/tables/exposure.ts'
 import { ExposureBook, type ExposureSender, SILENT_AFTER_MS } from './exposure-book.ts'
 import type { ExposureReport, ExposureVerdict } from './report.ts'
+import { REPORTS_PER_HOUR_MAX } from './report-limits.ts'
 
 const CONFIG = parseConfig(
   `services:
@@ -175,4 +176,13 @@ test('who is silent is found, unless it comes back, is given up, or its upstream
   pass(8 * 24 * HOUR_MS)
   await book.lookForSilence()
   assert.deepEqual([found(book), events()], [[], ['vantage-silent', 'vantage-silent', 'vantage-silent']])
+})
+
+test('one sender brings in so many in an hour: the places are for all of them', async () => {
+  const { book, pass } = bookForTest()
+  for (let i = 0; i < REPORTS_PER_HOUR_MAX; i++) await book.take(report('filtered'), SENDER)
+  await assert.rejects(book.take(report('filtered'), SENDER), /token cloud has sent 300 reports within an hour/)
+  assert.deepEqual((await book.take(report('filtered'), { ...SENDER, who: 'token office' })).services, ['web'])
+  pass(HOUR_MS)
+  assert.deepEqual((await book.take(report('filtered'), SENDER)).services, ['web'])
 })

@@ -10,6 +10,7 @@ import { type ExposureFinding, ExposureFindings } from './exposure-findings.ts'
 import { openPorts, sayExposed, sayExposureOver, sayVantageSilent } from './exposure-lines.ts'
 import { worstVerdict } from './look-at-host.ts'
 import { ExposureReport, type ExposureVerdict } from './report.ts'
+import { ReportLimits } from './report-limits.ts'
 
 /** Of so many results the vantages are known. */
 const RESULTS_READ = 2_000
@@ -79,6 +80,7 @@ interface Details {
 export class ExposureBook {
   readonly #options: ExposureBookOptions
   readonly #findings = new ExposureFindings()
+  readonly #limits = new ReportLimits()
   /** What was reported before the start is among them. */
   #isLoaded = false
 
@@ -86,9 +88,10 @@ export class ExposureBook {
     this.#options = options
   }
 
-  /** Of a host that is no upstream nothing is kept: `services` is empty. Throws StoreError. */
+  /** Of a host that is no upstream nothing is kept: `services` is empty. Throws StoreError, TooManyReportsError. */
   async take(report: ExposureReport, sender: ExposureSender): Promise<ExposureTaken> {
     const { config, store, log } = this.#options
+    this.#limits.take(sender.who, this.#nowMs())
     const services = servicesOf(config(), report).filter(
       (name) => sender.services === undefined || sender.services.includes(name),
     )
