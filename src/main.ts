@@ -9,6 +9,7 @@ import { offerSetUp, startAccess } from './control/access/start-access.ts'
 import { ConfigChanges } from './control/config-change/config-changes.ts'
 import type { Config } from './control/config/config.ts'
 import { CutOvers } from './control/cut-over/cut-overs.ts'
+import { sayApiDefect } from './control/log/access-lines.ts'
 import {
   sayAdminExposed,
   sayAdminListening,
@@ -295,6 +296,7 @@ async function startAdmin(
     audit: (entry) => auditBook.add(entry),
     auditLog: auditBook,
     tls,
+    onDefect: (error, route) => sayApiDefect(log, error, route),
     onClosed: () => auditBook.close(),
   })
   if (tls !== undefined) certificate.begin(tls, (renewed) => admin.useCertificate(renewed))

@@ -45,3 +45,7 @@ export function sayCertificateNotRead(log: Log, file: string, reason: string): v
     `admin.tls has changed and can't be used: ${reason}. The certificate from before is served; mend the files and reload.`,
   )
 }
+
+export function sayApiDefect(log: Log, { message, stack }: Error, route: string): void {
+  log.say('api-defect', { route, stack }, `${route} of the admin API failed: ${message}. Please report it.`)
+}

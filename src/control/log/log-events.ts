@@ -22,6 +22,11 @@ export const LOG_EVENTS = {
     meaning:
       'A renewed certificate of admin.tls, or its key, can not be used; the one from before is served. `file`, `reason`.',
   },
+  'api-defect': {
+    level: 'error',
+    meaning:
+      'A defect in a route of the admin API, whose answer was `E_INTERNAL`; `route`, `stack`. Once a minute each.',
+  },
   'no-local-token': {
     level: 'error',
     meaning:
