@@ -7,6 +7,7 @@ import { BanChangeAnswer, BanList, type BanView } from '../../src/api/contract.t
 import { temporaryFolder, type TestService } from '../harness/config.ts'
 import { Daemon } from '../harness/daemon.ts'
 import { waitFor } from '../harness/deadline.ts'
+import { isServed, openClient } from '../harness/echo-client.ts'
 import { forEachEngine } from '../harness/engines.ts'
 import { Peer } from '../harness/peer.ts'
 import { buildV2, v4Addresses } from '../harness/proxy-header.ts'
@@ -62,22 +63,6 @@ forEachEngine((engine) => {
 
   async function banOf(daemon: Daemon, prefix: string): Promise<BanView> {
     return await waitFor(`a ban of ${prefix}`, async () => (await bans(daemon)).find((ban) => ban.prefix === prefix))
-  }
-
-  async function isServed(daemon: Daemon, localAddress: string): Promise<boolean> {
-    const client = await Peer.connect(daemon.addressOf(), { localAddress })
-    client.socket.on('error', () => {})
-    client.socket.end('hello')
-    const { bytes, ending } = await client.receiveAll()
-    assert.ok(ending === 'fin' || bytes.length === 0, ending)
-    return bytes.toString() === 'hello'
-  }
-
-  async function openClient(daemon: Daemon, localAddress: string): Promise<Peer> {
-    const client = await Peer.connect(daemon.addressOf(), { localAddress })
-    await client.write('hello')
-    await client.receiveText('hello')
-    return client
   }
 
   /** Opens and closes connections without a byte, until all their strikes are counted. */

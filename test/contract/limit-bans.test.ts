@@ -4,6 +4,7 @@ import { afterEach, describe, it } from 'node:test'
 import { BanList } from '../../src/api/contract.ts'
 import { Daemon } from '../harness/daemon.ts'
 import { waitFor } from '../harness/deadline.ts'
+import { isServed } from '../harness/echo-client.ts'
 import { forBothEnginesAtOnce } from '../harness/engines.ts'
 import { flood } from '../harness/load.ts'
 import { Peer } from '../harness/peer.ts'
@@ -45,13 +46,6 @@ forBothEnginesAtOnce((engine) => {
       await client.write('hello')
       await client.receiveText('hello')
       return client
-    }
-
-    async function isServed(daemon: Daemon, localAddress: string): Promise<boolean> {
-      const client = await Peer.connect(daemon.addressOf(), { localAddress })
-      client.socket.on('error', () => {})
-      client.socket.end('hello')
-      return (await client.receiveAll()).bytes.toString() === 'hello'
     }
 
     function crowd(daemon: Daemon, clients: number, localAddress: string): Promise<Peer[]> {
