@@ -40,8 +40,8 @@ export const RELOAD_PATH = '/api/v1/reload'
 export const DRY_RUN_PARAMETER = 'dryRun'
 
 /**
- * Bans. GET answers a BanList; `?limit=`, `?origin=` and `?covering=ADDRESS` narrow it. POST takes a BanRequest, DELETE an
- * UnbanRequest; both answer a BanChangeAnswer.
+ * Bans. GET answers a BanList; `?limit=`, `?origin=` and `?covering=ADDRESS` narrow it. POST takes a
+ * BanRequest, PUT one that names all of operators' bans, DELETE an UnbanRequest; all answer a BanChangeAnswer.
  */
 export const BANS_PATH = '/api/v1/bans'
 export const BAN_LIST_PARAMETERS = { limit: 'limit', origin: 'origin', covering: 'covering' } as const
@@ -272,6 +272,12 @@ export const BanChangeAnswer = z.object({
   total: Count,
 })
 export type BanChangeAnswer = z.infer<typeof BanChangeAnswer>
+
+/**
+ * How long a command waits for an answer: longer than the daemon waits itself before it says what is wrong (its store
+ * has 10 s, a worker 5 s). A machine under attack is slow, and a change that nobody waits for any more may be made.
+ */
+export const ANSWER_TIMEOUT_MS = 20_000
 
 /** Takes POST without a body; answers an UpgradeAnswer: 200 when the next version serves, 503 when this one goes on. */
 export const UPGRADE_PATH = '/api/v1/upgrade'

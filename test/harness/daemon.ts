@@ -1,9 +1,8 @@
 /** Starts the real daemon, `bin/tidegate run`, and reads what a user could see of it: log, metrics, fds, memory, CPU. */
 import { spawn, type ChildProcessByStdio } from 'node:child_process'
 import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import type { Readable } from 'node:stream'
-import { fileURLToPath } from 'node:url'
 import type { CloseReason } from '../../src/traffic/close-reason.ts'
 import { parseAddress, type Address } from './address.ts'
 import { type AdminAnswer, AdminAsking, type AdminRequest } from './admin-asking.ts'
@@ -12,10 +11,7 @@ import { waitFor, within } from './deadline.ts'
 import type { EngineName } from './engines.ts'
 import { Metrics } from './metrics.ts'
 import type { Peer } from './peer.ts'
-
-const REPOSITORY = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
-/** TIDEGATE_BIN runs the suite against another build, an installed package for example. */
-export const TIDEGATE = process.env['TIDEGATE_BIN'] ?? join(REPOSITORY, 'bin', 'tidegate')
+import { CHECKOUT, TIDEGATE } from './started-program.ts'
 
 /** A line of the log; `event` says which. */
 export interface LogLine {
@@ -25,6 +21,7 @@ export interface LogLine {
 
 /** The line of an ended connection. */
 export interface ConnectionLine extends LogLine {
+  readonly time: string
   readonly service: string
   readonly id: string
   readonly client: string
@@ -48,6 +45,8 @@ export interface DaemonOptions extends TestConfig {
   /** A command that starts the daemon, `prlimit --nofile=256:256` for example. */
   readonly prefix?: readonly string[]
   readonly env?: Record<string, string>
+  /** The checkout, whatever build is tested: for modules that `env` has exchanged. */
+  readonly isCheckout?: boolean
 }
 
 export interface Exit {
@@ -104,8 +103,12 @@ export class Daemon {
     return daemon
   }
 
-  static launchWith(args: readonly string[], options: Pick<DaemonOptions, 'prefix' | 'env'> = {}): Daemon {
-    const [command, ...words] = [...(options.prefix ?? []), process.execPath, TIDEGATE, ...args]
+  static launchWith(
+    args: readonly string[],
+    options: Pick<DaemonOptions, 'prefix' | 'env' | 'isCheckout'> = {},
+  ): Daemon {
+    const program = options.isCheckout === true ? CHECKOUT : TIDEGATE
+    const [command, ...words] = [...(options.prefix ?? []), process.execPath, program, ...args]
     const child = spawn(command, words, {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, NODE_OPTIONS: '', NODE_TEST_CONTEXT: '', NO_COLOR: '1', ...options.env },
@@ -180,13 +183,17 @@ export class Daemon {
     return this.lines.filter((line) => line.event === 'connection') as ConnectionLine[]
   }
 
-  /** The line of this client's connection; each line is given once, so that a reused port is no trap. */
+  /**
+   * The line of this client's connection; each line is given once. A port may be had by several clients: one after the
+   * other, and at the same time towards other listeners. By its text the first line of an address is found, whoever's
+   * it is: for clients behind a proxy.
+   */
   async lineOf(client: Peer | string): Promise<ConnectionLine> {
     const text = typeof client === 'string' ? client : client.localText
-    const line = await this.waitForLine(
-      `the log line of client ${text}`,
-      (candidate) => candidate.event === 'connection' && candidate['client'] === text && !this.#taken.has(candidate),
-    )
+    const line = await this.waitForLine(`the log line of client ${text}`, (candidate) => {
+      if (candidate.event !== 'connection' || candidate['client'] !== text || this.#taken.has(candidate)) return false
+      return typeof client === 'string' || isOfConnection(candidate as ConnectionLine, client)
+    })
     this.#taken.add(line)
     return line as ConnectionLine
   }
@@ -357,6 +364,11 @@ export class Daemon {
     }
     this.#child.kill('SIGKILL')
   }
+}
+
+/** Not of an earlier one with the same port, nor of one to another listener. */
+function isOfConnection({ time, listener }: ConnectionLine, { openedAtMs, remotePort }: Peer): boolean {
+  return Date.parse(time) >= openedAtMs && listener.endsWith(`:${remotePort}`)
 }
 
 /** A test that dies must not leave daemons behind. */

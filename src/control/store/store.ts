@@ -5,6 +5,7 @@
  */
 import { isAbsolute, join } from 'node:path'
 import { Worker } from 'node:worker_threads'
+import { threadEntry } from '../../lib/thread-entry.ts'
 import type { Log } from '../log/log.ts'
 import { type Clients, TABLES } from './all-tables.ts'
 import type { BackupResult } from './backup-file.ts'
@@ -17,7 +18,7 @@ import type { StoreFailure, StoreReport, StoreRequest, StoreThreadStart } from '
 export { StoreError, type StoreErrorCode } from './store-error.ts'
 
 export const STORE_FILE_NAME = 'tidegate.db'
-const CALL_DEADLINE_MS = 10_000
+export const CALL_DEADLINE_MS = 10_000
 /** A large file on a slow disk; calls of others are answered meanwhile. */
 const BACKUP_DEADLINE_MS = 10 * 60_000
 /** A start waits no longer: a file that takes longer to check, or a disk that hangs, is waited for in the background. */
@@ -143,7 +144,7 @@ export class Store implements Clients {
   #startThread(): void {
     const start: StoreThreadStart = { path: this.path!, bytesMax: this.#options.bytesMax, isSuspect: this.#isSuspect }
     this.#isSuspect = false
-    const thread = new Worker(threadEntry(), {
+    const thread = new Worker(threadEntry('control/store/store-thread'), {
       workerData: start,
       name: 'tidegate-store',
       resourceLimits: { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 256 },
@@ -291,11 +292,6 @@ export class Store implements Clients {
     clearTimeout(timeout)
     return end
   }
-}
-
-/** The thread's file has the extension of this one: `.ts` in the checkout, `.js` in what is published. */
-function threadEntry(): URL {
-  return new URL(`./store-thread.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url)
 }
 
 type Call = (table: string, name: string, args: readonly unknown[]) => Promise<unknown>
