@@ -65,23 +65,31 @@ describe('the dashboard by keyboard alone', { skip: why, timeout: 240_000 }, () 
     await page.getByRole('heading', { name: 'Overview' }).waitFor()
   })
 
+  it('a form that was sent by its button keeps the focus', async () => {
+    await open('Audit')
+    await keys.goTo('Show')
+    await keys.press('Enter')
+    await page.getByRole('button', { name: 'Show', disabled: false }).waitFor()
+    assert.equal((await keys.focus())?.name, 'Show')
+  })
+
   it('the menu has every page', async () => {
     const links = page.getByRole('navigation', { name: 'Pages' }).getByRole('link')
     assert.deepEqual(await links.allTextContents(), MENU)
   })
 
-  /** By its link, and waits for its heading. */
-  async function open(title: string, heading = title): Promise<void> {
+  /** By its link; the page has the focus then. */
+  async function open(title: string): Promise<void> {
     await keys.goTo(title)
     await keys.press('Enter')
-    await page.getByRole('heading', { level: 1, name: heading }).waitFor()
+    await page.getByRole('heading', { level: 1, name: title }).waitFor()
     await walker.settled()
+    await waitFor('the page that was opened to have the focus', async () => (await keys.focus())?.tag === 'main')
   }
 
   for (const title of [...MENU.slice(1), NAME, MENU[0]]) {
     it(`goes to ${title} and through it, there and back, and always sees where it is`, async () => {
       await open(title)
-      assert.equal((await keys.focus())?.tag, 'main', 'the page that was opened has the focus')
       const there = await keys.through('Tab')
       const back = await keys.through('Shift+Tab')
       const inMenu = (name: string): boolean => MENU.includes(name)
@@ -104,9 +112,11 @@ describe('the dashboard by keyboard alone', { skip: why, timeout: 240_000 }, () 
   it('goes down to a service, whose page has the focus then, and reads a chart', async () => {
     await open('Services')
     await open('web')
-    assert.equal((await keys.focus())?.tag, 'main')
     await keys.goTo('1 h')
+    const loaded = page.waitForResponse(/\/series\?.*step=1s/)
     await keys.press('ArrowLeft')
+    await loaded
+    await walker.settled()
     assert.ok(await page.getByRole('radio', { name: '5 min' }).isChecked())
     await page.getByRole('group', { name: /^Open connections/ }).waitFor()
     await keys.goTo(/^Open connections/)
@@ -127,6 +137,7 @@ describe('the dashboard by keyboard alone', { skip: why, timeout: 240_000 }, () 
     await keys.goTo('Ban 2 lines')
     await keys.press('Enter')
     await page.getByText('2 networks banned.').waitFor()
+    assert.equal((await keys.focus())?.name, 'Ban', 'a button that has nothing to do keeps the focus')
     const made = await bans()
     assert.deepEqual(made.map(({ prefix, why }) => `${prefix} ${why}`).sort(), [
       '192.0.2.7 by hand',
@@ -151,6 +162,8 @@ describe('the dashboard by keyboard alone', { skip: why, timeout: 240_000 }, () 
     await keys.press('Enter')
     await waitFor('all bans to end', async () => (await bans()).length === 0)
     await page.getByText('1 ban ended.').waitFor()
+    await page.getByText('Nobody is banned').waitFor()
+    assert.equal((await keys.focus())?.name, 'End all bans…')
   })
 
   it('takes a token back: the question is asked in place, and the focus goes on to the next one', async () => {

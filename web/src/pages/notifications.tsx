@@ -143,7 +143,14 @@ interface TestButtonProps {
 function TestButton({ testing, channel, onTest }: TestButtonProps) {
   const [label, word] = channel === undefined ? [undefined, 'Test all'] : [`Test ${channel}`, 'Test']
   return (
-    <button type="button" aria-label={label} disabled={testing !== undefined} onClick={() => void onTest(channel)}>
+    <button
+      type="button"
+      aria-label={label}
+      aria-disabled={testing !== undefined}
+      onClick={() => {
+        if (testing === undefined) void onTest(channel)
+      }}
+    >
       {testing === (channel ?? '') ? 'Sending…' : word}
     </button>
   )

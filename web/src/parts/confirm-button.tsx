@@ -30,7 +30,13 @@ export function ConfirmButton({ children, question, onConfirm, disabled = false 
   }
   if (!asks.value) {
     return (
-      <button type="button" class="danger" ref={asking} disabled={disabled} onClick={() => (asks.value = true)}>
+      <button
+        type="button"
+        class="danger"
+        ref={asking}
+        aria-disabled={disabled}
+        onClick={() => (asks.value = !disabled)}
+      >
         {children}
       </button>
     )

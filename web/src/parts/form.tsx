@@ -29,13 +29,13 @@ export function Form({ verb, onSend, children, isRow = false }: FormProps) {
     <form
       onSubmit={(event) => {
         event.preventDefault()
-        void send()
+        if (!isBusy) void send()
       }}
     >
       <div class={isRow ? 'row' : ''}>
         {children}
         <div class="field">
-          <button class="main" type="submit" disabled={isBusy}>
+          <button class="main" type="submit" aria-disabled={isBusy}>
             {verb}
           </button>
         </div>

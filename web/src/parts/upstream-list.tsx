@@ -166,12 +166,19 @@ interface WantedProps {
 function Wanted({ upstream: { name, wanted, connectionsOpen }, want }: WantedProps) {
   return (
     <div class="row" role="group" aria-label={`What is wanted of ${name}`}>
-      <button type="button" disabled={wanted === 'up'} onClick={() => want('up')}>
-        Up<span class="unseen"> {name}</span>
-      </button>
-      <button type="button" disabled={wanted === 'drain'} onClick={() => want('drain')}>
-        Drain<span class="unseen"> {name}</span>
-      </button>
+      {(['up', 'drain'] as const).map((state) => (
+        <button
+          key={state}
+          type="button"
+          aria-disabled={wanted === state}
+          onClick={() => {
+            if (wanted !== state) want(state)
+          }}
+        >
+          {state === 'up' ? 'Up' : 'Drain'}
+          <span class="unseen"> {name}</span>
+        </button>
+      ))}
       <ConfirmButton
         disabled={wanted === 'down'}
         question={`Take ${name} down, with ${count(connectionsOpen)} open?`}

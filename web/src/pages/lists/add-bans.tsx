@@ -19,6 +19,7 @@ export function AddBans({ onDone }: { readonly onDone: () => void }) {
   const force = useSignal(false)
   const { told, isBusy, run } = useDoing(onDone)
   const lines = linesOf(text.value)
+  const isOff = lines.length === 0 || isBusy.value
   const ban = async (): Promise<Told> => {
     const sum = await banAll(lines, { ttlMs: ttlMs.value, comment: comment.value, force: force.value })
     // What was refused stays, to be mended.
@@ -29,7 +30,7 @@ export function AddBans({ onDone }: { readonly onDone: () => void }) {
   }
   const submit = (event: SubmitEvent): void => {
     event.preventDefault()
-    void run(ban)
+    if (!isOff) void run(ban)
   }
   return (
     <section aria-labelledby="ban">
@@ -45,7 +46,7 @@ export function AddBans({ onDone }: { readonly onDone: () => void }) {
         <div class="row">
           <WhyAndTtl commentMax={200} comment={comment} ttlMs={ttlMs} />
           <div class="field">
-            <button type="submit" class="main" disabled={lines.length === 0 || isBusy.value}>
+            <button type="submit" class="main" aria-disabled={isOff}>
               {isBusy.value ? 'Banning…' : lines.length > 1 ? `Ban ${howMany(lines.length, 'line')}` : 'Ban'}
             </button>
           </div>

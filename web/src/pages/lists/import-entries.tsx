@@ -23,6 +23,7 @@ export function ImportEntries({ path, onDone }: ImportProps) {
   const isWhole = useSignal(false)
   const force = useSignal(false)
   const { told, isBusy, run } = useDoing(onDone)
+  const isOff = text.value.trim() === '' || isBusy.value
   const take = async (): Promise<Told> => {
     const body = { text: text.value, comment: comment.value, ttlMs: ttlMs.value, force: force.value }
     const change = await ask<KeptListChange>(isWhole.value ? 'PUT' : 'POST', path, body)
@@ -31,7 +32,7 @@ export function ImportEntries({ path, onDone }: ImportProps) {
   }
   const submit = (event: SubmitEvent): void => {
     event.preventDefault()
-    void run(take)
+    if (!isOff) void run(take)
   }
   return (
     <section aria-labelledby="import">
@@ -55,7 +56,7 @@ export function ImportEntries({ path, onDone }: ImportProps) {
             also networks wider than a /8 (IPv6: /16)
           </Tick>
         </fieldset>
-        <button type="submit" class="main" disabled={text.value.trim() === '' || isBusy.value}>
+        <button type="submit" class="main" aria-disabled={isOff}>
           {isBusy.value ? 'Taking…' : isWhole.value ? 'Replace the list' : 'Add'}
         </button>
       </form>
