@@ -27,6 +27,9 @@ export const MARKUP = '"><img src=x onerror=alert(1)><script>alert(2)</script>'
 export const DESK = { width: 1280, height: 900 }
 export const PHONE = { width: 390, height: 800 }
 
+/** What a page says as long as it has not got what it asked for. */
+const WAITS = /^(Loading|Looking|Reading|Waiting)\b.*…$/
+
 /** Every page of the menu, and a page below one. */
 export const PAGES = [
   'overview',
@@ -126,7 +129,7 @@ export class Walker {
   /** The page has its heading and what it asked for. */
   async settled(at = this.page): Promise<void> {
     await at.getByRole('heading', { level: 1 }).waitFor()
-    await waitFor('the page to have what it asked for', async () => (await at.getByText('Loading…').count()) === 0)
+    await waitFor('the page to have what it asked for', async () => (await at.getByText(WAITS).count()) === 0)
   }
 
   /** Nothing serious for axe-core, and nothing to be scrolled sideways. */

@@ -2,6 +2,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { ConfigVersionAnswer } from '../../../src/api/contract.ts'
 import { bytes, time } from '../format.ts'
+import { Columns } from '../parts/columns.tsx'
 import { base, isBusy, isChanged, rollBack, versionOf, versions } from './config-state.ts'
 import { Difference } from './difference.tsx'
 
@@ -39,20 +40,7 @@ export function History() {
 function Versions({ onShow }: { readonly onShow: (id: number) => void }) {
   return (
     <table>
-      <thead>
-        <tr>
-          <th scope="col">Since</th>
-          <th scope="col">By</th>
-          <th scope="col">Why</th>
-          <th scope="col">Version</th>
-          <th scope="col" class="number">
-            Size
-          </th>
-          <th scope="col">
-            <span class="quiet">Look</span>
-          </th>
-        </tr>
-      </thead>
+      <Columns names={['Since', 'By', 'Why', 'Version', { number: 'Size' }, { unseen: 'Look' }]} />
       <tbody>
         {versions.value?.map((one) => (
           <tr key={one.id}>

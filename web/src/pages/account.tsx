@@ -3,6 +3,7 @@ import { useEffect, useState } from 'preact/hooks'
 import type { RecoveryCodesAnswer, SecondFactorAnswer, SessionsAnswer } from '../../../src/api/contract.ts'
 import { ask, get } from '../api.ts'
 import { time } from '../format.ts'
+import { Columns } from '../parts/columns.tsx'
 import { ConfirmButton } from '../parts/confirm-button.tsx'
 import { Field } from '../parts/field.tsx'
 import { Form } from '../parts/form.tsx'
@@ -168,6 +169,7 @@ function Sessions() {
     )
   useEffect(() => void load(), [])
   const end = async (path: string): Promise<void> => {
+    setProblem('')
     await ask('DELETE', path).catch((error: Error) => setProblem(error.message))
     await load()
   }
@@ -178,16 +180,7 @@ function Sessions() {
         {problem}
       </p>
       <table>
-        <thead>
-          <tr>
-            <th scope="col">From</th>
-            <th scope="col">Since</th>
-            <th scope="col">Last seen</th>
-            <th scope="col">
-              <span class="unseen">End</span>
-            </th>
-          </tr>
-        </thead>
+        <Columns names={['From', 'Since', 'Last seen', { unseen: 'End' }]} />
         <tbody>
           {sessions.map(({ id, from, since, lastSeen, isThis }) => (
             <tr key={id}>

@@ -5,6 +5,7 @@ import { sum } from '../live.ts'
 import { AddressLink } from '../parts/address-link.tsx'
 import { useAnswer } from '../parts/answer.ts'
 import { endTitle, kindsTitle, percent } from '../parts/attack-words.ts'
+import { Columns } from '../parts/columns.tsx'
 import { Since } from '../parts/end.tsx'
 import { Figure } from '../parts/figure.tsx'
 import { Problem } from '../parts/notice.tsx'
@@ -74,20 +75,7 @@ function Peak({ attack: { peak, calm, limits } }: { readonly attack: AttackView 
   }
   return (
     <table>
-      <thead>
-        <tr>
-          <th scope="col">What</th>
-          <th scope="col" class="number">
-            At most
-          </th>
-          <th scope="col" class="number">
-            Calm
-          </th>
-          <th scope="col" class="number">
-            Called above
-          </th>
-        </tr>
-      </thead>
+      <Columns names={['What', { number: 'At most' }, { number: 'Calm' }, { number: 'Called above' }]} />
       <tbody>
         {rows.map(([what, ...values]) => (
           <tr key={what}>
@@ -116,14 +104,7 @@ function Done({ attack: { refused, admitted, newcomers } }: { readonly attack: A
         <p class="quiet">Nobody was refused.</p>
       ) : (
         <table>
-          <thead>
-            <tr>
-              <th scope="col">Refused for</th>
-              <th scope="col" class="number">
-                Clients
-              </th>
-            </tr>
-          </thead>
+          <Columns names={['Refused for', { number: 'Clients' }]} />
           <tbody>
             {reasons.map(([reason, clients]) => (
               <tr key={reason}>
@@ -157,17 +138,7 @@ function Sources({ title, sources, isChecked = false }: SourcesProps) {
         </p>
       ) : (
         <table>
-          <thead>
-            <tr>
-              <th scope="col">Source</th>
-              <th scope="col" class="number">
-                New
-              </th>
-              <th scope="col" class="number">
-                Refused
-              </th>
-            </tr>
-          </thead>
+          <Columns names={['Source', { number: 'New' }, { number: 'Refused' }]} />
           <tbody>
             {sources.map(({ source, newConnections, refused }) => (
               <tr key={source}>

@@ -5,6 +5,7 @@ import { sum } from '../live.ts'
 import type { PageProps } from '../pages.ts'
 import { useAnswer } from '../parts/answer.ts'
 import { AttackTimeline } from '../parts/attack-timeline.tsx'
+import { Columns } from '../parts/columns.tsx'
 import { Since } from '../parts/end.tsx'
 import { Empty, Problem } from '../parts/notice.tsx'
 import { kindsTitle, percent } from '../parts/attack-words.ts'
@@ -77,24 +78,18 @@ function Known({ attacks }: AttacksAnswer) {
     <>
       <AttackTimeline attacks={attacks} />
       <table class="stacks">
-        <thead>
-          <tr>
-            <th scope="col">Attack</th>
-            <th scope="col">Service</th>
-            <th scope="col">Kind</th>
-            <th scope="col">Began</th>
-            <th scope="col">Lasted</th>
-            <th scope="col" class="number">
-              New/s at most
-            </th>
-            <th scope="col" class="number">
-              Refused
-            </th>
-            <th scope="col" class="number">
-              Served
-            </th>
-          </tr>
-        </thead>
+        <Columns
+          names={[
+            'Attack',
+            'Service',
+            'Kind',
+            'Began',
+            'Lasted',
+            { number: 'New/s at most' },
+            { number: 'Refused' },
+            { number: 'Served' },
+          ]}
+        />
         <tbody>
           {attacks.map((attack) => (
             <AttackRow key={attack.id} attack={attack} />
@@ -139,15 +134,7 @@ function Watched({ services }: { readonly services: readonly WatchedServiceView[
   if (services.length === 0) return <p class="quiet">There is no service.</p>
   return (
     <table class="stacks">
-      <thead>
-        <tr>
-          <th scope="col">Service</th>
-          <th scope="col">State</th>
-          <th scope="col">New/s</th>
-          <th scope="col">Addresses in 10 s</th>
-          <th scope="col">Ended unused</th>
-        </tr>
-      </thead>
+      <Columns names={['Service', 'State', 'New/s', 'Addresses in 10 s', 'Ended unused']} />
       <tbody>
         {services.map((watched) => (
           <tr key={watched.service}>

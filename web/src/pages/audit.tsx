@@ -3,6 +3,7 @@ import { useEffect, useState } from 'preact/hooks'
 import type { AuditAnswer } from '../../../src/api/contract.ts'
 import { get } from '../api.ts'
 import { time } from '../format.ts'
+import { Columns } from '../parts/columns.tsx'
 import { Field } from '../parts/field.tsx'
 import { Form } from '../parts/form.tsx'
 
@@ -28,6 +29,7 @@ export default function Audit() {
   useEffect(() => void load(filter).catch((error: Error) => setProblem(error.message)), [])
   const search = async (): Promise<void> => {
     setFilter({ who, action })
+    setProblem('')
     await load({ who, action })
   }
   return (
@@ -66,16 +68,7 @@ export default function Audit() {
 function Entries({ entries }: { readonly entries: readonly Entry[] }) {
   return (
     <table>
-      <thead>
-        <tr>
-          <th scope="col">When</th>
-          <th scope="col">Who</th>
-          <th scope="col">From</th>
-          <th scope="col">Action</th>
-          <th scope="col">What</th>
-          <th scope="col">Result</th>
-        </tr>
-      </thead>
+      <Columns names={['When', 'Who', 'From', 'Action', 'What', 'Result']} />
       <tbody>
         {entries.map(({ id, at, who, from, action, target, details, result }) => (
           <tr key={id}>

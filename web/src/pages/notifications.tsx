@@ -14,6 +14,7 @@ import type {
 import { type ApiError, ask } from '../api.ts'
 import { time } from '../format.ts'
 import { asApiError, useAnswer } from '../parts/answer.ts'
+import { Columns } from '../parts/columns.tsx'
 import { Problem } from '../parts/notice.tsx'
 import { may } from '../session.ts'
 
@@ -92,24 +93,18 @@ function Channels({ channels, onTested }: ChannelsProps) {
     <section aria-labelledby="channels" tabIndex={0}>
       <h2 id="channels">Who is told</h2>
       <table>
-        <thead>
-          <tr>
-            <th scope="col">Channel</th>
-            <th scope="col">To</th>
-            <th scope="col" class="number">
-              Sent
-            </th>
-            <th scope="col" class="number">
-              Waiting
-            </th>
-            <th scope="col" class="number">
-              Given up
-            </th>
-            <th scope="col">Last sent</th>
-            <th scope="col">Last error</th>
-            {mayTest && <th scope="col">Test</th>}
-          </tr>
-        </thead>
+        <Columns
+          names={[
+            'Channel',
+            'To',
+            { number: 'Sent' },
+            { number: 'Waiting' },
+            { number: 'Given up' },
+            'Last sent',
+            'Last error',
+            ...(mayTest ? ['Test'] : []),
+          ]}
+        />
         <tbody>
           {channels.map((channel) => (
             <ChannelRow key={channel.name} channel={channel}>
@@ -202,15 +197,7 @@ function Rules({ rules }: { readonly rules: readonly NotificationRule[] }) {
         </p>
       ) : (
         <table>
-          <thead>
-            <tr>
-              <th scope="col">Rule</th>
-              <th scope="col">When</th>
-              <th scope="col">Who</th>
-              <th scope="col">Last sent</th>
-              <th scope="col">Now</th>
-            </tr>
-          </thead>
+          <Columns names={['Rule', 'When', 'Who', 'Last sent', 'Now']} />
           <tbody>
             {rules.map((rule) => (
               <RuleRow key={rule.name} rule={rule} />
@@ -255,14 +242,7 @@ function Deliveries({ deliveries }: { readonly deliveries: readonly Notification
         <p class="quiet">Nothing yet, since the daemon was started.</p>
       ) : (
         <table>
-          <thead>
-            <tr>
-              <th scope="col">Time</th>
-              <th scope="col">Channel</th>
-              <th scope="col">State</th>
-              <th scope="col">Message</th>
-            </tr>
-          </thead>
+          <Columns names={['Time', 'Channel', 'State', 'Message']} />
           <tbody>
             {deliveries.map(({ id, at, channel, state, title, attempts, error }) => (
               <tr key={`${channel} ${id}`}>

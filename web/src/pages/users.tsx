@@ -3,6 +3,7 @@ import { useEffect, useState } from 'preact/hooks'
 import type { RoleWord, UserChangeRequest, UsersAnswer, UserView } from '../../../src/api/contract.ts'
 import { ask, get } from '../api.ts'
 import { time } from '../format.ts'
+import { Columns } from '../parts/columns.tsx'
 import { ConfirmButton } from '../parts/confirm-button.tsx'
 import { Choice, Field } from '../parts/field.tsx'
 import { Form } from '../parts/form.tsx'
@@ -59,17 +60,7 @@ interface UserTableProps {
 function UserTable({ users, onChange }: UserTableProps) {
   return (
     <table>
-      <thead>
-        <tr>
-          <th scope="col">Name</th>
-          <th scope="col">Role</th>
-          <th scope="col">Second factor</th>
-          <th scope="col">Last login</th>
-          <th scope="col">
-            <span class="unseen">Change</span>
-          </th>
-        </tr>
-      </thead>
+      <Columns names={['Name', 'Role', 'Second factor', 'Last login', { unseen: 'Change' }]} />
       <tbody>
         {users.map((user) => (
           <UserRow key={user.name} user={user} onChange={(changes) => onChange(user.name, changes)} />

@@ -7,6 +7,7 @@ import { download } from '../download.ts'
 import { bytes, duration, milliseconds } from '../format.ts'
 import { linkTo } from '../route.ts'
 import { may } from '../session.ts'
+import { Columns } from './columns.tsx'
 import { ConfirmButton } from './confirm-button.tsx'
 
 const EVERY_MS = 5_000
@@ -126,33 +127,19 @@ function Connections({ rows, onEnd }: ConnectionsProps) {
   return (
     <table>
       <caption class="unseen">Open connections</caption>
-      <thead>
-        <tr>
-          <th scope="col">Client</th>
-          <th scope="col">Upstream</th>
-          <th scope="col">Stage</th>
-          <th scope="col" class="number">
-            Open for
-          </th>
-          <th scope="col" class="number">
-            Idle
-          </th>
-          <th scope="col" class="number">
-            To upstream
-          </th>
-          <th scope="col" class="number">
-            To client
-          </th>
-          <th scope="col" class="number">
-            RTT
-          </th>
-          {may('operator') && (
-            <th scope="col">
-              <span class="unseen">End</span>
-            </th>
-          )}
-        </tr>
-      </thead>
+      <Columns
+        names={[
+          'Client',
+          'Upstream',
+          'Stage',
+          { number: 'Open for' },
+          { number: 'Idle' },
+          { number: 'To upstream' },
+          { number: 'To client' },
+          { number: 'RTT' },
+          ...(may('operator') ? [{ unseen: 'End' }] : []),
+        ]}
+      />
       <tbody>
         {rows.map((row) => (
           <tr key={row.id}>

@@ -3,6 +3,7 @@ import type { WatchedServiceView } from '../../../src/api/contract.ts'
 import { useDetector } from '../attack-news.ts'
 import { count } from '../format.ts'
 import { reasonsOf } from '../live.ts'
+import { Columns } from './columns.tsx'
 import { ReasonTable } from './reason-table.tsx'
 
 export function Protection({ service }: { readonly service: string }) {
@@ -60,20 +61,7 @@ function Detection({ seen }: { readonly seen: WatchedServiceView }) {
       </p>
       <table>
         <caption class="unseen">What the detector sees</caption>
-        <thead>
-          <tr>
-            <th scope="col">Kind</th>
-            <th scope="col" class="number">
-              Now
-            </th>
-            <th scope="col" class="number">
-              When calm
-            </th>
-            <th scope="col" class="number">
-              An attack from
-            </th>
-          </tr>
-        </thead>
+        <Columns names={['Kind', { number: 'Now' }, { number: 'When calm' }, { number: 'An attack from' }]} />
         <tbody>
           {Object.keys(limits).map((kind) => (
             <tr key={kind}>

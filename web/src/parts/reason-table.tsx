@@ -1,6 +1,7 @@
 /** How many clients, by reason. */
 import { count } from '../format.ts'
 import type { ReasonCount } from '../rates.ts'
+import { Columns } from './columns.tsx'
 
 interface ReasonTableProps {
   readonly caption: string
@@ -11,17 +12,7 @@ export function ReasonTable({ caption, rows }: ReasonTableProps) {
   return (
     <table>
       <caption class="unseen">{caption}</caption>
-      <thead>
-        <tr>
-          <th scope="col">Reason</th>
-          <th scope="col" class="number">
-            A second
-          </th>
-          <th scope="col" class="number">
-            Since the start
-          </th>
-        </tr>
-      </thead>
+      <Columns names={['Reason', { number: 'A second' }, { number: 'Since the start' }]} />
       <tbody>
         {rows.map(({ reason, count: all, perSecond }) => (
           <tr key={reason}>

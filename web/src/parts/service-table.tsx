@@ -3,28 +3,21 @@ import type { ServiceStatus } from '../../../src/api/contract.ts'
 import { bytes, count } from '../format.ts'
 import { ratesOf, sum } from '../live.ts'
 import { linkTo } from '../route.ts'
+import { Columns } from './columns.tsx'
 
 export function ServiceTable({ services }: { readonly services: readonly ServiceStatus[] }) {
   return (
     <table>
-      <thead>
-        <tr>
-          <th scope="col">Service</th>
-          <th scope="col">Upstreams</th>
-          <th scope="col" class="number">
-            Open
-          </th>
-          <th scope="col" class="number">
-            New/s
-          </th>
-          <th scope="col" class="number">
-            Traffic
-          </th>
-          <th scope="col" class="number">
-            Refused
-          </th>
-        </tr>
-      </thead>
+      <Columns
+        names={[
+          'Service',
+          'Upstreams',
+          { number: 'Open' },
+          { number: 'New/s' },
+          { number: 'Traffic' },
+          { number: 'Refused' },
+        ]}
+      />
       <tbody>
         {services.map((service) => (
           <Row key={service.name} service={service} />

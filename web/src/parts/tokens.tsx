@@ -4,6 +4,7 @@ import type { NewTokenAnswer, TokensAnswer, TokenView } from '../../../src/api/c
 import { ask, get } from '../api.ts'
 import { time } from '../format.ts'
 import { services } from '../live.ts'
+import { Columns } from './columns.tsx'
 import { ConfirmButton } from './confirm-button.tsx'
 import { Choice, Field } from './field.tsx'
 import { Form } from './form.tsx'
@@ -30,6 +31,7 @@ export function Tokens() {
   const load = async (): Promise<void> => setTokens((await get<TokensAnswer>(TOKENS)).tokens)
   useEffect(() => void load().catch(say), [])
   const remove = async (id: string): Promise<void> => {
+    setProblem('')
     await ask('DELETE', `${TOKENS}/${encodeURIComponent(id)}`).catch(say)
     await load().catch(say)
   }
@@ -69,19 +71,7 @@ interface TokenTableProps {
 function TokenTable({ tokens, onRemove }: TokenTableProps) {
   return (
     <table>
-      <thead>
-        <tr>
-          <th scope="col">Name</th>
-          <th scope="col">Role</th>
-          <th scope="col">For</th>
-          <th scope="col">Until</th>
-          <th scope="col">Last used</th>
-          <th scope="col">By</th>
-          <th scope="col">
-            <span class="unseen">Remove</span>
-          </th>
-        </tr>
-      </thead>
+      <Columns names={['Name', 'Role', 'For', 'Until', 'Last used', 'By', { unseen: 'Remove' }]} />
       <tbody>
         {tokens.map(({ id, name, role, services: only, until, lastUsed, by }) => (
           <tr key={id}>

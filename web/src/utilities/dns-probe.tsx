@@ -4,6 +4,7 @@ import type { DnsProbeAnswer } from '../../../src/api/contract.ts'
 import { ask } from '../api.ts'
 import { duration } from '../format.ts'
 import type { ToolProps } from '../pages/utilities.tsx'
+import { Columns } from '../parts/columns.tsx'
 import { Field } from '../parts/field.tsx'
 import { Form } from '../parts/form.tsx'
 import { askedOf, setText, textsOf } from './asked.ts'
@@ -75,16 +76,7 @@ function Answer({ answer }: { readonly answer: DnsProbeAnswer }) {
         <Facts answer={answer} />
         <div class="scrolls" role="group" aria-label="Table" tabIndex={0}>
           <table>
-            <thead>
-              <tr>
-                <th scope="col">Asked</th>
-                <th scope="col">Says</th>
-                <th scope="col" class="number">
-                  TTL
-                </th>
-                <th scope="col">Which is</th>
-              </tr>
-            </thead>
+            <Columns names={['Asked', 'Says', { number: 'TTL' }, 'Which is']} />
             <tbody>{sights.flatMap((sight) => rowsOf(sight, expected, upstreamsShown))}</tbody>
           </table>
         </div>
@@ -177,14 +169,7 @@ function Leaks({ answer: { leaks, namedUpstreams, looked } }: { readonly answer:
       ) : (
         <div class="scrolls" role="group" aria-label="Table" tabIndex={0}>
           <table>
-            <thead>
-              <tr>
-                <th scope="col">Record</th>
-                <th scope="col">Shows</th>
-                <th scope="col">Of upstream</th>
-                <th scope="col">How near</th>
-              </tr>
-            </thead>
+            <Columns names={['Record', 'Shows', 'Of upstream', 'How near']} />
             <tbody>
               {leaks.map(({ name, type, found, upstream, closeness }) => (
                 <tr key={`${name} ${type} ${found}`}>

@@ -4,6 +4,7 @@ import { time } from '../format.ts'
 import { services } from '../live.ts'
 import type { ToolProps } from '../pages/utilities.tsx'
 import { useAnswer } from '../parts/answer.ts'
+import { Columns } from '../parts/columns.tsx'
 import { Problem } from '../parts/notice.tsx'
 import { CommandLine } from './command-line.tsx'
 import { queryOf } from './words.ts'
@@ -122,13 +123,7 @@ function Entries({ entries }: { readonly entries: readonly ExposureEntry[] }) {
   return (
     <div class="scrolls" role="group" aria-label="Table" tabIndex={0}>
       <table>
-        <thead>
-          <tr>
-            <th scope="col">Saw</th>
-            <th scope="col">Upstream</th>
-            <th scope="col">Vantage</th>
-          </tr>
-        </thead>
+        <Columns names={['Saw', 'Upstream', 'Vantage']} />
         <tbody>
           {entries.map((entry) => {
             const [badge, word] = VERDICTS[entry.verdict]

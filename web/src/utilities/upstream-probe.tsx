@@ -4,6 +4,7 @@ import type { UpstreamProbeAnswer } from '../../../src/api/contract.ts'
 import { ask } from '../api.ts'
 import { services } from '../live.ts'
 import type { ToolProps } from '../pages/utilities.tsx'
+import { Columns } from '../parts/columns.tsx'
 import { Field } from '../parts/field.tsx'
 import { Form } from '../parts/form.tsx'
 
@@ -84,16 +85,7 @@ function Answer({ answer }: { readonly answer: UpstreamProbeAnswer }) {
       {attempts.length > 0 && (
         <div class="scrolls" role="group" aria-label="Table" tabIndex={0}>
           <table>
-            <thead>
-              <tr>
-                <th scope="col">Header</th>
-                <th scope="col">Then said</th>
-                <th scope="col">Saw</th>
-                <th scope="col" class="number">
-                  ms
-                </th>
-              </tr>
-            </thead>
+            <Columns names={['Header', 'Then said', 'Saw', { number: 'ms' }]} />
             <tbody>
               {attempts.map((attempt) => (
                 <tr key={`${attempt.header} ${attempt.said}`}>

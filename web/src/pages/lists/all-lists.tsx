@@ -3,6 +3,7 @@ import { useSignal } from '@preact/signals'
 import type { ListsAnswer, ListStatus } from '../../../../src/api/contract.ts'
 import { count } from '../../format.ts'
 import { useAnswer } from '../../parts/answer.ts'
+import { Columns } from '../../parts/columns.tsx'
 import { Since } from '../../parts/end.tsx'
 import { Choice, Field } from '../../parts/field.tsx'
 import { Empty, Problem } from '../../parts/notice.tsx'
@@ -38,17 +39,7 @@ function Table({ lists }: { readonly lists: readonly ListStatus[] }) {
   return (
     <div class="wide">
       <table class="stacks">
-        <thead>
-          <tr>
-            <th scope="col">List</th>
-            <th scope="col">Who is on it</th>
-            <th scope="col" class="number">
-              Entries
-            </th>
-            <th scope="col">Changed or read</th>
-            <th scope="col">Where it is kept</th>
-          </tr>
-        </thead>
+        <Columns names={['List', 'Who is on it', { number: 'Entries' }, 'Changed or read', 'Where it is kept']} />
         <tbody>
           {lists.map((list) => (
             <Row key={`${list.action} ${list.name}`} list={list} />

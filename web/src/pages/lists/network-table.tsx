@@ -1,6 +1,7 @@
 /** Networks that are banned or on a list: until when, what for, by whom; and how each is taken off. */
 import type { ComponentChildren } from 'preact'
 import { AddressLink } from '../../parts/address-link.tsx'
+import { Columns } from '../../parts/columns.tsx'
 import { End, Since } from '../../parts/end.tsx'
 import { RowButton } from '../../parts/row-button.tsx'
 import { may } from '../../session.ts'
@@ -27,18 +28,7 @@ export function NetworkTable({ titles, rows, verbOf, onRemove }: NetworkTablePro
   return (
     <div class="wide">
       <table class="stacks">
-        <thead>
-          <tr>
-            <th scope="col">{titles.network}</th>
-            <th scope="col">Ends</th>
-            <th scope="col">{titles.reason}</th>
-            <th scope="col">{titles.by}</th>
-            <th scope="col">Since</th>
-            <th scope="col">
-              <span class="unseen">Action</span>
-            </th>
-          </tr>
-        </thead>
+        <Columns names={[titles.network, 'Ends', titles.reason, titles.by, 'Since', { unseen: 'Action' }]} />
         <tbody>
           {rows.map(({ network, badge, until, reason, by, since }) => (
             <tr key={network}>
