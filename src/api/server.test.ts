@@ -182,3 +182,13 @@ test('the last connections are for this machine: strangers can not keep the comm
     assert.equal(hasRoom(connections, 64, localAddress), has, `${connections} ${localAddress}`)
   }
 })
+
+test('every answer keeps pages of others out, also one to a path that can not be read', async (t) => {
+  const admin = await AdminForTest.start()
+  t.after(() => admin.close())
+  for (const path of ['/', '/%zz', '/nowhere', '/healthz']) {
+    const { headers } = await admin.get(path)
+    assert.match(String(headers['content-security-policy']), /^default-src 'none'/, path)
+    assert.deepEqual([headers['x-content-type-options'], headers['x-frame-options']], ['nosniff', 'DENY'], path)
+  }
+})
