@@ -110,7 +110,7 @@ function bareApp(makeServer: MakeServer, defects = new Defects(undefined)): App 
     // A path that can't be read meets no hook.
     frameworkErrors: (error, request, reply) => {
       addSafeHeaders(reply)
-      void send(error, request as FastifyRequest, reply)
+      void send(error, request, reply)
     },
   }).withTypeProvider<ZodTypeProvider>()
   app.setValidatorCompiler(validatorCompiler)
