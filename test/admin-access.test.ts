@@ -9,9 +9,9 @@ import { join } from 'node:path'
 import { after, afterEach, describe, it } from 'node:test'
 import { connect } from 'node:tls'
 import { makeCertificate } from './harness/certificates.ts'
-import { Daemon, TIDEGATE } from './harness/daemon.ts'
+import { Daemon } from './harness/daemon.ts'
 import { waitFor } from './harness/deadline.ts'
-import { answerOf } from './harness/started-program.ts'
+import { answerOf, TIDEGATE } from './harness/started-program.ts'
 
 const SERVICES = [{ name: 'web', upstreams: ['127.0.0.1:9'] }]
 const PASSWORD = 'correct horse battery'

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'
 import { after, before, describe, it } from 'node:test'
 import type { Page } from 'playwright-core'
-import { Daemon, TIDEGATE } from '../harness/daemon.ts'
-import { answerOf } from '../harness/started-program.ts'
+import { Daemon } from '../harness/daemon.ts'
+import { answerOf, TIDEGATE } from '../harness/started-program.ts'
 import { MARKUP, NAME, PASSWORD, PHONE, setUpLinkOf, Walker, why } from './walker.ts'
 
 describe('access in a browser', { skip: why, timeout: 240_000 }, () => {
