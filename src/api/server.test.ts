@@ -6,8 +6,17 @@ import { type AdminAnswer, AdminForTest, NO_ACTIONS } from '../../test/harness/a
 import { type NodeForTest, nodeForTest } from '../../test/harness/node-for-test.ts'
 import type { ReloadOutcome } from '../control/reload/reload.ts'
 import { StartError } from '../control/workers/start-error.ts'
-import { ADMIN_PATHS, DRY_RUN_PARAMETER, NodeStatus, Problem, RELOAD_PATH, ReloadAnswer } from './contract.ts'
-import { type AdminActions, hasRoom, LOCAL_RESERVE } from './server.ts'
+import { CALL_DEADLINE_MS } from '../control/store/store.ts'
+import {
+  ADMIN_PATHS,
+  ANSWER_TIMEOUT_MS,
+  DRY_RUN_PARAMETER,
+  NodeStatus,
+  Problem,
+  RELOAD_PATH,
+  ReloadAnswer,
+} from './contract.ts'
+import { type AdminActions, hasRoom, LOCAL_RESERVE, SOCKET_TIMEOUT_MS } from './server.ts'
 
 const CHECKED: ReloadOutcome = { kind: 'failed', code: 'E_TEST', text: 'checked' }
 const ACTIONS: AdminActions = {
@@ -118,6 +127,10 @@ describe('the admin API', () => {
       /^HTTP\/1\.1 431 /,
     )
     assert.match(await say('\u0016\u0003\u0001 hello\r\n\r\n'), /^HTTP\/1\.1 400 /)
+  })
+
+  test('what there is to say about a store that hangs comes before anybody hangs up', () => {
+    assert.ok(CALL_DEADLINE_MS < SOCKET_TIMEOUT_MS && SOCKET_TIMEOUT_MS < ANSWER_TIMEOUT_MS)
   })
 
   test('who sends no request is cut off', { timeout: 20_000 }, async () => {

@@ -23,8 +23,8 @@ const HEADERS_MAX = 64
 /** For the headers and for the whole request. */
 const REQUEST_TIMEOUT_MS = 5_000
 const KEEP_ALIVE_TIMEOUT_MS = 5_000
-/** A client that does not read its answer is cut off. */
-const SOCKET_TIMEOUT_MS = 10_000
+/** A client that does not read its answer is cut off; not one whose answer waits for a store that hangs. */
+export const SOCKET_TIMEOUT_MS = 15_000
 const REQUESTS_PER_CONNECTION_MAX = 1_000
 const LAST_ANSWERS_MS = 1_000
 /** Connections that only this machine gets: who takes all others does not keep the command line out. */

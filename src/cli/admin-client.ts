@@ -3,6 +3,7 @@ import type { ZodType } from 'zod'
 import {
   ADMIN_ADDRESS_DEFAULT,
   ADMIN_PATHS,
+  ANSWER_TIMEOUT_MS,
   BanChangeAnswer,
   BanList,
   type BanRequest,
@@ -20,8 +21,6 @@ import { CommandError, EXIT_CODES } from './exit-code.ts'
 import { isOnThisMachine } from './local-token.ts'
 
 export { urlInUse } from './admin-send.ts'
-
-const ANSWER_TIMEOUT_MS = 5_000
 
 /** `host:port` or a URL; throws CommandError when it is neither. Beyond this machine a bare address is one over TLS. */
 export function adminUrl(text: string = process.env['TIDEGATE_ADMIN'] ?? ADMIN_ADDRESS_DEFAULT): URL {
