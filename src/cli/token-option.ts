@@ -3,8 +3,8 @@ import type { Command } from 'commander'
 import { readFileSync } from 'node:fs'
 import { CommandError, EXIT_CODES } from './exit-code.ts'
 
-let file = process.env['TIDEGATE_TOKEN_FILE']
-let fingerprint = process.env['TIDEGATE_FINGERPRINT']
+let file = variable('TIDEGATE_TOKEN_FILE')
+let fingerprint = variable('TIDEGATE_FINGERPRINT')
 
 /** For all commands: none of them has to know. */
 export function addTokenOption(program: Command): void {
@@ -30,10 +30,16 @@ export function givenFingerprint(): string | undefined {
 
 /** Undefined when none was given. Throws CommandError for a file that can't be read. */
 export function givenToken(): string | undefined {
-  if (file === undefined) return process.env['TIDEGATE_TOKEN']
+  if (file === undefined) return variable('TIDEGATE_TOKEN')
   try {
     return readFileSync(file, 'utf8').trim()
   } catch (error) {
     throw new CommandError(`Cannot read the token: ${(error as Error).message}.`, EXIT_CODES.usage)
   }
+}
+
+/** An empty one, as `TOKEN: ${TOKEN:-}` of a compose file makes it, is none. */
+function variable(name: string): string | undefined {
+  const text = process.env[name]
+  return text === '' ? undefined : text
 }

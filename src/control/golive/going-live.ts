@@ -24,6 +24,8 @@ import {
 /** Looks at other machines: each may take half a minute and some dozen connections. */
 export const LOOKS_AT_ONCE_MAX = 4
 const LOOK_FOR_SILENCE_EVERY_MS = 10 * 60_000
+/** While the store does not answer. */
+const LOOK_AGAIN_MS = 20_000
 
 export interface GoingLiveOptions {
   readonly config: () => Config
@@ -43,6 +45,8 @@ export class GoingLive {
   readonly #options: GoingLiveOptions
   #looks = 0
   #timer: NodeJS.Timeout | undefined
+  #retry: NodeJS.Timeout | undefined
+  #isStopped = false
 
   constructor(options: GoingLiveOptions) {
     this.#options = options
@@ -64,7 +68,9 @@ export class GoingLive {
   }
 
   stop(): void {
+    this.#isStopped = true
     clearInterval(this.#timer)
+    clearTimeout(this.#retry)
     this.cutOvers.stop()
   }
 
@@ -118,7 +124,13 @@ export class GoingLive {
   }
 
   async #lookForSilence(): Promise<void> {
-    // Without the store nobody is known; that is told of elsewhere.
-    await this.exposures.lookForSilence().catch(() => {})
+    try {
+      await this.exposures.lookForSilence()
+    } catch {
+      // Without the store nobody is known; that is told of elsewhere. One that opens late is not missed for long: what
+      // was told of before the start would be called over.
+      clearTimeout(this.#retry)
+      if (!this.#isStopped) this.#retry = setTimeout(() => void this.#lookForSilence(), LOOK_AGAIN_MS).unref()
+    }
   }
 }
