@@ -63,6 +63,8 @@ export interface DaemonOptions {
   readonly version: string
   /** What the version before has given us; `Inheritance.take`. */
   readonly inheritance?: Inheritance | undefined
+  /** Where SIGHUP has been heard since before the configuration was read. */
+  readonly hangup?: Hangup
   /** Another worker than our own, for tests. */
   readonly workerEntry?: URL
 }
@@ -70,16 +72,17 @@ export interface DaemonOptions {
 /** Serves until it is told to stop; returns the exit code. Throws ConfigError or StartError before it serves. */
 export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   const { config, inheritance } = options
+  // Names and long lists take their time: who asks meanwhile may not end us.
+  const { hangup = new Hangup() } = options
   const log = openLog({ ...config.log, stream: openStdout() })
+  const upgrades = new Upgrades(log, () => stop.request({ by: 'upgrade' }))
   const upstreams = await UpstreamAddresses.resolve(config)
   const { fileLists, databases } = await readListed(config, log)
   const stop = new StopSignals((error) => sayUncaught(log, error))
-  const upgrades = new Upgrades(log, () => stop.request({ by: 'upgrade' }))
   await inheritance?.keepFromChildren()
   const stored = await readStored(config, log)
   const { keptLists, cutOvers } = stored
   const lists = await fileLists.with(keptLists.all)
-  const hangup = new Hangup()
   const certificates: CertificateEnd[] = []
   const node = new RunningNode({
     ...options,

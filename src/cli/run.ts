@@ -24,12 +24,15 @@ export function addRunCommand(program: Command): void {
 }
 
 async function run(configPath: string): Promise<void> {
+  // Before everything that takes time: without it the signal would end us.
+  const { Hangup } = await import('../control/reload/hangup.ts')
+  const hangup = new Hangup()
   const { ConfigError, Inheritance, loadConfig, noteConfigFile, runDaemon, StartError } = await import('../main.ts')
   const inheritance = Inheritance.take(process.env)
   try {
     const configFile = await noteConfigFile(configPath)
     const config = await loadConfig(configPath, process.env)
-    process.exitCode = await runDaemon({ config, configFile, version: packageVersion(), inheritance })
+    process.exitCode = await runDaemon({ config, configFile, version: packageVersion(), inheritance, hangup })
   } catch (error) {
     inheritance?.sayFailed(error instanceof ConfigError ? error.format() : (error as Error).message)
     if (error instanceof ConfigError) throw new CommandError(error.format(), EXIT_CODES.usage)
