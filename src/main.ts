@@ -1,6 +1,6 @@
 /**
  * The daemon on one screen: load config, start control, start workers, wait, drain.
- * The command line (cli/run.ts, cli/check.ts) may import this file and nothing else of the daemon.
+ * The command line starts the daemon and reads configurations through this file (its other doors: .oxlintrc.json).
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { type AdminActions, AdminServer } from './api/server.ts'
@@ -48,6 +48,7 @@ import { formatSocketAddress, isLoopback } from './lib/ip.ts'
 export { checkConfigFile } from './control/config-summary.ts'
 export { ConfigError, loadConfig } from './control/config/load.ts'
 export { Inheritance } from './control/upgrade/handover.ts'
+export { Hangup } from './control/reload/hangup.ts'
 export { noteConfigFile } from './control/reload/config-watch.ts'
 export { StartError } from './control/workers/start-error.ts'
 
@@ -243,7 +244,8 @@ async function linger(
   // Clients are the next version's from now on, and so is the rest as soon as it is told.
   const drained = node.drain()
   await node.legacy.handOver()
-  await node.firewall.handOver()
+  // Another program may hold nft up for a minute: neither our last clients nor whoever stops us wait for that.
+  void node.firewall.handOver()
   const asked = stop.first
   const isAsked = asked.then(() => {})
   await (upgradeDrainTimeoutMs === 0

@@ -24,11 +24,12 @@ export function addRunCommand(program: Command): void {
 }
 
 async function run(configPath: string): Promise<void> {
-  // Before everything that takes time: without it the signal would end us.
-  const { Hangup } = await import('../control/reload/hangup.ts')
-  const hangup = new Hangup()
-  const { ConfigError, Inheritance, loadConfig, noteConfigFile, runDaemon, StartError } = await import('../main.ts')
+  // The file is read later than now. Without a listener the signal would end us.
+  process.on('SIGHUP', () => {})
+  const { ConfigError, Hangup, Inheritance, loadConfig, noteConfigFile, runDaemon, StartError } =
+    await import('../main.ts')
   const inheritance = Inheritance.take(process.env)
+  const hangup = new Hangup()
   try {
     const configFile = await noteConfigFile(configPath)
     const config = await loadConfig(configPath, process.env)

@@ -110,7 +110,7 @@ export class Firewall {
     return this.#keeper.view()
   }
 
-  /** The next version serves: it takes the table over, which stays as it is meanwhile. */
+  /** The next version serves: it takes the table over, which stays as it is meanwhile. `close` need not wait for it. */
   async handOver(): Promise<void> {
     await this.#keeper.handOver()
   }
