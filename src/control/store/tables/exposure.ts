@@ -27,8 +27,6 @@ type ExposureRow = Omit<ExposureResult, 'details'> & { details: string }
 const COLUMNS = 'id, atMs, service, vantage, result, details'
 const LIST = `SELECT ${COLUMNS} FROM exposure WHERE (:service IS NULL OR service = :service)
   AND (:before IS NULL OR id < :before) ORDER BY id DESC LIMIT :limit`
-const LATEST = `SELECT ${COLUMNS} FROM exposure
-  WHERE id IN (SELECT max(id) FROM exposure GROUP BY service, vantage) ORDER BY service, vantage`
 
 export const EXPOSURE = {
   reads: {
@@ -41,8 +39,6 @@ export const EXPOSURE = {
           limit: Math.min(limit, EXPOSURE_RESULTS_MAX),
         })
         .map(resultOf),
-    /** The last of each service and vantage. */
-    latest: (db: Database): ExposureResult[] => db.all<ExposureRow>(LATEST).map(resultOf),
   },
   writes: {
     /** Its id. */
