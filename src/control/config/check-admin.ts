@@ -1,6 +1,6 @@
 /** The certificate of the admin API can be used, and is not asked for in vain. */
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
-import { readFileSync, statSync } from 'node:fs'
+import { readWholeFileSync, UnusableFile } from '../read-whole-file.ts'
 import type { Config } from './config.ts'
 import type { ConfigSource } from './config-tree.ts'
 import type { ConfigProblem } from './problem.ts'
@@ -29,20 +29,14 @@ export function checkAdmin({ admin }: Config, source: ConfigSource): ConfigProbl
 function readWith<Read>(path: string, what: string, read: (text: string) => Read): Read | string {
   let text: string
   try {
-    if (statSync(path).size > FILE_BYTES_MAX) return 'is larger than 1 MiB'
-    text = readFileSync(path, 'utf8')
+    text = readWholeFileSync(path, FILE_BYTES_MAX)
   } catch (error) {
-    return `cannot be read: ${explain(error as NodeJS.ErrnoException)}`
+    if (error instanceof UnusableFile) return error.message
+    throw error
   }
   try {
     return read(text)
   } catch {
     return `is not ${what}`
   }
-}
-
-function explain({ code, message }: NodeJS.ErrnoException): string {
-  if (code === 'ENOENT') return 'there is no such file (a relative path begins at the folder of the configuration)'
-  if (code === 'EACCES') return 'no permission'
-  return code === 'EISDIR' ? 'it is a folder' : (code ?? message)
 }
