@@ -1,13 +1,15 @@
 /**
- * `npm test`: everything `npm run ok` says, then the tests on real connections in test/.
+ * `npm test`: everything `npm run ok` says, then the tests in test/, on real connections with the program as
+ * npm ships it.
  * `npm test -- test/contract.test.ts …` runs only those files; other arguments go to node's test runner.
  */
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { withCompileCache } from './compile-cache.mjs'
+import { withPackageCopy } from './package.mjs'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
-const ENVIRONMENT = withCompileCache(process.env)
+const ENVIRONMENT = await withPackageCopy(withCompileCache(process.env))
 const RUNNER = [
   '--test',
   // Most of a file's time is waiting. More at once would starve each other: files have deadlines.

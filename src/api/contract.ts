@@ -40,8 +40,8 @@ export const RELOAD_PATH = '/api/v1/reload'
 export const DRY_RUN_PARAMETER = 'dryRun'
 
 /**
- * Bans. GET answers a BanList; `?limit=`, `?origin=` and `?covering=ADDRESS` narrow it. POST takes a BanRequest, DELETE an
- * UnbanRequest; both answer a BanChangeAnswer.
+ * Bans. GET answers a BanList; `?limit=`, `?origin=` and `?covering=ADDRESS` narrow it. POST takes a
+ * BanRequest, PUT one that names all of operators' bans, DELETE an UnbanRequest; all answer a BanChangeAnswer.
  */
 export const BANS_PATH = '/api/v1/bans'
 export const BAN_LIST_PARAMETERS = { limit: 'limit', origin: 'origin', covering: 'covering' } as const

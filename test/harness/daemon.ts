@@ -1,9 +1,8 @@
 /** Starts the real daemon, `bin/tidegate run`, and reads what a user could see of it: log, metrics, fds, memory, CPU. */
 import { spawn, type ChildProcessByStdio } from 'node:child_process'
 import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import type { Readable } from 'node:stream'
-import { fileURLToPath } from 'node:url'
 import type { CloseReason } from '../../src/traffic/close-reason.ts'
 import { parseAddress, type Address } from './address.ts'
 import { type AdminAnswer, AdminAsking, type AdminRequest } from './admin-asking.ts'
@@ -12,10 +11,9 @@ import { waitFor, within } from './deadline.ts'
 import type { EngineName } from './engines.ts'
 import { Metrics } from './metrics.ts'
 import type { Peer } from './peer.ts'
+import { CHECKOUT, TIDEGATE } from './started-program.ts'
 
-const REPOSITORY = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
-/** TIDEGATE_BIN runs the suite against another build, an installed package for example. */
-export const TIDEGATE = process.env['TIDEGATE_BIN'] ?? join(REPOSITORY, 'bin', 'tidegate')
+export { TIDEGATE } from './started-program.ts'
 
 /** A line of the log; `event` says which. */
 export interface LogLine {
@@ -48,6 +46,8 @@ export interface DaemonOptions extends TestConfig {
   /** A command that starts the daemon, `prlimit --nofile=256:256` for example. */
   readonly prefix?: readonly string[]
   readonly env?: Record<string, string>
+  /** The checkout, whatever build is tested: for modules that `env` has exchanged. */
+  readonly isCheckout?: boolean
 }
 
 export interface Exit {
@@ -104,8 +104,12 @@ export class Daemon {
     return daemon
   }
 
-  static launchWith(args: readonly string[], options: Pick<DaemonOptions, 'prefix' | 'env'> = {}): Daemon {
-    const [command, ...words] = [...(options.prefix ?? []), process.execPath, TIDEGATE, ...args]
+  static launchWith(
+    args: readonly string[],
+    options: Pick<DaemonOptions, 'prefix' | 'env' | 'isCheckout'> = {},
+  ): Daemon {
+    const program = options.isCheckout === true ? CHECKOUT : TIDEGATE
+    const [command, ...words] = [...(options.prefix ?? []), process.execPath, program, ...args]
     const child = spawn(command, words, {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, NODE_OPTIONS: '', NODE_TEST_CONTEXT: '', NO_COLOR: '1', ...options.env },

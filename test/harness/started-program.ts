@@ -1,6 +1,7 @@
 /** A program as a person starts it: a command, its output, its end. */
 import { type ChildProcess, execFile, spawn, type SpawnOptions } from 'node:child_process'
 import { once } from 'node:events'
+import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -8,7 +9,12 @@ import { fileURLToPath } from 'node:url'
 const POLL_MS = 20
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url))
-export const TIDEGATE = fileURLToPath(new URL('../../bin/tidegate', import.meta.url))
+export const CHECKOUT = join(ROOT, 'bin', 'tidegate')
+/**
+ * TIDEGATE_BIN has another build tested: `npm test` gives what npm ships (scripts/package.mjs); an installed package
+ * will do as well. By hand it is the checkout.
+ */
+export const TIDEGATE = process.env['TIDEGATE_BIN'] ?? CHECKOUT
 
 export interface Ended {
   readonly code: number | null

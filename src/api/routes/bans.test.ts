@@ -77,6 +77,7 @@ describe('/api/v1/bans', () => {
     assert.deepEqual([added.status, BanChangeAnswer.parse(added.body).changed], [200, 1])
     const removed = await ask('DELETE', { prefixes: ['b'] })
     assert.deepEqual(BanChangeAnswer.parse(removed.body).refused, [{ prefix: 'b', why: 'c' }])
+    await ask('PUT', { prefixes: ['192.0.2.9'], ttlMs: 1000, comment: 'feed' })
     const { changed, stored } = BanChangeAnswer.parse((await ask('DELETE', { all: true, origin: 'manual' })).body)
     assert.deepEqual([changed, stored], [7, false])
     assert.deepEqual(
@@ -84,6 +85,9 @@ describe('/api/v1/bans', () => {
       [
         '["add",{"prefixes":["a"],"ttlMs":null,"comment":"by hand","force":false},true,"local"]',
         '["remove",["b"]]',
+        '["list",null,"manual"]',
+        '["remove",["192.0.2.0/24"]]',
+        '["add",{"prefixes":["192.0.2.9"],"ttlMs":1000,"comment":"feed","force":false},false,"local"]',
         '["flush","manual"]',
       ],
     )
@@ -100,7 +104,9 @@ describe('/api/v1/bans', () => {
       ['DELETE', {}, /expected either prefixes or "all": true/, 400],
       ['DELETE', { all: true, prefixes: ['a'] }, /expected either prefixes or "all": true/, 400],
       ['DELETE', { all: true, origin: 'me' }, /origin is "me"; expected manual, strikes, neighbours, signals/, 400],
-      ['PUT', {}, /takes GET, HEAD, POST, DELETE/, 405],
+      ['PUT', { prefixes: [], ttlMs: 0 }, /prefixes: /, 400],
+      ['PUT', { prefixes: ['192.0.2.1', 'x'], ttlMs: 0 }, /Nothing has changed: x is neither an address/, 400],
+      ['PATCH', {}, /takes GET, HEAD, POST, PUT, DELETE/, 405],
     ]
     for (const [method, body, detail, wanted] of cases) {
       const answer = await ask(method, body)
@@ -121,6 +127,7 @@ describe('/api/v1/bans', () => {
     for (const [method, body] of [
       ['POST', { prefixes: ['a'], ttlMs: 0 }],
       ['DELETE', { prefixes: ['b'] }],
+      ['PUT', { prefixes: ['a'], ttlMs: 0 }],
       ['DELETE', { all: true }],
     ] as const) {
       const { status, body: answer } = await ask(method, body)

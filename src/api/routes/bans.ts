@@ -1,8 +1,9 @@
 /** /api/v1/bans: who is banned, and what operators ban and unban. */
 import { z } from 'zod'
 import type { Ban } from '../../control/bans/ban.ts'
-import type { RefusedPrefix } from '../../control/bans/ban-answers.ts'
+import type { AskedBans, RefusedPrefix } from '../../control/bans/ban-answers.ts'
 import type { Bans } from '../../control/bans/bans.ts'
+import { replaceByHand } from '../../control/bans/replace-by-hand.ts'
 import { parseBanned } from '../../control/bans/source.ts'
 import {
   BAN_ORIGIN_WORDS,
@@ -22,6 +23,8 @@ import { countText } from './query.ts'
 
 /** BANS_PER_REQUEST_MAX of the longest prefixes, with quotes. */
 const BODY_BYTES_MAX = 1024 * 1024
+/** A damaged list is known by its first mistakes. */
+const REFUSED_TOLD_MAX = 5
 const tags = ['bans']
 
 const Query = z.strictObject({
@@ -38,6 +41,7 @@ export type BanActions = Pick<
 export function banRoutes(app: App, { actions: { bans } }: Room): void {
   addListing(app, bans)
   addBanning(app, bans)
+  addReplacing(app, bans)
   addUnbanning(app, bans)
 }
 
@@ -74,13 +78,49 @@ function addBanning(app: App, bans: BanActions): void {
     },
     async (request) => {
       refuseWhenLeft(bans)
-      const { prefixes, ttlMs, comment = '', force = false } = request.body
-      const asked = { prefixes, ttlMs: ttlMs === 0 ? Infinity : ttlMs, comment: comment || 'by hand', force }
-      const { changed, refused, stored } = await bans.add(asked, askedBy(request).who)
-      request.auditDetails = inShort(prefixes)
+      const { changed, refused, stored } = await bans.add(askedBans(request.body), askedBy(request).who)
+      request.auditDetails = inShort(request.body.prefixes)
       return changeAnswer(bans, { changed: changed.length, refused, stored })
     },
   )
+}
+
+function addReplacing(app: App, bans: BanActions): void {
+  app.put(
+    BANS_PATH,
+    {
+      bodyLimit: BODY_BYTES_MAX,
+      config: { role: 'operator', audit: 'bans.replace' },
+      schema: {
+        operationId: 'replaceBans',
+        summary: 'From now on operators have banned these and no others; other bans stay.',
+        tags,
+        body: BanRequest,
+        response: { 200: BanChangeAnswer, '4xx': Problem },
+      },
+    },
+    async (request) => {
+      refuseWhenLeft(bans)
+      const { changed, refused, stored, isTaken } = await replaceByHand(
+        bans,
+        askedBans(request.body),
+        askedBy(request).who,
+      )
+      if (!isTaken) throw new ApiProblem('E_REQUEST', `Nothing has changed: ${firstOf(refused)}.`)
+      request.auditDetails = `${changed.length} changed`
+      return changeAnswer(bans, { changed: changed.length, refused, stored })
+    },
+  )
+}
+
+function askedBans({ prefixes, ttlMs, comment = '', force = false }: BanRequest): AskedBans {
+  return { prefixes, ttlMs: ttlMs === 0 ? Infinity : ttlMs, comment: comment || 'by hand', force }
+}
+
+function firstOf(refused: readonly RefusedPrefix[]): string {
+  const more = refused.length - REFUSED_TOLD_MAX
+  const told = refused.slice(0, REFUSED_TOLD_MAX).map(({ prefix, why }) => `${prefix} ${why}`)
+  return told.join('; ') + (more > 0 ? `; and ${more} more` : '')
 }
 
 function addUnbanning(app: App, bans: BanActions): void {

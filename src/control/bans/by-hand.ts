@@ -10,10 +10,12 @@ export function whyNotByHand(
   immunity: Immunity,
   nowMs: number,
 ): string | undefined {
-  const widest = WIDE_BITS[network.family]
-  if (network.prefixLength < widest && !isForced) {
-    return `is wider than a /${widest}, to be banned by --force only`
-  }
   const immune = immunity.of(network, nowMs)
-  return immune === undefined ? undefined : `${immuneText(network, immune)}, and is never banned`
+  const whyNever = immune === undefined ? undefined : `${immuneText(network, immune)}, and is never banned`
+  return whyTooWide(network, isForced) ?? whyNever
+}
+
+export function whyTooWide({ family, prefixLength }: Network, isForced: boolean): string | undefined {
+  const widest = WIDE_BITS[family]
+  return isForced || prefixLength >= widest ? undefined : `is wider than a /${widest}, to be banned by --force only`
 }

@@ -5,6 +5,7 @@
  */
 import { isAbsolute, join } from 'node:path'
 import { Worker } from 'node:worker_threads'
+import { threadEntry } from '../../lib/thread-entry.ts'
 import type { Log } from '../log/log.ts'
 import { type Clients, TABLES } from './all-tables.ts'
 import type { BackupResult } from './backup-file.ts'
@@ -143,7 +144,7 @@ export class Store implements Clients {
   #startThread(): void {
     const start: StoreThreadStart = { path: this.path!, bytesMax: this.#options.bytesMax, isSuspect: this.#isSuspect }
     this.#isSuspect = false
-    const thread = new Worker(threadEntry(), {
+    const thread = new Worker(threadEntry('control/store/store-thread'), {
       workerData: start,
       name: 'tidegate-store',
       resourceLimits: { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 256 },
@@ -291,11 +292,6 @@ export class Store implements Clients {
     clearTimeout(timeout)
     return end
   }
-}
-
-/** The thread's file has the extension of this one: `.ts` in the checkout, `.js` in what is published. */
-function threadEntry(): URL {
-  return new URL(`./store-thread.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url)
 }
 
 type Call = (table: string, name: string, args: readonly unknown[]) => Promise<unknown>

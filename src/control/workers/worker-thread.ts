@@ -6,12 +6,6 @@ import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from '
 import { wake } from '../../kernel/wake.ts'
 import type { WorkerCommand, WorkerEvent, WorkerStart } from '../../traffic/events.ts'
 
-/** The worker's file has the extension of this one: `.ts` in the checkout, `.js` in what is published. */
-export function defaultWorkerEntry(): URL {
-  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
-  return new URL(`../../traffic/worker.${extension}`, import.meta.url)
-}
-
 /** V8's 48 MiB would be filled before it is swept, by a worker that makes next to no garbage. */
 const YOUNG_GENERATION_MIB = 12
 

@@ -3,6 +3,7 @@
  * and picks the port where port 0 was asked, so that all workers share one.
  */
 import type { SocketAddress } from '../../lib/ip.ts'
+import { threadEntry } from '../../lib/thread-entry.ts'
 import type { ConnectionLook, LookAnswer } from '../../traffic/connection-look.ts'
 import type { EngineName, ListeningAddress, WorkerCommand, WorkerEvent, WorkerLimits } from '../../traffic/events.ts'
 import type { Listener, Tables } from '../../traffic/tables.ts'
@@ -11,7 +12,7 @@ import { ConnectionLooks } from './connection-looks.ts'
 import type { SharedMemory } from './shared-memory.ts'
 import { StartError } from './start-error.ts'
 import { listenErrorIn, TablesChange, withAddresses } from './tables-change.ts'
-import { defaultWorkerEntry, WorkerThread } from './worker-thread.ts'
+import { WorkerThread } from './worker-thread.ts'
 
 /** Opening sockets takes milliseconds; a worker that says nothing for so long hangs. */
 const START_TIMEOUT_MS = 30_000
@@ -95,7 +96,7 @@ export class Workers {
     this.#starts.set(workerIndex, started)
     const { counterMemory, logRingMemory, strikesMemory, newcomersMemory } = memory.workers[workerIndex]
     const thread = new WorkerThread({
-      entry: this.#options.entry ?? defaultWorkerEntry(),
+      entry: this.#options.entry ?? threadEntry('traffic/worker'),
       start: {
         workerIndex,
         workers: memory.workers.length,
