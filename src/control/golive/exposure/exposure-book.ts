@@ -5,6 +5,7 @@
 import type { Config, ServiceConfig } from '../../config/config.ts'
 import type { Log } from '../../log/log.ts'
 import type { Store } from '../../store/store.ts'
+import type { ExposureFilter } from '../../store/tables/exposure.ts'
 import { isLoopbackText, machineAddresses, nodeAddresses } from '../own-addresses.ts'
 import { sayExposed, sayExposureOver, sayVantageSilent } from './exposure-lines.ts'
 import { worstVerdict } from './look-at-host.ts'
@@ -12,6 +13,8 @@ import { ExposureReport, type ExposureVerdict } from './report.ts'
 
 /** Of so many results the vantages are known. */
 const RESULTS_READ = 2_000
+/** Of so many results of a vantage the last one of a host is found: more upstreams than a service has at one vantage. */
+const HOSTS_OF_VANTAGE_MAX = 64
 /** Two looks of those that come every 4 h, and an hour. */
 export const SILENT_AFTER_MS = 9 * 3_600_000
 /** So many reports within a day make a vantage one that reports regularly. */
@@ -91,14 +94,12 @@ export class ExposureBook {
     const verdict = worstVerdict(report.ports)
     const why = this.#whyNot(report, sender.source)
     const vantage = vantageOf(sender, report)
-    const before = services.length === 0 ? [] : await this.vantages()
     for (const service of services) {
+      const last = await this.#lastOf({ service, vantage, report })
       const details: Details = { source: sender.source, ...(why === undefined ? {} : { why }), report }
       const result = why === undefined ? verdict : 'not-counted'
       await store.exposure.add({ atMs: this.#nowMs(), service, vantage, result, details })
       if (why !== undefined) continue
-      const look = lookOf({ service, vantage, report })
-      const last = before.find((one) => lookOf(one.last) === look)?.last
       const wasOpen = last !== undefined && last.counts && last.verdict === 'open'
       if (verdict === 'open') sayExposed(log, service, vantage, report)
       else if (wasOpen) sayExposureOver(log, service, vantage, report)
@@ -106,12 +107,15 @@ export class ExposureBook {
     return { services, verdict, counts: why === undefined, why }
   }
 
+  /** Whoever has a token may send many, and large ones: not all are read for each. */
+  async #lastOf(one: Pick<ExposureEntry, 'service' | 'vantage' | 'report'>): Promise<ExposureEntry | undefined> {
+    const { service, vantage } = one
+    const entries = await this.list({ service, vantage, limit: HOSTS_OF_VANTAGE_MAX })
+    return entries.find((entry) => lookOf(entry) === lookOf(one))
+  }
+
   /** The newest first. */
-  async list(filter: {
-    limit: number
-    service?: string | undefined
-    before?: number | undefined
-  }): Promise<ExposureEntry[]> {
+  async list(filter: ExposureFilter): Promise<ExposureEntry[]> {
     return (await this.#options.store.exposure.list(filter)).flatMap(entryOf)
   }
 

@@ -17,6 +17,10 @@ test('results are listed by service and page, and only the last of them are kept
     rows.map(({ service, vantage, result }) => `${service} ${vantage} ${result}`)
   assert.deepEqual(words(reads.list(db, { limit: 2, service: 'web' })), ['web cloud hidden', 'web office hidden'])
   assert.deepEqual(words(reads.list(db, { limit: 2, service: 'web', before: 2 })), ['web office exposed'])
+  assert.deepEqual(words(reads.list(db, { limit: 9, service: 'web', vantage: 'office' })), [
+    'web office hidden',
+    'web office exposed',
+  ])
   assert.deepEqual(reads.list(db, { limit: 1 })[0].details, { ports: [443] })
   db.run("UPDATE sqlite_sequence SET seq = :last WHERE name = 'exposure'", { last: EXPOSURE_RESULTS_MAX + 2 })
   add('mail', 'cloud', 'hidden')

@@ -18,6 +18,7 @@ export interface ExposureResult {
 export interface ExposureFilter {
   readonly limit: number
   readonly service?: string | undefined
+  readonly vantage?: string | undefined
   /** The id that the page before ended with. */
   readonly before?: number | undefined
 }
@@ -26,15 +27,16 @@ type ExposureRow = Omit<ExposureResult, 'details'> & { details: string }
 
 const COLUMNS = 'id, atMs, service, vantage, result, details'
 const LIST = `SELECT ${COLUMNS} FROM exposure WHERE (:service IS NULL OR service = :service)
-  AND (:before IS NULL OR id < :before) ORDER BY id DESC LIMIT :limit`
+  AND (:vantage IS NULL OR vantage = :vantage) AND (:before IS NULL OR id < :before) ORDER BY id DESC LIMIT :limit`
 
 export const EXPOSURE = {
   reads: {
     /** The newest first. */
-    list: (db: Database, { limit, service, before }: ExposureFilter): ExposureResult[] =>
+    list: (db: Database, { limit, service, vantage, before }: ExposureFilter): ExposureResult[] =>
       db
         .all<ExposureRow>(LIST, {
           service: service ?? null,
+          vantage: vantage ?? null,
           before: before ?? null,
           limit: Math.min(limit, EXPOSURE_RESULTS_MAX),
         })
