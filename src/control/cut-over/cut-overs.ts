@@ -101,15 +101,19 @@ export class CutOvers {
 
   /** The version before may have changed something while this one started. */
   async #readAgain({ reload, config }: CutOverParts): Promise<void> {
-    const before = [...this.closedIn(config())].join('\n')
+    const before = this.closedIn(config())
     await this.#kept.readAgain()
-    if ([...this.closedIn(config())].join('\n') === before) return
+    const after = this.closedIn(config())
+    const changed = config().services.flatMap(({ name }) => (before.has(name) === after.has(name) ? [] : [name]))
+    if (changed.length === 0) return
     await reload
       .closeServices(
         (now) => this.closedIn(now),
         () => {},
       )
-      .catch((error: Error) => sayCutOverFailed(this.#log, 'of the version before', error.message))
+      .catch((error: Error) => {
+        for (const service of changed) sayCutOverFailed(this.#log, service, error.message)
+      })
   }
 
   stop(): void {
