@@ -118,7 +118,7 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   tellReady(log, node, options)
   await takeOver(node, admin, stop)
   keptLists.start(() => reload.readLists(), inheritance !== undefined)
-  await goingLive.start(reload)
+  await goingLive.start({ reload, isUpgrading: () => upgrades.isUnderWay })
 
   const request = await stop.first
   goingLive.stop()

@@ -18,10 +18,14 @@ const SENTENCE_CHARACTERS_MAX = 500
 /** A clock that is set while we wait is noticed after so long. */
 const LOOK_EVERY_MS = 30_000
 const RETRY_AFTER_MS = 10_000
+/** The next version takes a second to start. */
+const UPGRADE_LOOK_EVERY_MS = 500
 
 export interface CutOverParts {
   readonly reload: Pick<Reload, 'closeServices'>
   readonly config: () => Config
+  /** The next version is starting: it has the listeners as they were, and would find a port that is opened now taken. */
+  readonly isUpgrading: () => boolean
   /** The checklist of a service, now. */
   readonly look: (service: string, asked: Asked) => Promise<readonly ChecklistItem[]>
 }
@@ -170,6 +174,7 @@ export class CutOvers {
   ): Promise<boolean> {
     const parts = this.#partsNow()
     this.#serviceNamed(service)
+    if (parts.isUpgrading()) throw new CutOverError('The next version is starting; try again in a moment.')
     await parts.reload.closeServices(
       (config) => {
         const closed = new Set(this.closedIn(config))
@@ -212,6 +217,7 @@ export class CutOvers {
     if (!this.#isRunning) return
     const dueInMs = this.#kept.all().flatMap(({ service, plan }) => {
       if (plan === undefined || !this.#isConfigured(service)) return []
+      if (this.#parts?.isUpgrading() === true) return [UPGRADE_LOOK_EVERY_MS]
       return [this.#problems.has(service) ? RETRY_AFTER_MS : Math.max(0, Date.parse(plan.at) - Date.now())]
     })
     if (dueInMs.length === 0) return
@@ -222,6 +228,7 @@ export class CutOvers {
   async #doWhatIsDue(): Promise<void> {
     for (const { service, plan } of this.#due()) {
       if (!this.#isRunning) return
+      if (this.#parts?.isUpgrading() === true) break
       try {
         await this.#switch(service, true, { by: plan.by, planned: true, asked: plan.asked })
       } catch (error) {

@@ -38,6 +38,10 @@ export class Upgrades {
     process.on('SIGUSR2', () => {})
   }
 
+  get isUnderWay(): boolean {
+    return this.#running !== undefined
+  }
+
   /** Never rejects. Who asks while one is under way gets its outcome. */
   async upgrade(): Promise<SuccessorOutcome> {
     this.#running ??= this.#attempt()
