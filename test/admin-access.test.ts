@@ -7,10 +7,11 @@ import { request as requestPlain } from 'node:http'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, afterEach, describe, it } from 'node:test'
+import { connect } from 'node:tls'
 import { makeCertificate } from './harness/certificates.ts'
-import { Daemon, TIDEGATE } from './harness/daemon.ts'
+import { Daemon } from './harness/daemon.ts'
 import { waitFor } from './harness/deadline.ts'
-import { answerOf } from './harness/started-program.ts'
+import { answerOf, TIDEGATE } from './harness/started-program.ts'
 
 const SERVICES = [{ name: 'web', upstreams: ['127.0.0.1:9'] }]
 const PASSWORD = 'correct horse battery'
@@ -37,6 +38,12 @@ describe('access to the admin API of a daemon', { timeout: 240_000 }, () => {
     answerOf(process.execPath, [TIDEGATE, ...args], {
       env: { ...process.env, TIDEGATE_ADMIN: daemon.adminAddress.text.replace('0.0.0.0', '127.0.0.1'), ...env },
     })
+  /** What it says when it succeeds; else the test says why it did not. */
+  const done = async (args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<string> => {
+    const { code, stdout, stderr } = await tidegate(args, env)
+    assert.equal(code, 0, `tidegate ${args.join(' ')}: ${stderr}`)
+    return stdout
+  }
 
   interface Answer {
     readonly status: number
@@ -89,12 +96,10 @@ describe('access to the admin API of a daemon', { timeout: 240_000 }, () => {
 
   it('who has lost every password gets in again by the command line; failed logins are one line', async () => {
     await start()
-    const added = await tidegate(['users', 'add', 'ann', '--role', 'admin', '--json'])
-    assert.equal(added.code, 0, added.stderr)
-    const first = JSON.parse(added.stdout).password as string
+    const added = await done(['users', 'add', 'ann', '--role', 'admin', '--json'])
+    const first = JSON.parse(added).password as string
     assert.equal((await post('/api/v1/session', { name: 'ann', password: first })).status, 200)
-    const again = await tidegate(['users', 'password', 'ann'])
-    const [, second] = /not shown again: (\S+)\n/.exec(again.stdout)!
+    const [, second] = /not shown again: (\S+)\n/.exec(await done(['users', 'password', 'ann']))!
     assert.equal((await post('/api/v1/session', { name: 'ann', password: first })).status, 401)
     assert.equal((await post('/api/v1/session', { name: 'ann', password: second })).status, 200)
     for (const args of [
@@ -105,12 +110,12 @@ describe('access to the admin API of a daemon', { timeout: 240_000 }, () => {
       const { code, stderr } = await tidegate(args)
       assert.deepEqual([code, /ann is the last admin/.test(stderr)], [1, true])
     }
-    const made = await tidegate(['tokens', 'add', 'deploy', '--role', 'operator', '--service', 'web', '--ttl', '30d'])
-    const token = { TIDEGATE_TOKEN: made.stdout.trim() }
+    const made = await done(['tokens', 'add', 'deploy', '--role', 'operator', '--service', 'web', '--ttl', '30d'])
+    const token = { TIDEGATE_TOKEN: made.trim() }
     assert.match((await tidegate(['status'], token)).stderr, /token deploy is only for web/)
-    assert.equal((await tidegate(['upstreams', 'drain', 'web', '127.0.0.1:9'], token)).code, 0)
-    assert.match((await tidegate(['tokens'])).stdout, /deploy {2}operator {2}web/)
-    assert.equal((await tidegate(['tokens', 'remove', 'deploy'])).code, 0)
+    await done(['upstreams', 'drain', 'web', '127.0.0.1:9'], token)
+    assert.match(await done(['tokens']), /deploy {2}operator {2}web/)
+    await done(['tokens', 'remove', 'deploy'])
     assert.match((await tidegate(['status'], token)).stderr, /token is not known/)
     daemon.signal('SIGTERM')
     assert.equal((await daemon.exited).code, 0)
@@ -134,17 +139,15 @@ describe('access to the admin API of a daemon', { timeout: 240_000 }, () => {
       certificate.checkIP('127.0.0.1') && certificate.checkHost('localhost') && certificate.checkHost(hostname()),
     )
 
-    const status = await tidegate(['status', '--once'])
-    assert.equal(status.code, 0, status.stderr)
-    await tidegate(['users', 'add', 'ann', '--role', 'admin', '--password-file', passwordFile()])
+    await done(['status', '--once'])
+    await done(['users', 'add', 'ann', '--role', 'admin', '--password-file', passwordFile()])
     const { cookie } = await post('/api/v1/session', { name: 'ann', password: PASSWORD }, true)
     assert.match(cookie, /^__Host-tidegate=[\w-]{43}; Path=\/; Max-Age=\d+; HttpOnly; SameSite=Strict; Secure$/)
 
     process.kill(daemon.pid, 'SIGUSR2')
     await waitFor('the upgrade', () => said('upgraded') !== undefined)
     pids.add(Number(said('upgraded')?.['pid']))
-    const then = await tidegate(['status', '--once'], { TIDEGATE_FINGERPRINT: String(fingerprint) })
-    assert.equal(then.code, 0, then.stderr)
+    await done(['status', '--once'], { TIDEGATE_FINGERPRINT: String(fingerprint) })
     // The session of before holds on.
     const headers = { cookie: cookie.split(';', 1)[0] }
     const { promise, resolve } = Promise.withResolvers<number>()
@@ -163,7 +166,7 @@ describe('access to the admin API of a daemon', { timeout: 240_000 }, () => {
     const { fingerprint256 } = new X509Certificate(files.cert)
     assert.equal(said('admin-certificate')?.['fingerprint'], fingerprint256)
     // On this machine whose socket it is says enough.
-    assert.equal((await tidegate(['status', '--once'])).code, 0)
+    await done(['status', '--once'])
     // By another name of this machine the certificate has to.
     const { port } = daemon.adminAddress
     const other = ['--token-file', join(stateDir, 'admin-token')]
@@ -171,22 +174,50 @@ describe('access to the admin API of a daemon', { timeout: 240_000 }, () => {
     assert.match((await tidegate([...other, 'status', '--once'], admin)).stderr, /ECONNREFUSED|vouches/)
     const wrong = await tidegate([...other, '--fingerprint', fingerprint256.replace(/^../, '00'), 'status', '--once'])
     assert.deepEqual([wrong.code, /another fingerprint/.test(wrong.stderr)], [1, true])
-    const right = await tidegate([
-      ...other,
-      '--fingerprint',
-      fingerprint256.toLowerCase().replaceAll(':', ''),
-      'status',
-    ])
-    assert.equal(right.code, 0, right.stderr)
+    await done([...other, '--fingerprint', fingerprint256.toLowerCase().replaceAll(':', ''), 'status'])
     const none = await tidegate([...other, '--fingerprint', 'abc', 'status'])
     assert.match(none.stderr, /no SHA-256 fingerprint/)
   })
+
+  it('a renewed certificate is taken in by a reload; one that can not be used leaves the one before, and says so', async () => {
+    const tls = { certificate: join(folder, 'renewed.pem'), key: join(folder, 'renewed.key') }
+    const put = (name: string): string => {
+      const { cert, key } = makeCertificate(folder, name, { names: 'IP:127.0.0.1' })
+      writeFileSync(tls.certificate, cert)
+      writeFileSync(tls.key, key)
+      return new X509Certificate(cert).fingerprint256
+    }
+    const before = put('before')
+    await start({ tls })
+    assert.equal(await servedFingerprint(), before)
+    const renewed = put('renewed')
+    daemon.signal('SIGHUP')
+    await waitFor('the new certificate', () => daemon.lines.some(({ fingerprint }) => fingerprint === renewed))
+    assert.equal(await servedFingerprint(), renewed)
+
+    writeFileSync(tls.certificate, 'half of a certificate')
+    const { code, stderr } = await tidegate(['reload'])
+    assert.deepEqual([code, /admin\.tls\.certificate: .* is not a certificate as PEM/.test(stderr)], [2, true], stderr)
+    assert.equal(said('reload-failed')?.['why'], 'wrong-config')
+    assert.equal(await servedFingerprint(), renewed)
+  })
+
+  function servedFingerprint(): Promise<string | undefined> {
+    const { promise, resolve, reject } = Promise.withResolvers<string | undefined>()
+    const { port } = daemon.adminAddress
+    const socket = connect({ host: '127.0.0.1', port, rejectUnauthorized: false }, () => {
+      resolve(socket.getPeerX509Certificate()?.fingerprint256)
+      socket.destroy()
+    })
+    socket.on('error', reject)
+    return promise
+  }
 
   it('plain HTTP beyond loopback only where the configuration says so', async () => {
     await start({ listen: '0.0.0.0:0', plainHttp: true })
     assert.ok(said('admin-exposed'))
     assert.equal(said('admin-certificate'), undefined)
-    assert.equal((await tidegate(['status', '--once'])).code, 0)
+    await done(['status', '--once'])
   })
 
   function passwordFile(): string {

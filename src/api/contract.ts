@@ -273,6 +273,12 @@ export const BanChangeAnswer = z.object({
 })
 export type BanChangeAnswer = z.infer<typeof BanChangeAnswer>
 
+/**
+ * How long a command waits for an answer: longer than the daemon waits itself before it says what is wrong (its store
+ * has 10 s, a worker 5 s). A machine under attack is slow, and a change that nobody waits for any more may be made.
+ */
+export const ANSWER_TIMEOUT_MS = 20_000
+
 /** Takes POST without a body; answers an UpgradeAnswer: 200 when the next version serves, 503 when this one goes on. */
 export const UPGRADE_PATH = '/api/v1/upgrade'
 export const UpgradeAnswer = z.discriminatedUnion('kind', [

@@ -6,8 +6,17 @@ import { type AdminAnswer, AdminForTest, NO_ACTIONS } from '../../test/harness/a
 import { type NodeForTest, nodeForTest } from '../../test/harness/node-for-test.ts'
 import type { ReloadOutcome } from '../control/reload/reload.ts'
 import { StartError } from '../control/workers/start-error.ts'
-import { ADMIN_PATHS, DRY_RUN_PARAMETER, NodeStatus, Problem, RELOAD_PATH, ReloadAnswer } from './contract.ts'
-import type { AdminActions } from './server.ts'
+import { CALL_DEADLINE_MS } from '../control/store/store.ts'
+import {
+  ADMIN_PATHS,
+  ANSWER_TIMEOUT_MS,
+  DRY_RUN_PARAMETER,
+  NodeStatus,
+  Problem,
+  RELOAD_PATH,
+  ReloadAnswer,
+} from './contract.ts'
+import { type AdminActions, SOCKET_TIMEOUT_MS } from './server.ts'
 
 const CHECKED: ReloadOutcome = { kind: 'failed', code: 'E_TEST', text: 'checked' }
 const ACTIONS: AdminActions = {
@@ -120,6 +129,10 @@ describe('the admin API', () => {
     assert.match(await say('\u0016\u0003\u0001 hello\r\n\r\n'), /^HTTP\/1\.1 400 /)
   })
 
+  test('what there is to say about a store that hangs comes before anybody hangs up', () => {
+    assert.ok(CALL_DEADLINE_MS < SOCKET_TIMEOUT_MS && SOCKET_TIMEOUT_MS < ANSWER_TIMEOUT_MS)
+  })
+
   test('who sends no request is cut off', { timeout: 20_000 }, async () => {
     assert.match(await say('GET /healthz HTTP/1.1\r\nHost: localhost\r\n'), /^HTTP\/1\.1 408 /)
   })
@@ -151,4 +164,21 @@ describe('the admin API', () => {
       return true
     })
   })
+})
+
+test('an error that nobody expected is answered as such, and told of with its stack, once', async (t) => {
+  const told: string[] = []
+  const broken = { ...nodeForTest(), tables: () => assert.fail('a defect') }
+  const admin = await AdminForTest.start({
+    node: broken,
+    onDefect: ({ stack }, route) => told.push(route, stack ?? ''),
+  })
+  t.after(() => admin.close())
+  for (let i = 0; i < 3; i++) {
+    const { status, body } = await admin.get(ADMIN_PATHS.status)
+    assert.deepEqual([status, Problem.parse(body).code], [500, 'E_INTERNAL'])
+  }
+  assert.equal((await admin.get('/api/v1/bans?limit=0')).status, 400)
+  assert.deepEqual([told.length, told[0]], [2, 'GET /status.json'])
+  assert.match(told[1], /a defect[^]*status\.ts/)
 })

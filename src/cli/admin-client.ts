@@ -3,6 +3,7 @@ import type { ZodType } from 'zod'
 import {
   ADMIN_ADDRESS_DEFAULT,
   ADMIN_PATHS,
+  ANSWER_TIMEOUT_MS,
   BanChangeAnswer,
   BanList,
   type BanRequest,
@@ -22,8 +23,6 @@ import type { TlsAnswer } from './tls-request.ts'
 import { givenToken } from './token-option.ts'
 
 export { urlInUse } from './admin-send.ts'
-
-const ANSWER_TIMEOUT_MS = 5_000
 
 /** `host:port` or a URL; throws CommandError when it is neither. Beyond this machine a bare address is one over TLS. */
 export function adminUrl(text: string = process.env['TIDEGATE_ADMIN'] ?? ADMIN_ADDRESS_DEFAULT): URL {

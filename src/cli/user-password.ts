@@ -12,15 +12,21 @@ export interface ChosenPassword {
   readonly isNew: boolean
 }
 
-export async function choosePassword(file: string | undefined): Promise<ChosenPassword> {
-  if (file === undefined) return { password: newPassword(), isNew: true }
+/** For a user of that name. */
+export async function choosePassword(file: string | undefined, user: string): Promise<ChosenPassword> {
+  if (file === undefined) return { password: newPassword(user), isNew: true }
   const text = file === '-' ? await (await import('node:stream/consumers')).text(process.stdin) : await textOf(file)
   return { password: text.replace(/\r?\n$/, ''), isNew: false }
 }
 
-function newPassword(): string {
+/** One with the name in it would be refused (control/access/passwords.ts): for a name of one letter that is every second. */
+function newPassword(user: string): string {
   const group = (): string => Array.from({ length: 5 }, () => ALPHABET[randomInt(ALPHABET.length)]).join('')
-  return [group(), group(), group(), group()].join('-')
+  const made = (): string => [group(), group(), group(), group()].join('-')
+  let password = made()
+  // An empty name is in all of them; the daemon says what is wrong with it.
+  while (user !== '' && password.includes(user.toLowerCase())) password = made()
+  return password
 }
 
 async function textOf(file: string): Promise<string> {

@@ -53,7 +53,7 @@ function addAdd(command: Command): void {
     .addOption(roleOption().makeOptionMandatory())
     .option('--password-file <file>', 'the password; - is standard input (default: a new one is made and shown)')
     .action(async (name: string, options: Options & { role: RoleWord; passwordFile?: string }) => {
-      const chosen = await choosePassword(options.passwordFile)
+      const chosen = await choosePassword(options.passwordFile, name)
       const body: NewUserRequest = { name, password: chosen.password, role: options.role }
       const { adminUrl, changeAnswer } = await import('./admin-client.ts')
       const user = await changeAnswer(new URL(ACCESS_PATHS.users, adminUrl(options.admin)), UserView, 'POST', body)
@@ -69,7 +69,7 @@ function addPassword(command: Command): void {
     .option('--password-file <file>', 'the password; - is standard input (default: a new one is made and shown)')
     .option('--without-second-factor', 'and take their second factor away, for who has lost it')
     .action(async (name: string, options: Options & { passwordFile?: string; withoutSecondFactor?: true }) => {
-      const chosen = await choosePassword(options.passwordFile)
+      const chosen = await choosePassword(options.passwordFile, name)
       const without = options.withoutSecondFactor === true ? { secondFactor: false as const } : {}
       const user = await change(name, { password: chosen.password, ...without }, options)
       show(user, `${name} has another password.`, options, chosen)

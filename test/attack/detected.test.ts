@@ -5,16 +5,14 @@
 import assert from 'node:assert/strict'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, afterEach, before, describe, it } from 'node:test'
+import { describe, it } from 'node:test'
 import { AttacksAnswer, AttackView } from '../../src/api/contract.ts'
 import type { Sources } from '../../bench/load/sources.ts'
-import type { Attack, SteadyClients } from '../../bench/run/attacks.ts'
 import { temporaryFolder } from '../harness/config.ts'
-import { TIDEGATE } from '../harness/daemon.ts'
 import { waitFor } from '../harness/deadline.ts'
 import { forBothEnginesAtOnce } from '../harness/engines.ts'
-import { answerOf } from '../harness/started-program.ts'
-import { assertServedFor, Siege } from './siege.ts'
+import { tidegate } from '../harness/tidegate.ts'
+import { assertServedFor, siegeForTests } from './siege.ts'
 
 const CLIENTS = { first: '127.200.0.1', count: 20, step: 256 }
 const ATTACKERS = { first: '127.64.0.1', count: 300, step: 2 }
@@ -30,19 +28,15 @@ const GROWTH_BYTES_MAX = 96 * 1024 * 1024
 
 forBothEnginesAtOnce((engine) => {
   describe('an attack that is detected', () => {
-    let siege: Siege
-    let clients: SteadyClients | undefined
-    const raids: Attack[] = []
-
-    before(async () => {
-      const attack = {
-        startAfter: '2s',
-        endAfter: '3s',
-        learnFor: '1h',
-        floors: { newConnections: '70/s', sources: 100, unused: 50 },
-        perAddress: { rule: 'on', connections: 20, rate: '6/m', burst: 2 },
-      }
-      siege = await Siege.start({
+    const attack = {
+      startAfter: '2s',
+      endAfter: '3s',
+      learnFor: '1h',
+      floors: { newConnections: '70/s', sources: 100, unused: 50 },
+      perAddress: { rule: 'on', connections: 20, rate: '6/m', burst: 2 },
+    }
+    const besieged = siegeForTests(
+      {
         engine,
         admin: { stateDir: folderWithCalm() },
         // A machine that is busy with other tests is none of this one's attack.
@@ -51,34 +45,20 @@ forBothEnginesAtOnce((engine) => {
           { name: 'web', protect: { attack } },
           { name: 'new', protect: { attack } },
         ],
-      })
-    })
-
-    after(async () => {
-      await siege.assertAllBack()
-      siege.assertMemoryWithin(GROWTH_BYTES_MAX)
-      await siege.stop()
-    })
-
-    afterEach(async () => {
-      await Promise.all(raids.splice(0).map((raid) => raid.stop()))
-      await clients?.stop()
-    })
+      },
+      GROWTH_BYTES_MAX,
+    )
 
     function begin(perSecond: number, sources: Sources = ATTACKERS): void {
       const plan = { sources, connections: 1_000_000, openMax: 500, perSecond }
-      raids.push(siege.attack('polite-churn', 'web', plan))
+      besieged().attack('polite-churn', 'web', plan)
     }
 
     async function attacks(): Promise<AttacksAnswer> {
-      return AttacksAnswer.parse(JSON.parse((await siege.daemon.get('/api/v1/attacks')).body))
+      return AttacksAnswer.parse(JSON.parse((await besieged().daemon.get('/api/v1/attacks')).body))
     }
 
-    async function tidegate(...args: string[]): Promise<string> {
-      const env = { ...process.env, NODE_OPTIONS: '', NODE_TEST_CONTEXT: '', NO_COLOR: '1' }
-      const admin = ['--admin', siege.daemon.adminAddress.text]
-      return (await answerOf(process.execPath, [TIDEGATE, ...args, ...admin], { env })).stdout
-    }
+    const said = async (...args: string[]) => (await tidegate(besieged().daemon, ...args)).stdout
 
     it('a service that is new learns first; one that has a calm goes by it', async () => {
       const [web, fresh] = (await attacks()).services
@@ -90,7 +70,8 @@ forBothEnginesAtOnce((engine) => {
     })
 
     it('is called, held down and written down; who was a client before is served all the while; it ends by itself', async () => {
-      clients = siege.clients('web', { sources: CLIENTS, perSecond: 20 })
+      const siege = besieged()
+      const clients = siege.clients('web', { sources: CLIENTS, perSecond: 20 })
       await assertServedFor(clients, 2 * CLIENTS.count)
       await siege.daemon.waitForMetric('tidegate_known_clients', {}, CLIENTS.count)
       begin(400)
@@ -101,17 +82,17 @@ forBothEnginesAtOnce((engine) => {
       await waitFor('both kinds', async () => (await attacks()).attacks[0].kinds.length > 1)
       await clients.mark()
       const served = await assertServedFor(clients, 30)
-      const [list, shown] = await Promise.all([tidegate('attacks', 'list'), tidegate('attacks', 'show', '1')])
+      const [list, shown] = await Promise.all([said('attacks', 'list'), said('attacks', 'show', '1')])
       assert.match(list, /web +auto +under attack \(1\)/)
       assert.match(list, /1 +web .*under way/)
       assert.match(shown, /under way/)
       assert.match(shown, /refused .*refused-attack/)
-      await Promise.all(raids.splice(0).map((raid) => raid.stop()))
+      await siege.endAttacks()
 
       const ended = await siege.daemon.waitForLine('its end', ({ event }) => event === 'attack-ended')
       assert.deepEqual([ended['attack'], ended['ended']], [1, 'calm'])
       await assertServedFor(clients, 20)
-      const record = AttackView.parse(JSON.parse(await tidegate('attacks', 'show', '1', '--json')))
+      const record = AttackView.parse(JSON.parse(await said('attacks', 'show', '1', '--json')))
       assert.deepEqual([record.calm, record.limits], [CALM, { 'connection-flood': 80, distributed: 120, unused: 0.5 }])
       assert.ok(record.kinds.includes(record.kind))
       assert.deepEqual(

@@ -5,12 +5,12 @@
  * finds a place as well, that of somebody who has said nothing, or nothing more for too long.
  */
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
+import { describe, it } from 'node:test'
 import type { CloseReason } from '../../src/traffic/close-reason.ts'
 import { waitFor } from '../harness/deadline.ts'
 import { forBothEnginesAtOnce } from '../harness/engines.ts'
 import type { SteadyClients } from '../../bench/run/attacks.ts'
-import { assertServedFor, Siege, visitsSince } from './siege.ts'
+import { assertServedFor, type Siege, siegeForTests, visitsSince } from './siege.ts'
 
 const PLACES = 400
 const GROWTH_BYTES_MAX = 96 * 1024 * 1024
@@ -22,29 +22,23 @@ const SERVED_SHARE_MIN = 0.95
 
 forBothEnginesAtOnce((engine) => {
   describe('a full node', () => {
-    let siege: Siege
-
-    before(async () => {
-      siege = await Siege.start({
+    const besieged = siegeForTests(
+      {
         engine,
         traffic: { maxConnections: PLACES },
         protect: { overload: { reserve: '10%' } },
         services: [{ protect: { dialOn: 'first-byte', firstByteTimeout: '10m' } }, { name: 'plain' }],
-      })
-    })
-
-    after(async () => {
-      await siege.assertAllBack()
-      siege.assertMemoryWithin(GROWTH_BYTES_MAX)
-      await siege.stop()
-    })
+      },
+      GROWTH_BYTES_MAX,
+    )
 
     it('serves those it knows', async () => {
+      const siege = besieged()
       const clients = siege.clients('web', { sources: { first: '127.200.0.1', count: 20, step: 256 } })
       // Each twice.
       await assertServedFor(clients, 60)
       await siege.daemon.waitForMetric('tidegate_known_clients', {}, 20)
-      const attack = siege.attack('flood', 'web', {
+      siege.attack('flood', 'web', {
         sources: ATTACKERS,
         connections: 100_000,
         openMax: 2 * PLACES,
@@ -57,13 +51,12 @@ forBothEnginesAtOnce((engine) => {
       await clients.mark()
       await assertServedFor(clients, 100)
       assert.equal(await siege.refused('web', 'refused-ceiling'), 0)
-      await attack.stop()
-      await clients.stop()
     })
 
     for (const service of ['web', 'plain']) {
       it(`serves strangers while the silent hold every place (${service})`, async () => {
-        const attack = siege.attack('flood', service, {
+        const siege = besieged()
+        siege.attack('flood', service, {
           sources: ATTACKERS,
           connections: 100_000,
           openMax: 2 * PLACES,
@@ -71,36 +64,26 @@ forBothEnginesAtOnce((engine) => {
           perSecond: 200,
         })
         await waitForEnds(siege, service, 'made-way', 100)
-        const clients = siege.clients(service, { sources: STRANGERS })
-        await assertShareServed(clients)
-        await attack.stop()
-        await clients.stop()
-        await siege.daemon.waitForMetric('tidegate_connections_open', {}, 0)
+        await assertShareServed(siege.clients(service, { sources: STRANGERS }))
       })
     }
   })
 
   describe('a node full of clients that have asked once', () => {
     const places = 1000
-    let siege: Siege
-
-    before(async () => {
-      siege = await Siege.start({
+    const besieged = siegeForTests(
+      {
         engine,
         traffic: { maxConnections: places },
         protect: { overload: { idleAtLeast: '1s' } },
         services: [{ idleTimeout: '20s' }],
-      })
-    })
-
-    after(async () => {
-      await siege.assertAllBack()
-      siege.assertMemoryWithin(GROWTH_BYTES_MAX)
-      await siege.stop()
-    })
+      },
+      GROWTH_BYTES_MAX,
+    )
 
     it('ends the idle sooner, and serves strangers meanwhile', async () => {
-      const attack = siege.attack('asking-flood', 'web', {
+      const siege = besieged()
+      siege.attack('asking-flood', 'web', {
         sources: ATTACKERS,
         connections: 100_000,
         openMax: 2 * places,
@@ -110,15 +93,12 @@ forBothEnginesAtOnce((engine) => {
       const level = async () => (await siege.daemon.metrics()).sum('tidegate_overload_level')
       await waitFor('level 2', async () => (await level()) >= 2)
       await waitForEnds(siege, 'web', 'overload-idle', 100)
-      const clients = siege.clients('web', { sources: STRANGERS })
-      await assertShareServed(clients)
+      await assertShareServed(siege.clients('web', { sources: STRANGERS }))
       assert.ok((await level()) >= 1)
       await waitForEnds(siege, 'web', 'overload-idle', 500)
       const metrics = await siege.daemon.metrics()
       assert.equal(metrics.sum('tidegate_connections_closed_total', { reason: 'made-way' }), 0)
       assert.equal(metrics.sum('tidegate_strikes_total'), 0)
-      await attack.stop()
-      await clients.stop()
     })
   })
 })

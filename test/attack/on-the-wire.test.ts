@@ -3,12 +3,11 @@
  * about it; who does it again is banned; clients of the same service are served all the time, or from the ban on.
  */
 import assert from 'node:assert/strict'
-import { after, afterEach, before, describe, it } from 'node:test'
+import { describe, it } from 'node:test'
 import type { AttackName } from '../../bench/load/attackers/all-attacks.ts'
-import type { Attack, SteadyClients } from '../../bench/run/attacks.ts'
 import { waitFor } from '../harness/deadline.ts'
 import { forBothEnginesAtOnce } from '../harness/engines.ts'
-import { assertServedFor, Siege } from './siege.ts'
+import { assertServedFor, siegeForTests } from './siege.ts'
 
 /** Answers of 600 MB are asked for at once, and not taken: two workers hold 64 MiB each at most, and V8 collects late. */
 const GROWTH_BYTES_MAX = 160 * 1024 * 1024
@@ -55,12 +54,8 @@ const SLOW: readonly Slow[] = [
 
 forBothEnginesAtOnce((engine) => {
   describe('behaviour on the wire', () => {
-    let siege: Siege
-    let clients: SteadyClients
-    let attack: Attack
-
-    before(async () => {
-      siege = await Siege.start({
+    const besieged = siegeForTests(
+      {
         engine,
         protect: { bans: { strikes: 2, ttl: '10m' } },
         services: [
@@ -76,23 +71,14 @@ forBothEnginesAtOnce((engine) => {
             protect,
           })),
         ],
-      })
-    })
-
-    afterEach(async () => {
-      await attack.stop()
-      await clients.stop()
-      await siege.assertAllBack()
-    })
-
-    after(async () => {
-      siege.assertMemoryWithin(GROWTH_BYTES_MAX)
-      await siege.stop()
-    })
+      },
+      GROWTH_BYTES_MAX,
+    )
 
     it('who says nothing takes no place, and is never seen upstream', async () => {
-      clients = siege.clients('idle')
-      attack = siege.attack('flood', 'idle', {
+      const siege = besieged()
+      const clients = siege.clients('idle')
+      const attack = siege.attack('flood', 'idle', {
         sources: { first: '127.64.0.1', count: 800, step: 1 },
         connections: 800,
         openMax: 400,
@@ -110,8 +96,9 @@ forBothEnginesAtOnce((engine) => {
 
     for (const { what, attack: name, reason, first } of SLOW) {
       it(`${name}: ${what} ends with ${reason}, and then with a ban`, async () => {
+        const siege = besieged()
         const addresses = 10
-        attack = siege.attack(name, name, {
+        siege.attack(name, name, {
           sources: { first, count: addresses, step: 1 },
           connections: 100_000,
           openMax: 30,
@@ -124,7 +111,7 @@ forBothEnginesAtOnce((engine) => {
         })
         await siege.daemon.waitForMetric('tidegate_connections_open', { service: name }, 0)
         assert.ok((await sum('tidegate_connections_closed_total', { service: name, reason })) >= 2 * addresses)
-        clients = siege.clients(name)
+        const clients = siege.clients(name)
         const before = await sum('tidegate_refused_total', { service: name, reason: 'refused-ban' })
         await assertServedFor(clients, 30)
         assert.ok((await sum('tidegate_refused_total', { service: name, reason: 'refused-ban' })) > before)

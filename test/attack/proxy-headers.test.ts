@@ -1,9 +1,8 @@
 /** Attacks on a listener that believes PROXY headers: slow ones and wrong ones from who is believed, forged ones from who is not. */
 import assert from 'node:assert/strict'
-import { after, afterEach, before, describe, it } from 'node:test'
-import type { Attack, SteadyClients } from '../../bench/run/attacks.ts'
+import { describe, it } from 'node:test'
 import { forBothEnginesAtOnce } from '../harness/engines.ts'
-import { assertServedFor, Siege } from './siege.ts'
+import { assertServedFor, siegeForTests } from './siege.ts'
 
 const OFF = { rule: 'off' }
 const GROWTH_BYTES_MAX = 96 * 1024 * 1024
@@ -11,12 +10,8 @@ const BELIEVED = '127.96.0.0/16'
 
 forBothEnginesAtOnce((engine) => {
   describe('PROXY headers', () => {
-    let siege: Siege
-    let clients: SteadyClients
-    let attack: Attack
-
-    before(async () => {
-      siege = await Siege.start({
+    const besieged = siegeForTests(
+      {
         engine,
         protect: { memory: '1MiB' },
         services: [
@@ -26,23 +21,14 @@ forBothEnginesAtOnce((engine) => {
             protect: { perAddress: { rule: 'on', connections: 20, rate: 'off' }, perPrefix: OFF },
           },
         ],
-      })
-    })
-
-    afterEach(async () => {
-      await attack.stop()
-      await clients.stop()
-      await siege.assertAllBack()
-    })
-
-    after(async () => {
-      siege.assertMemoryWithin(GROWTH_BYTES_MAX)
-      await siege.stop()
-    })
+      },
+      GROWTH_BYTES_MAX,
+    )
 
     it('a header that comes byte by byte is waited for once, and never reaches an upstream', async () => {
-      clients = siege.clients('behind')
-      attack = siege.attack('slow-header', 'behind', {
+      const siege = besieged()
+      const clients = siege.clients('behind')
+      const attack = siege.attack('slow-header', 'behind', {
         sources: { first: '127.96.0.1', count: 200, step: 1 },
         connections: 400,
         openMax: 400,
@@ -54,8 +40,9 @@ forBothEnginesAtOnce((engine) => {
     })
 
     it('what is no header ends its connection', async () => {
-      clients = siege.clients('behind')
-      attack = siege.attack('wrong-header', 'behind', {
+      const siege = besieged()
+      const clients = siege.clients('behind')
+      const attack = siege.attack('wrong-header', 'behind', {
         sources: { first: '127.96.1.1', count: 200, step: 1 },
         connections: 2000,
         openMax: 200,
@@ -67,9 +54,10 @@ forBothEnginesAtOnce((engine) => {
     })
 
     it('who forges a header is counted as itself, and not as the client it names', async () => {
+      const siege = besieged()
       const named = { first: '127.200.0.1', count: 1, step: 1 }
-      clients = siege.clients('behind', { sources: named })
-      attack = siege.attack('forged-header', 'behind', {
+      const clients = siege.clients('behind', { sources: named })
+      const attack = siege.attack('forged-header', 'behind', {
         sources: { first: '127.97.0.1', count: 5, step: 1 },
         connections: 2000,
         openMax: 300,
@@ -81,8 +69,12 @@ forBothEnginesAtOnce((engine) => {
     })
 
     it('limits are for the address in the header, where it is believed', async () => {
-      clients = siege.clients('behind', { sources: { first: '127.96.7.7', count: 1, step: 1 }, header: headerOf(1) })
-      attack = siege.attack('forged-header', 'behind', {
+      const siege = besieged()
+      const clients = siege.clients('behind', {
+        sources: { first: '127.96.7.7', count: 1, step: 1 },
+        header: headerOf(1),
+      })
+      const attack = siege.attack('forged-header', 'behind', {
         sources: { first: '127.96.7.7', count: 1, step: 1 },
         connections: 1000,
         openMax: 300,

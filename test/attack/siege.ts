@@ -6,6 +6,7 @@
  *   127.200.*.*   clients, each in a /24 of its own        127.64.*.* and up   attackers
  */
 import assert from 'node:assert/strict'
+import { after, afterEach, before } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { AttackName } from '../../bench/load/attackers/all-attacks.ts'
 import type { RaidPlan } from '../../bench/load/attackers/raid.ts'
@@ -41,6 +42,8 @@ export class Siege {
   readonly #socketsBefore: number
   readonly #residentBefore: number
   readonly #sampling: NodeJS.Timeout
+  readonly #clients: SteadyClients[] = []
+  readonly #attacks: Attack[] = []
   #residentMost = 0
 
   private constructor(daemon: Daemon, upstream: Running) {
@@ -81,12 +84,27 @@ export class Siege {
     const { host, port } = this.daemon.addressOf(service)
     const sources = { first: '127.200.0.1', count: 50, step: 256 }
     const whole = { host, port, perSecond: CLIENTS_PER_SECOND, sources, patienceMs: DEADLINE_MS, ...load }
-    return new SteadyClients(whole, { dir })
+    const clients = new SteadyClients(whole, { dir })
+    this.#clients.push(clients)
+    return clients
   }
 
   attack(name: AttackName, service: string, plan: AttackPlan): Attack {
     const { host, port } = this.daemon.addressOf(service)
-    return new Attack(name, { seconds: ATTACK_SECONDS_MAX, ...plan, host, port }, { dir })
+    const attack = new Attack(name, { seconds: ATTACK_SECONDS_MAX, ...plan, host, port }, { dir })
+    this.#attacks.push(attack)
+    return attack
+  }
+
+  async endAttacks(): Promise<void> {
+    await Promise.all(this.#attacks.splice(0).map((attack) => attack.stop()))
+  }
+
+  /** Attackers and clients go, and nothing is left of them. */
+  async raise(): Promise<void> {
+    await this.endAttacks()
+    await Promise.all(this.#clients.splice(0).map((clients) => clients.stop()))
+    await this.assertAllBack()
   }
 
   async refused(service: string, reason: string): Promise<number> {
@@ -113,6 +131,20 @@ export class Siege {
     const grown = this.#residentMost - this.#residentBefore
     assert.ok(grown <= bytes, `the daemon grew by ${grown} bytes`)
   }
+}
+
+/** One siege for all tests of a `describe`, to be asked for in each: after each of them it is raised. */
+export function siegeForTests(options: SiegeOptions, growthBytesMax: number): () => Siege {
+  let siege: Siege
+  before(async () => {
+    siege = await Siege.start(options)
+  })
+  afterEach(() => siege.raise())
+  after(async () => {
+    siege.assertMemoryWithin(growthBytesMax)
+    await siege.stop()
+  })
+  return () => siege
 }
 
 /** Everybody who came since the last mark was served; says how many. */

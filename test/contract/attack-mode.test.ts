@@ -5,12 +5,12 @@ import { join } from 'node:path'
 import { afterEach, describe, it } from 'node:test'
 import { AttacksAnswer, AttackView, CheckIpAnswer, TopAnswer } from '../../src/api/contract.ts'
 import { temporaryFolder, type TestService } from '../harness/config.ts'
-import { Daemon, TIDEGATE } from '../harness/daemon.ts'
+import { Daemon } from '../harness/daemon.ts'
 import { waitFor } from '../harness/deadline.ts'
 import { forBothEnginesAtOnce } from '../harness/engines.ts'
 import { Peer } from '../harness/peer.ts'
 import { buildV2, v4Addresses } from '../harness/proxy-header.ts'
-import { answerOf } from '../harness/started-program.ts'
+import { tidegate } from '../harness/tidegate.ts'
 import { echo, Upstream } from '../harness/upstream.ts'
 
 const FLOODER = '127.0.1.1'
@@ -129,12 +129,7 @@ forBothEnginesAtOnce((engine) => {
       return AttacksAnswer.parse(JSON.parse((await daemon.get('/api/v1/attacks')).body))
     }
 
-    async function tidegate(daemon: Daemon, ...args: string[]): Promise<string> {
-      const env = { ...process.env, NODE_OPTIONS: '', NODE_TEST_CONTEXT: '', NO_COLOR: '1' }
-      const admin = ['--admin', daemon.adminAddress.text]
-      const { stdout } = await answerOf(process.execPath, [TIDEGATE, ...args, ...admin], { env })
-      return stdout
-    }
+    const said = async (daemon: Daemon, ...args: string[]) => (await tidegate(daemon, ...args)).stdout
 
     it('a flood is called, strangers have less, friends do not, and it ends by itself', async () => {
       const daemon = await start(QUICK)
@@ -151,7 +146,7 @@ forBothEnginesAtOnce((engine) => {
       await refusedOf(await crowd(daemon, 10, '127.0.6.2'), 7)
       assert.equal(await servedOf(await crowd(daemon, 10, KNOWN)), 10, 'known clients')
       const top = await waitFor('the flooder on top', async () => {
-        const answer = TopAnswer.parse(JSON.parse(await tidegate(daemon, 'top', '--json')))
+        const answer = TopAnswer.parse(JSON.parse(await said(daemon, 'top', '--json')))
         return answer.sources[0]?.source === FLOODER ? answer.sources[0] : undefined
       })
       assert.ok(top.newPerSecond > 1)
@@ -178,7 +173,7 @@ forBothEnginesAtOnce((engine) => {
       await stop()
       await ended(daemon)
       const [listed] = (await attacks(daemon)).attacks
-      const record = AttackView.parse(JSON.parse(await tidegate(daemon, 'attacks', 'show', '1', '--json')))
+      const record = AttackView.parse(JSON.parse(await said(daemon, 'attacks', 'show', '1', '--json')))
       assert.deepEqual(record, listed)
       assert.deepEqual([record.service, record.kind, record.kinds], ['web', 'connection-flood', ['connection-flood']])
       assert.ok(record.end !== null && record.end > record.start)
@@ -198,8 +193,8 @@ forBothEnginesAtOnce((engine) => {
         record.prefixes.map(({ source }) => source),
         ['127.0.1.0/24', '127.0.3.0/24'],
       )
-      assert.match(await tidegate(daemon, 'attacks'), /1 +web +connection-flood/)
-      assert.match(await tidegate(daemon, 'attacks', 'show', '1'), /127\.0\.3\.2 +\d+ +\d+/)
+      assert.match(await said(daemon, 'attacks'), /1 +web +connection-flood/)
+      assert.match(await said(daemon, 'attacks', 'show', '1'), /127\.0\.3\.2 +\d+ +\d+/)
       assert.equal((await daemon.get('/api/v1/attacks/2')).status, 404)
     })
 

@@ -6,11 +6,11 @@ import { afterEach, it } from 'node:test'
 import { CutOverAnswer, CutOversAnswer, type CutOverRequest, Problem } from '../../src/api/contract.ts'
 import type { Address } from '../harness/address.ts'
 import { temporaryFolder, type TestService } from '../harness/config.ts'
-import { Daemon, TIDEGATE } from '../harness/daemon.ts'
+import { Daemon } from '../harness/daemon.ts'
 import { waitFor } from '../harness/deadline.ts'
 import { forEachEngine } from '../harness/engines.ts'
 import { Peer } from '../harness/peer.ts'
-import { answerOf } from '../harness/started-program.ts'
+import { tidegate } from '../harness/tidegate.ts'
 import { closedAddress, echo, Upstream } from '../harness/upstream.ts'
 
 /** A whole daemon starts, on a machine that may be busy. */
@@ -219,22 +219,19 @@ forEachEngine((engine) => {
   it('by command line; what is kept is for the daemon alone, and damage to it is told of', async () => {
     const { at, services, stateDir } = await prepare()
     const daemon = await start(stateDir, services)
-    const tidegate = (...args: string[]) =>
-      answerOf(process.execPath, [TIDEGATE, 'golive', 'next', ...args, '--admin', daemon.adminAddress.text], {
-        env: { ...process.env, NODE_OPTIONS: '', NODE_TEST_CONTEXT: '', NO_COLOR: '1' },
-      })
-    const enabled = await tidegate('--enable')
+    const golive = (...args: string[]) => tidegate(daemon, 'golive', 'next', ...args)
+    const enabled = await golive('--enable')
     assert.deepEqual(
       [enabled.code, enabled.stdout],
       [0, 'next is open. The configuration says enabled: false; this holds until that changes.\n'],
     )
     assert.ok(!(await refuses(at)))
-    const twice = await tidegate('--enable-at', '03:00')
+    const twice = await golive('--enable-at', '03:00')
     assert.deepEqual([twice.code, /is open already/.test(twice.stderr)], [1, true])
-    assert.equal((await tidegate('--enable', '--disable')).code, 2)
-    assert.equal((await tidegate('--enable-at', 'soon')).code, 2)
-    assert.match((await tidegate('--disable')).stdout, /is closed to new clients/)
-    assert.match((await tidegate('--enable-at', '03:00')).stdout, /opens at .*:00\.000Z/)
+    assert.equal((await golive('--enable', '--disable')).code, 2)
+    assert.equal((await golive('--enable-at', 'soon')).code, 2)
+    assert.match((await golive('--disable')).stdout, /is closed to new clients/)
+    assert.match((await golive('--enable-at', '03:00')).stdout, /opens at .*:00\.000Z/)
     const file = join(stateDir, 'cut-overs.json')
     assert.match(readFileSync(file, 'utf8'), /"plan"/)
     await daemon.stop()

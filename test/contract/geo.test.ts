@@ -7,6 +7,7 @@ import { CheckIpAnswer } from '../../src/api/contract.ts'
 import { address } from '../harness/address.ts'
 import { temporaryFolder, type TestConfig, writeConfig } from '../harness/config.ts'
 import { Daemon, runTidegate } from '../harness/daemon.ts'
+import { isServed } from '../harness/echo-client.ts'
 import { forEachEngine } from '../harness/engines.ts'
 import { mmdb, type MmdbNetworks } from '../harness/mmdb.ts'
 import { Peer } from '../harness/peer.ts'
@@ -54,21 +55,6 @@ forEachEngine((engine) => {
     async function byCountry(countries: object, service: object = {}): Promise<Daemon> {
       const countryDatabase = fileOf('country.mmdb', mmdb(COUNTRIES))
       return await start({ countryDatabase }, { ...service, protect: { countries } })
-    }
-
-    async function isServed(daemon: Daemon, localAddress: string, first = ''): Promise<boolean> {
-      const client = await Peer.connect(daemon.addressOf(), { localAddress })
-      try {
-        await client.write(`${first}hello`)
-        await client.receiveText('hello')
-        client.finish()
-        await client.receiveAll()
-        return true
-      } catch {
-        return false
-      } finally {
-        client.reset()
-      }
     }
 
     async function areServed(daemon: Daemon, ...addresses: string[]): Promise<boolean[]> {

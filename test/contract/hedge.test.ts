@@ -4,9 +4,10 @@
  */
 import assert from 'node:assert/strict'
 import { after, afterEach, describe, it } from 'node:test'
+import { upstreamStatePath } from '../../src/api/contract.ts'
 import { address, type Address } from '../harness/address.ts'
 import type { TestService } from '../harness/config.ts'
-import { type ConnectionLine, Daemon, TIDEGATE } from '../harness/daemon.ts'
+import { type ConnectionLine, Daemon } from '../harness/daemon.ts'
 import { waitFor } from '../harness/deadline.ts'
 import { forEachEngine } from '../harness/engines.ts'
 import {
@@ -21,7 +22,6 @@ import {
 import { Peer } from '../harness/peer.ts'
 import { Random } from '../harness/random.ts'
 import { socketStates } from '../harness/socket-state.ts'
-import { answerOf } from '../harness/started-program.ts'
 import { closedAddress, echo, greetThenEcho, Upstream } from '../harness/upstream.ts'
 
 const skip = prepareFirewall() ?? false
@@ -108,9 +108,8 @@ forEachEngine((engine) => {
     }
 
     async function setUpstream(daemon: Daemon, state: string, name: string): Promise<void> {
-      const words = [TIDEGATE, 'upstreams', state, 'web', name, '--admin', daemon.adminAddress.text]
-      const answer = await answerOf(process.execPath, words, { env: { ...process.env, NODE_OPTIONS: '' } })
-      assert.deepEqual([answer.code, answer.stderr], [0, ''])
+      const { status, body } = await daemon.ask('POST', upstreamStatePath('web', name), { body: { state } })
+      assert.equal(status, 200, body)
     }
 
     it('a client of a silent first upstream is served by the next, and who was overtaken has not failed', async () => {

@@ -17,6 +17,7 @@ import {
 import { temporaryFolder, type TestConfig, type TestService } from '../harness/config.ts'
 import { Daemon } from '../harness/daemon.ts'
 import { waitFor } from '../harness/deadline.ts'
+import { isServed, openClient } from '../harness/echo-client.ts'
 import { forEachEngine } from '../harness/engines.ts'
 import { Peer } from '../harness/peer.ts'
 import { buildV2, v4Addresses } from '../harness/proxy-header.ts'
@@ -64,25 +65,11 @@ forEachEngine((engine) => {
     return KeptListPage.parse(JSON.parse((await daemon.get(path)).body)).entries.map(({ network }) => network)
   }
 
-  async function isServed(daemon: Daemon, localAddress: string): Promise<boolean> {
-    const client = await Peer.connect(daemon.addressOf(), { localAddress })
-    client.socket.on('error', () => {})
-    client.socket.end('hello')
-    return (await client.receiveAll()).bytes.toString() === 'hello'
-  }
-
   /** Workers hear of new tables a moment after the answer. */
   async function isServedSoon(daemon: Daemon, localAddress: string, wanted: boolean): Promise<void> {
     await waitFor(`${localAddress} ${wanted ? '' : 'not '}to be served`, async () => {
       return (await isServed(daemon, localAddress)) === wanted
     })
-  }
-
-  async function openClient(daemon: Daemon, localAddress: string): Promise<Peer> {
-    const client = await Peer.connect(daemon.addressOf(), { localAddress })
-    await client.write('hello')
-    await client.receiveText('hello')
-    return client
   }
 
   describe('lists by the API', () => {

@@ -7,14 +7,13 @@ import { temporaryFolder } from '../harness/config.ts'
 import { Daemon } from '../harness/daemon.ts'
 import { waitFor } from '../harness/deadline.ts'
 import { forBothEnginesAtOnce } from '../harness/engines.ts'
+import { beUseful, makeKnown } from '../harness/known-client.ts'
 import { Peer } from '../harness/peer.ts'
 import { Upstream } from '../harness/upstream.ts'
 import { Versions } from '../harness/versions.ts'
 
 const KNOWN = '127.0.0.2'
 const STRANGER = '127.0.0.3'
-/** Enough for its connection to count as useful. */
-const USEFUL_BYTES = 2048
 const PLACES = 10
 const PLACES_OF_STRANGERS = 8
 
@@ -45,23 +44,6 @@ forBothEnginesAtOnce((engine) => {
       return client
     }
 
-    /** One useful connection after the other until the client is known: in a moment of overload nobody is learnt. */
-    async function makeKnown(daemon: Daemon, upstream: Upstream): Promise<void> {
-      await waitFor('the client to be known', async () => {
-        const client = await connect(daemon, KNOWN)
-        const server = await upstream.next()
-        await client.write('.'.repeat(USEFUL_BYTES))
-        await server.receive(USEFUL_BYTES)
-        await server.write('!')
-        await client.receive(1)
-        client.finish()
-        server.finish()
-        await client.receiveAll()
-        await daemon.waitForMetric('tidegate_connections_open', {}, 0)
-        return (await daemon.metrics()).sum('tidegate_known_clients') === 1
-      })
-    }
-
     async function isAdmitted(daemon: Daemon, localAddress: string): Promise<boolean> {
       const before = (await daemon.metrics()).sum('tidegate_connections_open')
       const client = await connect(daemon, localAddress)
@@ -80,7 +62,7 @@ forBothEnginesAtOnce((engine) => {
       const { upstream, config } = await options()
       const first = await Daemon.start(config)
       open.push(first)
-      await makeKnown(first, upstream)
+      await makeKnown(first, upstream, () => connect(first, KNOWN))
       await first.stop()
       const second = await Daemon.start(config)
       open.push(second)
@@ -95,7 +77,7 @@ forBothEnginesAtOnce((engine) => {
       const versions = await Versions.start(config)
       open.push(versions)
       const { daemon, pid: first } = versions
-      await makeKnown(daemon, upstream)
+      await makeKnown(daemon, upstream, () => connect(daemon, KNOWN))
       await versions.upgrade()
       await waitFor('the end of the first version', () => !versions.isRunning(first))
       await fillWithStrangers(daemon)
@@ -111,13 +93,7 @@ forBothEnginesAtOnce((engine) => {
       const server = await upstream.next()
       await versions.upgrade()
       assert.ok(versions.isRunning(first))
-      await client.write('.'.repeat(USEFUL_BYTES))
-      await server.receive(USEFUL_BYTES)
-      await server.write('!')
-      await client.receive(1)
-      client.finish()
-      server.finish()
-      await client.receiveAll()
+      await beUseful(client, server)
       await daemon.waitForMetric('tidegate_known_clients', {}, 1)
       await fillWithStrangers(daemon)
       assert.equal(await isAdmitted(daemon, KNOWN), true)

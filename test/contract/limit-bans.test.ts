@@ -2,12 +2,13 @@
 import assert from 'node:assert/strict'
 import { afterEach, describe, it } from 'node:test'
 import { BanList } from '../../src/api/contract.ts'
-import { Daemon, TIDEGATE } from '../harness/daemon.ts'
+import { Daemon } from '../harness/daemon.ts'
 import { waitFor } from '../harness/deadline.ts'
+import { isServed } from '../harness/echo-client.ts'
 import { forBothEnginesAtOnce } from '../harness/engines.ts'
 import { flood } from '../harness/load.ts'
 import { Peer } from '../harness/peer.ts'
-import { answerOf } from '../harness/started-program.ts'
+import { tidegate } from '../harness/tidegate.ts'
 import { echo, Upstream } from '../harness/upstream.ts'
 
 const BAD = '127.0.1.7'
@@ -47,13 +48,6 @@ forBothEnginesAtOnce((engine) => {
       return client
     }
 
-    async function isServed(daemon: Daemon, localAddress: string): Promise<boolean> {
-      const client = await Peer.connect(daemon.addressOf(), { localAddress })
-      client.socket.on('error', () => {})
-      client.socket.end('hello')
-      return (await client.receiveAll()).bytes.toString() === 'hello'
-    }
-
     function crowd(daemon: Daemon, clients: number, localAddress: string): Promise<Peer[]> {
       return Promise.all(Array.from({ length: clients }, () => openClient(daemon, localAddress)))
     }
@@ -83,11 +77,7 @@ forBothEnginesAtOnce((engine) => {
       return BanList.parse(JSON.parse((await daemon.get('/api/v1/bans')).body)).bans.length === 0
     }
 
-    async function tidegate(daemon: Daemon, ...args: string[]): Promise<string> {
-      const env = { ...process.env, NODE_OPTIONS: '', NODE_TEST_CONTEXT: '', NO_COLOR: '1' }
-      const admin = ['--admin', daemon.adminAddress.text]
-      return (await answerOf(process.execPath, [TIDEGATE, ...args, ...admin], { env })).stdout
-    }
+    const said = async (daemon: Daemon, ...args: string[]) => (await tidegate(daemon, ...args)).stdout
 
     it('rate: the address is out for the ttl, then in, then out for twice as long; its neighbour notices nothing', async () => {
       const perAddress = { rule: 'on', connections: 'off', rate: '2/s', burst: HELD }
@@ -128,9 +118,9 @@ forBothEnginesAtOnce((engine) => {
       assert.equal(await isServed(daemon, BAD), false)
       assert.equal(await refusedFor(daemon, 'refused-ban'), before + 1)
       const [list, check, other] = await Promise.all([
-        tidegate(daemon, 'bans', 'list'),
-        tidegate(daemon, 'check-ip', BAD),
-        tidegate(daemon, 'check-ip', NEIGHBOUR, '--json'),
+        said(daemon, 'bans', 'list'),
+        said(daemon, 'check-ip', BAD),
+        said(daemon, 'check-ip', NEIGHBOUR, '--json'),
       ])
       assert.deepEqual((JSON.parse(other) as { verdict: string }).verdict, 'limits')
       assert.match(list, /127\.0\.1\.7 .*1 strike, the last for connections on web/)

@@ -6,6 +6,7 @@ import { afterEach, describe, it } from 'node:test'
 import { address } from '../harness/address.ts'
 import { temporaryFolder, type TestConfig, writeConfig } from '../harness/config.ts'
 import { Daemon, runTidegate } from '../harness/daemon.ts'
+import { isServed } from '../harness/echo-client.ts'
 import { forEachEngine } from '../harness/engines.ts'
 import { Peer } from '../harness/peer.ts'
 import { echo, Upstream } from '../harness/upstream.ts'
@@ -33,21 +34,6 @@ forEachEngine((engine) => {
       const daemon = await Daemon.start({ engine, ...config, services })
       open.push(daemon)
       return daemon
-    }
-
-    async function isServed(daemon: Daemon, localAddress: string, first = ''): Promise<boolean> {
-      const client = await Peer.connect(daemon.addressOf(), { localAddress })
-      try {
-        await client.write(`${first}hello`)
-        await client.receiveText('hello')
-        client.finish()
-        await client.receiveAll()
-        return true
-      } catch {
-        return false
-      } finally {
-        client.reset()
-      }
     }
 
     async function refused(daemon: Daemon, reason = 'refused-deny-list'): Promise<number> {

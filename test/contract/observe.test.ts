@@ -56,7 +56,7 @@ forEachEngine((engine) => {
     assert.equal(line.listener, daemon.addressOf('web').text)
     assert.equal(line.bytesToUpstream, 1000)
     assert.equal(line.bytesToClient, 1000)
-    const time = Date.parse(String(line['time']))
+    const time = Date.parse(line.time)
     assert.ok(time >= before - 1 && time <= Date.now() + 1, JSON.stringify(line))
     const [duration, connect, firstByte] = [line.durationMs, line.connectMs ?? -1, line.firstByteMs ?? -1]
     assert.ok(connect >= 0 && firstByte >= connect && duration >= firstByte, JSON.stringify(line))

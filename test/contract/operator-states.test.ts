@@ -6,12 +6,13 @@ import { afterEach, it } from 'node:test'
 import { UpstreamStateAnswer } from '../../src/api/contract.ts'
 import { address } from '../harness/address.ts'
 import { temporaryFolder, type TestService } from '../harness/config.ts'
-import { Daemon, TIDEGATE } from '../harness/daemon.ts'
+import { Daemon } from '../harness/daemon.ts'
 import { waitFor } from '../harness/deadline.ts'
 import { forEachEngine } from '../harness/engines.ts'
 import { blackhole, clearFirewall, prepareFirewall } from '../harness/own-network.ts'
 import { Peer } from '../harness/peer.ts'
-import { type Answer, answerOf } from '../harness/started-program.ts'
+import type { Answer } from '../harness/started-program.ts'
+import { tidegate } from '../harness/tidegate.ts'
 import { wholeStream } from '../harness/test-stream.ts'
 import { checkStream, type Pattern, sendStream } from '../harness/transfer.ts'
 import { echo, Upstream } from '../harness/upstream.ts'
@@ -50,11 +51,6 @@ forEachEngine((engine) => {
     ]
     const daemon = await start(stateDir, { upstreams: named, ...service })
     return { daemon, first, second, stateDir, named }
-  }
-
-  function tidegate(daemon: Daemon, ...args: string[]): Promise<Answer> {
-    const env = { ...process.env, NODE_OPTIONS: '', NODE_TEST_CONTEXT: '', NO_COLOR: '1' }
-    return answerOf(process.execPath, [TIDEGATE, ...args, '--admin', daemon.adminAddress.text], { env })
   }
 
   async function set(daemon: Daemon, state: string, upstream = 'first'): Promise<Answer> {

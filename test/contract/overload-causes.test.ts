@@ -11,13 +11,13 @@ import { describe, it, type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { temporaryFolder, type TestService } from '../harness/config.ts'
-import { Daemon, TIDEGATE } from '../harness/daemon.ts'
+import { Daemon } from '../harness/daemon.ts'
 import { waitFor } from '../harness/deadline.ts'
 import { forBothEnginesAtOnce } from '../harness/engines.ts'
 import { enterOwnNetwork, setSysctl } from '../harness/own-network.ts'
 import { Peer } from '../harness/peer.ts'
-import { answerOf } from '../harness/started-program.ts'
 import { threadNamed, whyNoStrace, withFaultIn } from '../harness/strace.ts'
+import { tidegate } from '../harness/tidegate.ts'
 import { echo, Upstream } from '../harness/upstream.ts'
 
 const ALLOWED = '127.0.0.9'
@@ -234,12 +234,6 @@ forBothEnginesAtOnce((engine) => {
     }
   }
 
-  async function tidegate(daemon: Daemon, ...args: string[]): Promise<string> {
-    const env = { ...process.env, NODE_OPTIONS: '', NODE_TEST_CONTEXT: '', NO_COLOR: '1' }
-    const admin = ['--admin', daemon.adminAddress.text]
-    return (await answerOf(process.execPath, [TIDEGATE, ...args, ...admin], { env })).stdout
-  }
-
   async function refused(daemon: Daemon): Promise<number> {
     return (await daemon.metrics()).sum('tidegate_refused_total', { reason: 'refused-overload' })
   }
@@ -264,7 +258,7 @@ forBothEnginesAtOnce((engine) => {
         assert.equal(overload.level, 4)
         const texts = await Promise.all([tidegate(daemon, 'status'), tidegate(daemon, 'shield', 'show')])
         // A command takes its time to start: the next level down may be there by then.
-        for (const text of texts) assert.match(text, /overload +level [34] of 4, .*; 1 known client$/m)
+        for (const { stdout } of texts) assert.match(stdout, /overload +level [34] of 4, .*; 1 known client$/m)
       })
       assert.deepEqual(levelsOf(daemon, 'overload').slice(0, 4), [1, 2, 3, 4])
       assert.ok(valuesOf(daemon, 'files').length > 0)

@@ -5,6 +5,7 @@ import type { TestService } from '../harness/config.ts'
 import { Daemon } from '../harness/daemon.ts'
 import { waitFor } from '../harness/deadline.ts'
 import { forBothEnginesAtOnce } from '../harness/engines.ts'
+import { makeKnown } from '../harness/known-client.ts'
 import { Peer } from '../harness/peer.ts'
 import { buildV2, v4Addresses } from '../harness/proxy-header.ts'
 import { Upstream } from '../harness/upstream.ts'
@@ -16,8 +17,6 @@ const STRANGER = '127.0.0.3'
 const OFF = { rule: 'off' }
 const REFUSED = 'tidegate_refused_total'
 const LEVEL = 'tidegate_overload_level'
-/** Enough for its connection to count as useful. */
-const USEFUL_BYTES = 2048
 /** Timers may be kept in buckets, but never fire before their time. */
 const EARLY_MS_MAX = 5
 
@@ -77,27 +76,9 @@ forBothEnginesAtOnce((engine) => {
       assert.equal((await daemon.metrics()).sum(REFUSED, { reason }), before + 1)
     }
 
-    /** One useful connection after the other until the client is known: in a moment of overload nobody is learnt. */
-    async function makeKnown(daemon: Daemon, upstream: Upstream, localAddress: string, header?: Buffer): Promise<void> {
-      await waitFor('the client to be known', async () => {
-        const client = await connect(daemon, localAddress)
-        if (header !== undefined) await client.write(header)
-        const server = await upstream.next()
-        await client.write('.'.repeat(USEFUL_BYTES))
-        await server.receive(USEFUL_BYTES)
-        await server.write('!')
-        await client.receive(1)
-        client.finish()
-        server.finish()
-        await client.receiveAll()
-        await daemon.waitForMetric('tidegate_connections_open', {}, 0)
-        return (await daemon.metrics()).sum('tidegate_known_clients') === 1
-      })
-    }
-
     it('strangers have all places but the reserve, which is for known clients and the allow list', async () => {
       const { daemon, upstream } = await start({ reserve: '20%' })
-      await makeKnown(daemon, upstream, KNOWN)
+      await makeKnown(daemon, upstream, () => connect(daemon, KNOWN))
       await admitted(daemon, 16, STRANGER)
       await refused(daemon, STRANGER, 'refused-overload')
       await refused(daemon, '127.0.0.4', 'refused-overload')
@@ -141,7 +122,11 @@ forBothEnginesAtOnce((engine) => {
     it('behind a proxy the client in the header is known or not, and the proxy always comes in', async () => {
       const header = (from: string) => buildV2({ addresses: v4Addresses(from, 1234, '192.0.2.1', 443) })
       const { daemon, upstream } = await start({ reserve: '50%' }, { acceptProxyFrom: ['127.0.0.0/8'] }, 8)
-      await makeKnown(daemon, upstream, STRANGER, header('203.0.113.1'))
+      await makeKnown(daemon, upstream, async () => {
+        const client = await connect(daemon, STRANGER)
+        await client.write(header('203.0.113.1'))
+        return client
+      })
       const come = async (from: string): Promise<Peer> => {
         const [client] = await admitted(daemon, 1, STRANGER)
         await client.write(header(from))

@@ -256,6 +256,20 @@ forEachEngine((engine) => {
     client.destroy()
   })
 
+  it('a client that had finished before it was accepted is announced to the upstream that its dial reached', async () => {
+    const client = await daemon.frozen(async () => {
+      const peer = await Peer.connect(daemon.addressOf('v2'))
+      peer.finish()
+      return peer
+    })
+    const server = await upstream.next()
+    const { bytes, ending } = await server.receiveAll()
+    assert.equal(readHeader(bytes)?.length, bytes.length)
+    assert.equal(ending, 'fin')
+    server.finish()
+    assert.equal((await daemon.lineOf(client)).reason, 'client-closed')
+  })
+
   it('the upstream that takes over gets the header once and whole', async () => {
     const { client, server } = await connection('v1-failover')
     await client.write('hello')

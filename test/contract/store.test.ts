@@ -9,6 +9,7 @@ import { capturedLog } from '../harness/captured-log.ts'
 import { temporaryFolder } from '../harness/config.ts'
 import { Daemon } from '../harness/daemon.ts'
 import { waitFor } from '../harness/deadline.ts'
+import { visit } from '../harness/echo-client.ts'
 import { forEachEngine } from '../harness/engines.ts'
 import { Peer } from '../harness/peer.ts'
 import { echo, Upstream } from '../harness/upstream.ts'
@@ -30,14 +31,6 @@ forEachEngine((engine) => {
     })
     open.push(daemon)
     return daemon
-  }
-
-  async function visit(daemon: Daemon, text: string): Promise<void> {
-    const client = await Peer.connect(daemon.addressOf())
-    await client.write(text)
-    await client.receiveText(text)
-    client.finish()
-    assert.equal((await client.receiveAll()).ending, 'fin')
   }
 
   async function end(daemon: Daemon): Promise<void> {

@@ -10,6 +10,7 @@ import {
   BANS_PATH,
 } from '../../src/api/contract.ts'
 import { waitFor } from '../harness/deadline.ts'
+import { isServed, openClient } from '../harness/echo-client.ts'
 import { forEachEngine } from '../harness/engines.ts'
 import { Peer } from '../harness/peer.ts'
 import { echo, Upstream } from '../harness/upstream.ts'
@@ -53,20 +54,6 @@ forEachEngine((engine) => {
     return BanList.parse(JSON.parse(body)).bans.map(({ prefix }) => prefix)
   }
 
-  async function isServed(localAddress: string): Promise<boolean> {
-    const client = await Peer.connect(versions.daemon.addressOf(), { localAddress })
-    client.socket.on('error', () => {})
-    client.socket.end('hello')
-    return (await client.receiveAll()).bytes.toString() === 'hello'
-  }
-
-  async function openClient(localAddress: string): Promise<Peer> {
-    const client = await Peer.connect(versions.daemon.addressOf(), { localAddress })
-    await client.write('hello')
-    await client.receiveText('hello')
-    return client
-  }
-
   /** Opens and closes connections without a byte until it is banned for it: by one of two versions, in a change of them. */
   async function misbehave(localAddress: string): Promise<void> {
     const isBanned = () =>
@@ -91,8 +78,9 @@ forEachEngine((engine) => {
     })
     const expected = [FIRST, '127.0.1.3', '127.0.1.4', '127.0.1.5']
     assert.deepEqual([...(await banned())].sort(), expected)
-    for (const address of expected) assert.equal(await isServed(address), false, address)
-    for (const address of ['127.0.1.2', '127.0.1.6']) assert.equal(await isServed(address), true, address)
+    for (const address of expected) assert.equal(await isServed(versions.daemon, address), false, address)
+    for (const address of ['127.0.1.2', '127.0.1.6'])
+      assert.equal(await isServed(versions.daemon, address), true, address)
     // Also over the next start, which knows the file only.
     await versions.upgrade()
     assert.deepEqual([...(await banned())].sort(), expected)
@@ -148,13 +136,13 @@ forEachEngine((engine) => {
 
   it('a ban ends the connections that older versions have still open, by hand or for strikes', async () => {
     await start()
-    const clients = [await openClient('127.0.1.7')]
-    const other = await openClient('127.0.1.8')
-    const striker = await openClient('127.0.1.9')
+    const clients = [await openClient(versions.daemon, '127.0.1.7')]
+    const other = await openClient(versions.daemon, '127.0.1.8')
+    const striker = await openClient(versions.daemon, '127.0.1.9')
     await versions.upgrade()
-    clients.push(await openClient('127.0.1.7'))
+    clients.push(await openClient(versions.daemon, '127.0.1.7'))
     await versions.upgrade()
-    clients.push(await openClient('127.0.1.7'))
+    clients.push(await openClient(versions.daemon, '127.0.1.7'))
     await ban('127.0.1.7')
     for (const client of clients) {
       assert.equal((await client.receiveAll()).ending, 'reset')
@@ -180,6 +168,6 @@ forEachEngine((engine) => {
     await slow.receiveAll()
     clearInterval(sending)
     await waitFor('the ban', async () => (await banned()).includes('127.0.1.10'))
-    assert.equal(await isServed('127.0.1.10'), false)
+    assert.equal(await isServed(versions.daemon, '127.0.1.10'), false)
   })
 })

@@ -11,7 +11,7 @@ import { capturedLog } from '../harness/captured-log.ts'
 import { temporaryFolder } from '../harness/config.ts'
 import { Daemon } from '../harness/daemon.ts'
 import { waitFor } from '../harness/deadline.ts'
-import { Peer } from '../harness/peer.ts'
+import { visit } from '../harness/echo-client.ts'
 import { echo, Upstream } from '../harness/upstream.ts'
 
 const KILLS = 20
@@ -77,14 +77,6 @@ describe('a daemon whose store goes wrong', { timeout: 120_000 }, () => {
     const daemon = await Daemon.start({ engine: 'linux', admin: { stateDir }, services })
     open.push(daemon)
     return daemon
-  }
-
-  async function visit(daemon: Daemon, text: string): Promise<void> {
-    const client = await Peer.connect(daemon.addressOf())
-    await client.write(text)
-    await client.receiveText(text)
-    client.finish()
-    assert.equal((await client.receiveAll()).ending, 'fin')
   }
 
   function storeEvents(daemon: Daemon): unknown[] {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
-import { type AddressInfo, connect, createServer, type Server } from 'node:net'
+import { connect, type Server } from 'node:net'
 import { join } from 'node:path'
 import { after, afterEach, before, describe, test } from 'node:test'
 import { firewallScript } from '../../src/control/golive/firewall/firewall-script.ts'
@@ -10,8 +10,9 @@ import { makeFirewallPlan } from '../../src/control/golive/firewall/plan.ts'
 import { temporaryFolder } from '../harness/config.ts'
 import { waitFor } from '../harness/deadline.ts'
 import { FirewallRun, type FirewallRunOptions } from '../harness/firewall-run.ts'
-import { type ForeignConnect, ForeignNetwork, NEAR } from '../harness/foreign-network.ts'
+import { ForeignNetwork } from '../harness/foreign-network.ts'
 import { missingTool } from '../harness/real-peer.ts'
+import { Knocks, portOf } from './knocks.ts'
 
 const NODE = '10.99.0.2'
 const NODE_6 = 'fd99:0:0:1::2'
@@ -113,20 +114,9 @@ for (const manager of [ufw(), firewalld()]) {
   describe(`the ${manager.format} script`, { skip: skip === false ? manager.skip : skip }, () => {
     let service: Server
     let other: Server
-    let heard = ''
     let untouched: string
     let script: FirewallRun
-    const connects: ForeignConnect[] = []
-
-    const portOf = (server: Server): number => (server.address() as AddressInfo).port
-
-    async function listen(): Promise<Server> {
-      const server = createServer((socket) => {
-        socket.on('error', () => {}).on('data', (chunk) => (heard += chunk.toString()))
-      })
-      await new Promise<void>((resolve) => server.listen(0, '::', resolve))
-      return server
-    }
+    const knocks = new Knocks(foreign)
 
     function make(nodes: readonly string[], rollbackAfterS = 600, like?: FirewallRun): FirewallRun {
       const plan = makeFirewallPlan({ format: manager.format, ports: [`${portOf(service)}`], nodes })
@@ -134,29 +124,12 @@ for (const manager of [ufw(), firewalld()]) {
       return new FirewallRun(FOLDER, text, { ...manager.options, ...(like === undefined ? {} : { like }) })
     }
 
-    function knock(from: string, server: Server): ForeignConnect {
-      const attempt = foreign.connect(from, from.includes(':') ? NEAR.ipv6 : NEAR.ipv4, portOf(server))
-      connects.push(attempt)
-      return attempt
-    }
-
-    async function getsIn(from: string, server: Server = service): Promise<void> {
-      const attempt = knock(from, server)
-      await waitFor(`${from} to get in`, () => attempt.state() !== 'trying')
-      assert.equal(attempt.state(), 'connected', from)
-    }
-
-    /** Packets of both come over one cable in order: when the second is in, the first would be. */
-    async function staysOut(from: string): Promise<void> {
-      const attempt = knock(from, service)
-      await getsIn(NODE)
-      await getsIn(from, other)
-      assert.equal(attempt.state(), 'trying', from)
-    }
+    const getsIn = (from: string) => knocks.getsIn(from, service)
+    const staysOut = (from: string) => knocks.staysOut(from, service, NODE, other)
 
     before(async () => {
-      service = await listen()
-      other = await listen()
+      service = await knocks.listen()
+      other = await knocks.listen()
       await manager.start()
       manager.open(portOf(service))
       manager.open(portOf(other))
@@ -164,17 +137,17 @@ for (const manager of [ufw(), firewalld()]) {
     })
 
     afterEach(() => {
-      for (const attempt of connects.splice(0)) attempt.end()
+      knocks.end()
       script.run('uninstall')
     })
 
     after(() => {
-      for (const server of [service, other]) server.close()
+      knocks.close()
       manager.stop()
     })
 
     test('nodes get in, others do not, what is open lives on, twice is once, and uninstall leaves nothing', async () => {
-      const old = knock(STRANGER, service)
+      const old = knocks.knock(STRANGER, service)
       await waitFor('the old stream', () => old.state() === 'connected')
       script = make([NODE, NODE_6])
       assert.match(script.do('dry-run'), /Checked; nothing was changed/)
@@ -184,9 +157,9 @@ for (const manager of [ufw(), firewalld()]) {
         await getsIn(NODE_6)
         await staysOut(STRANGER)
         await staysOut(STRANGER_6)
-        heard = ''
+        knocks.heard = ''
         old.say(`still here, ${state}`)
-        await waitFor('the old stream', () => heard === `still here, ${state}`)
+        await waitFor('the old stream', () => knocks.heard === `still here, ${state}`)
         await fromLoopback(portOf(service))
         if (state === 'in trial') script.do('confirm')
       }

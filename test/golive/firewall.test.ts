@@ -4,16 +4,17 @@ import { execFileSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdtempSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
-import { type AddressInfo, connect, createServer, type Server } from 'node:net'
+import { connect, type Server } from 'node:net'
 import { join } from 'node:path'
 import { after, afterEach, before, describe, test } from 'node:test'
 import { firewallScript } from '../../src/control/golive/firewall/firewall-script.ts'
 import { type FirewallFormat, makeFirewallPlan } from '../../src/control/golive/firewall/plan.ts'
 import { temporaryFolder } from '../harness/config.ts'
 import { waitFor, within } from '../harness/deadline.ts'
-import { type ForeignConnect, ForeignNetwork, NEAR } from '../harness/foreign-network.ts'
+import { ForeignNetwork, NEAR } from '../harness/foreign-network.ts'
 import { FirewallRun } from '../harness/firewall-run.ts'
 import { missingTool } from '../harness/real-peer.ts'
+import { Knocks, portOf } from './knocks.ts'
 
 const NODE = '10.99.0.2'
 const NODE_6 = 'fd99:0:0:1::2'
@@ -81,20 +82,9 @@ describe('firewall scripts on the machine of an upstream', { skip }, () => {
   let service: Server
   let ssh: Server
   let other: Server
-  let heard = ''
-  const connects: ForeignConnect[] = []
   let untouched: string
   let script: FirewallRun
-
-  const portOf = (server: Server): number => (server.address() as AddressInfo).port
-
-  async function listen(): Promise<Server> {
-    const server = createServer((socket) => {
-      socket.on('error', () => {}).on('data', (chunk) => (heard += chunk.toString()))
-    })
-    await new Promise<void>((resolve) => server.listen(0, '::', resolve))
-    return server
-  }
+  const knocks = new Knocks(foreign)
 
   function textOf(format: FirewallFormat, wishes: { trusted?: string[]; rollbackAfterS?: number } = {}): string {
     const { rollbackAfterS = 600, trusted = ['10.99.2.0/24'] } = wishes
@@ -109,49 +99,33 @@ describe('firewall scripts on the machine of an upstream', { skip }, () => {
     return firewallScript({ ...plan, rollbackAfterS })
   }
 
-  function knock(from: string, server: Server = service): ForeignConnect {
-    const attempt = foreign.connect(from, from.includes(':') ? NEAR.ipv6 : NEAR.ipv4, portOf(server))
-    connects.push(attempt)
-    return attempt
-  }
-
-  async function getsIn(from: string, server: Server = service): Promise<void> {
-    const attempt = knock(from, server)
-    await waitFor(`${from} to get in`, () => attempt.state() !== 'trying')
-    assert.equal(attempt.state(), 'connected', from)
-  }
-
-  /** Packets of both come over one cable in order: when the second is in, the first would be. */
-  async function staysOut(from: string, server: Server = service): Promise<void> {
-    const attempt = knock(from, server)
-    await getsIn(server === ssh ? ADMIN : NODE, server)
-    await getsIn(from, other)
-    assert.equal(attempt.state(), 'trying', from)
-  }
+  const getsIn = (from: string, server = service) => knocks.getsIn(from, server)
+  const staysOut = (from: string, server = service) =>
+    knocks.staysOut(from, server, server === ssh ? ADMIN : NODE, other)
 
   before(async () => {
-    service = await listen()
-    ssh = await listen()
-    other = await listen()
+    service = await knocks.listen()
+    ssh = await knocks.listen()
+    other = await knocks.listen()
     untouched = wholeRuleset()
   })
 
   afterEach(() => {
-    for (const attempt of connects.splice(0)) attempt.end()
+    knocks.end()
     script.run('uninstall')
     for (const program of ['iptables', 'ip6tables', 'iptables-legacy', 'ip6tables-legacy'])
       for (const table of ['filter', 'mangle']) execFileSync(program, ['-t', table, '-F'])
   })
 
   after(() => {
-    for (const server of [service, ssh, other]) server.close()
+    knocks.close()
     foreign.close()
   })
 
   for (const { name, format, programs } of VARIANTS) {
     describe(name, () => {
       test('nodes, offices and admins get in, others do not, and what is open lives on', async () => {
-        const old = knock(STRANGER)
+        const old = knocks.knock(STRANGER, service)
         await waitFor('the old stream', () => old.state() === 'connected')
         // Rules that accept everything, before any that are appended.
         for (const program of ['iptables', 'ip6tables', 'iptables-legacy'])
@@ -165,9 +139,9 @@ describe('firewall scripts on the machine of an upstream', { skip }, () => {
           await getsIn(ADMIN, ssh)
           await staysOut(STRANGER, ssh)
           await staysOut(NODE, ssh)
-          heard = ''
+          knocks.heard = ''
           old.say(`still here, ${state}`)
-          await waitFor('the old stream', () => heard === `still here, ${state}`)
+          await waitFor('the old stream', () => knocks.heard === `still here, ${state}`)
           await fromLoopback(portOf(service))
           await getsByUdp(STRANGER)
           if (state === 'in trial') script.do('confirm')
@@ -281,8 +255,7 @@ describe('firewall scripts on the machine of an upstream', { skip }, () => {
       try {
         script = new FirewallRun(FOLDER, textOf(format))
         script.do('apply')
-        const [stranger, node] = [STRANGER, NODE].map((from) => foreign.connect(from, NEAR.ipv4, 61_001))
-        connects.push(stranger, node)
+        const [stranger, node] = [STRANGER, NODE].map((from) => knocks.knock(from, 61_001))
         await waitFor('the node to get in', () => node.state() === 'connected')
         assert.equal(stranger.state(), 'trying')
         await getsIn(STRANGER, other)

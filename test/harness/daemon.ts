@@ -13,8 +13,6 @@ import { Metrics } from './metrics.ts'
 import type { Peer } from './peer.ts'
 import { CHECKOUT, TIDEGATE } from './started-program.ts'
 
-export { TIDEGATE } from './started-program.ts'
-
 /** A line of the log; `event` says which. */
 export interface LogLine {
   readonly event?: string
@@ -23,6 +21,7 @@ export interface LogLine {
 
 /** The line of an ended connection. */
 export interface ConnectionLine extends LogLine {
+  readonly time: string
   readonly service: string
   readonly id: string
   readonly client: string
@@ -184,13 +183,17 @@ export class Daemon {
     return this.lines.filter((line) => line.event === 'connection') as ConnectionLine[]
   }
 
-  /** The line of this client's connection; each line is given once, so that a reused port is no trap. */
+  /**
+   * The line of this client's connection; each line is given once. A port may be had by several clients: one after the
+   * other, and at the same time towards other listeners. By its text the first line of an address is found, whoever's
+   * it is: for clients behind a proxy.
+   */
   async lineOf(client: Peer | string): Promise<ConnectionLine> {
     const text = typeof client === 'string' ? client : client.localText
-    const line = await this.waitForLine(
-      `the log line of client ${text}`,
-      (candidate) => candidate.event === 'connection' && candidate['client'] === text && !this.#taken.has(candidate),
-    )
+    const line = await this.waitForLine(`the log line of client ${text}`, (candidate) => {
+      if (candidate.event !== 'connection' || candidate['client'] !== text || this.#taken.has(candidate)) return false
+      return typeof client === 'string' || isOfConnection(candidate as ConnectionLine, client)
+    })
     this.#taken.add(line)
     return line as ConnectionLine
   }
@@ -361,6 +364,11 @@ export class Daemon {
     }
     this.#child.kill('SIGKILL')
   }
+}
+
+/** Not of an earlier one with the same port, nor of one to another listener. */
+function isOfConnection({ time, listener }: ConnectionLine, { openedAtMs, remotePort }: Peer): boolean {
+  return Date.parse(time) >= openedAtMs && listener.endsWith(`:${remotePort}`)
 }
 
 /** A test that dies must not leave daemons behind. */

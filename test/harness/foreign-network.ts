@@ -18,7 +18,6 @@ export type ConnectState = 'trying' | 'connected' | 'failed'
 
 export interface ForeignConnect {
   readonly state: () => ConnectState
-  /** Resolves with the first byte, or the end, that comes from the other side. */
   readonly say: (text: string) => void
   readonly end: () => void
 }

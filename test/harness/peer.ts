@@ -13,8 +13,15 @@ export interface PeerOptions {
   readonly onData?: (chunk: Buffer) => void
   /** It is over already. */
   readonly ended?: Ending
-  /** Where the socket can't tell any more. */
-  readonly own?: OwnAddress
+  /** What the socket of a client can't tell, or not any more. */
+  readonly opened?: Opened
+}
+
+interface Opened {
+  readonly atMs: number
+  readonly to: Address
+  /** Undefined where the socket was reset before it could tell. */
+  readonly own: OwnAddress | undefined
 }
 
 interface OwnAddress {
@@ -27,6 +34,8 @@ export class Peer {
   /** This end's port; node forgets it when the socket closes. */
   readonly localPort: number
   readonly remotePort: number
+  /** By the clock of the log; of a client it is the moment before its connect. */
+  readonly openedAtMs: number
   /** Text of this end's own address, as Tidegate's log writes a client. */
   readonly localText: string
   /** Settles with how the other side ended. */
@@ -39,9 +48,10 @@ export class Peer {
   /** `socket` is connected and has not been read from. */
   constructor(socket: Socket, options: PeerOptions = {}) {
     this.socket = socket
-    const own = options.own ?? { address: socket.localAddress, port: socket.localPort }
+    const own = options.opened?.own ?? { address: socket.localAddress, port: socket.localPort }
     this.localPort = own.port ?? 0
-    this.remotePort = socket.remotePort ?? 0
+    this.remotePort = socket.remotePort ?? options.opened?.to.port ?? 0
+    this.openedAtMs = options.opened?.atMs ?? Date.now()
     this.localText = addressText(own.address, own.port)
     this.#onData = options.onData
     this.ending = new Promise((resolve) => {
@@ -66,6 +76,7 @@ export class Peer {
   }
 
   static async connect(to: Address, options: PeerOptions & ConnectOptions = {}): Promise<Peer> {
+    const atMs = Date.now()
     const socket = connect({
       host: to.host,
       port: to.port,
@@ -90,7 +101,8 @@ export class Peer {
     try {
       const ended = await within(`a connection to ${to.text}`, connected)
       socket.removeAllListeners('error')
-      return new Peer(socket, ended === undefined ? options : { ...options, ended, own })
+      if (ended === undefined) return new Peer(socket, { ...options, opened: { atMs, to, own: undefined } })
+      return new Peer(socket, { ...options, ended, opened: { atMs, to, own } })
     } catch (error) {
       socket.destroy()
       throw error

@@ -50,7 +50,7 @@ forEachEngine((engine) => {
     client.socket.end(bytes)
     const seen = await client.receiveAll()
     assert.ok(seen.bytes.equals(bytes), `${seen.bytes.length} of ${bytes.length} bytes came back`)
-    const line = await daemon.lineOf(client)
+    const line = await daemon.lineOf(client.localText)
     assert.equal(line.bytesToUpstream, bytes.length)
   }
 

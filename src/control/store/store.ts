@@ -18,7 +18,7 @@ import type { StoreFailure, StoreReport, StoreRequest, StoreThreadStart } from '
 export { StoreError, type StoreErrorCode } from './store-error.ts'
 
 export const STORE_FILE_NAME = 'tidegate.db'
-const CALL_DEADLINE_MS = 10_000
+export const CALL_DEADLINE_MS = 10_000
 /** A large file on a slow disk; calls of others are answered meanwhile. */
 const BACKUP_DEADLINE_MS = 10 * 60_000
 /** A start waits no longer: a file that takes longer to check, or a disk that hangs, is waited for in the background. */

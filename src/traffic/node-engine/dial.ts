@@ -303,10 +303,16 @@ export class Dial extends Station {
     this.#connection.worker.held.add(this.#connection, bytes.length)
   }
 
-  /** A client may send its whole request and finish; one that finishes without a byte has left. */
+  /**
+   * A client may send its whole request and finish; one that finishes without a byte has left. But not before the other
+   * events of this turn: an upstream that is connected already has seen it, and would never hear who that was.
+   */
   override takeEnd(): void {
-    if (this.#earlyBytes === 0) this.#connection.end('client-left')
-    else this.#clientHasEnded = true
+    this.#clientHasEnded = true
+    if (this.#earlyBytes > 0) return
+    setImmediate(() => {
+      if (this.#connection.stationKind === 'dial') this.#connection.guard(() => this.takeFailure())
+    })
   }
 
   override takeFailure(): void {
