@@ -102,7 +102,8 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   const listWatch = new FileWatches(() => void reload.readLists())
   const databaseWatch = new FileWatches(() => void reload.readDatabases())
   const followed = { watch, listWatch, databaseWatch, keptLists }
-  const parts = { node, log, upstreams, ...followed, follow, cutOvers, certificate }
+  const upgradeDecided = (): Promise<void> => upgrades.decided()
+  const parts = { node, log, upstreams, ...followed, follow, cutOvers, certificate, upgradeDecided }
   const changing = reloadWithHistory(options.configFile?.path, parts)
   const { reload } = changing
   const goingLive = new GoingLive({ config: () => node.config, store: node.store, log, cutOvers })

@@ -42,6 +42,11 @@ export class Upgrades {
     return this.#running !== undefined
   }
 
+  /** When the next version serves, or has failed to; at once where there is none. */
+  async decided(): Promise<void> {
+    await this.#running
+  }
+
   /** Never rejects. Who asks while one is under way gets its outcome. */
   async upgrade(): Promise<SuccessorOutcome> {
     this.#running ??= this.#attempt()
