@@ -28,11 +28,27 @@ export function givenFingerprint(): string | undefined {
   return fingerprint
 }
 
-/** Undefined when none was given. Throws CommandError for a file that can't be read. */
-export function givenToken(): string | undefined {
-  if (file === undefined) return variable('TIDEGATE_TOKEN')
+export interface GivenToken {
+  readonly token: string
+  /** A file, or `$TIDEGATE_TOKEN`. */
+  readonly from: string
+}
+
+/** Undefined when none was given. Throws CommandError for a file that can't be read, and for what is no token. */
+export function givenToken(): GivenToken | undefined {
+  const text = file === undefined ? variable('TIDEGATE_TOKEN') : textOf(file)
+  if (text === undefined) return undefined
+  const from = file ?? '$TIDEGATE_TOKEN'
+  if (/^[\x21-\x7e]+$/.test(text)) return { token: text, from }
+  throw new CommandError(
+    `What is in ${from} is no token: expected one line, as \`tidegate tokens add\` prints it.`,
+    EXIT_CODES.usage,
+  )
+}
+
+function textOf(path: string): string {
   try {
-    return readFileSync(file, 'utf8').trim()
+    return readFileSync(path, 'utf8').trim()
   } catch (error) {
     throw new CommandError(`Cannot read the token: ${(error as Error).message}.`, EXIT_CODES.usage)
   }

@@ -55,7 +55,7 @@ export class GoingLive {
   }
 
   /** Once this node is the one that operators ask. */
-  async start(reload: CutOverParts['reload']): Promise<void> {
+  async start({ reload, isUpgrading }: Pick<CutOverParts, 'reload' | 'isUpgrading'>): Promise<void> {
     const { config } = this.#options
     const look: CutOverParts['look'] = async (name, asked) => {
       const service = config().services.find((service) => service.name === name)
@@ -64,7 +64,7 @@ export class GoingLive {
     this.#timer = setInterval(() => void this.#lookForSilence(), LOOK_FOR_SILENCE_EVERY_MS)
     this.#timer.unref()
     void this.#lookForSilence()
-    await this.cutOvers.start({ reload, config, look })
+    await this.cutOvers.start({ reload, config, isUpgrading, look })
   }
 
   stop(): void {
