@@ -6,7 +6,7 @@ import type { Readable } from 'node:stream'
 import type { CloseReason } from '../../src/traffic/close-reason.ts'
 import { parseAddress, type Address } from './address.ts'
 import { type AdminAnswer, AdminAsking, type AdminRequest } from './admin-asking.ts'
-import { temporaryFolder, writeConfig, type TestConfig } from './config.ts'
+import { temporaryFolder, type TestConfig, type TestService, wholeService, writeConfig } from './config.ts'
 import { waitFor, within } from './deadline.ts'
 import type { EngineName } from './engines.ts'
 import { Metrics } from './metrics.ts'
@@ -173,6 +173,16 @@ export class Daemon {
   /** What the next reading of the configuration finds. */
   editConfig(edit: (text: string) => string): void {
     writeFileSync(this.configFile, edit(readFileSync(this.configFile, 'utf8')))
+  }
+
+  /**
+   * Serves this alone from now on: a reload costs a small part of a start. What it has counted stays, and for a service
+   * of the same name what it knows of upstreams' addresses.
+   */
+  async serve(service: TestService): Promise<void> {
+    this.editConfig((text) => JSON.stringify({ ...JSON.parse(text), services: [wholeService(service)] }))
+    const { status, body } = await this.post('/api/v1/reload')
+    if (status !== 200) throw new Error(`the reload was answered with ${status}: ${body}`)
   }
 
   get pid(): number {
