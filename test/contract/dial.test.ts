@@ -354,12 +354,10 @@ forEachEngine((engine) => {
 
     it('5000 clients that find no upstream leave no socket behind', async () => {
       await serve({ upstreams: [(await closedAddress()).text, NO_ROUTE.text], retryFailedAfter: '0s' })
-      const closed = ['tidegate_connections_closed_total', { reason: 'upstream-unreachable' }] as const
-      const closedBefore = (await daemon.metrics()).sum(...closed)
       const { endings } = await flood(daemon.addressOf(), 5000)
       assert.deepEqual(endings, { reset: 5000 })
       await daemon.waitForSocketCount(idleSockets)
-      await daemon.waitForMetric(...closed, closedBefore + 5000)
+      await daemon.waitForMetric('tidegate_connections_closed_total', { reason: 'upstream-unreachable' }, 5000)
     })
 
     it('many clients wait for a dead upstream at once, and all are served', async () => {

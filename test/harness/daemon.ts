@@ -68,6 +68,7 @@ export class Daemon {
   #taken = new Set<LogLine>()
   #rest = ''
   #stopping = false
+  #countedFrom: Metrics | undefined
   readonly #admin = new AdminAsking()
 
   private constructor(child: ChildProcessByStdio<null, Readable, Readable>) {
@@ -176,13 +177,19 @@ export class Daemon {
   }
 
   /**
-   * Serves this alone from now on: a reload costs a small part of a start. What it has counted stays, and for a service
-   * of the same name what it knows of upstreams' addresses.
+   * Serves this alone from now on: a reload costs a small part of a start. Metrics count from here on; for a service of
+   * the same name it still knows what it knew of upstreams' addresses.
    */
-  async serve(service: TestService): Promise<void> {
-    this.editConfig((text) => JSON.stringify({ ...JSON.parse(text), services: [wholeService(service)] }))
+  async serve(service: TestService, protect: Record<string, unknown> = {}): Promise<void> {
+    this.editConfig((text) => {
+      const config = JSON.parse(text) as { protect: { firewall: unknown } }
+      const { firewall } = config.protect
+      return JSON.stringify({ ...config, protect: { firewall, ...protect }, services: [wholeService(service)] })
+    })
     const { status, body } = await this.post('/api/v1/reload')
     if (status !== 200) throw new Error(`the reload was answered with ${status}: ${body}`)
+    this.#countedFrom = undefined
+    this.#countedFrom = await this.metrics()
   }
 
   get pid(): number {
@@ -227,7 +234,7 @@ export class Daemon {
   async metrics(): Promise<Metrics> {
     const { status, body } = await this.get('/metrics')
     if (status !== 200) throw new Error(`/metrics answered ${status}: ${body}`)
-    return new Metrics(body)
+    return new Metrics(body, this.#countedFrom)
   }
 
   /** Waits until a metric says so; counters are read from shared memory and may be a moment behind the log. */
