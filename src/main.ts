@@ -4,10 +4,12 @@
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { type AdminActions, AdminServer } from './api/server.ts'
+import { ServedCertificate } from './control/access/served-certificate.ts'
 import { offerSetUp, startAccess } from './control/access/start-access.ts'
 import { ConfigChanges } from './control/config-change/config-changes.ts'
 import type { Config } from './control/config/config.ts'
 import { CutOvers } from './control/cut-over/cut-overs.ts'
+import { sayApiDefect } from './control/log/access-lines.ts'
 import {
   sayAdminExposed,
   sayAdminListening,
@@ -25,7 +27,6 @@ import { Lists } from './control/lists/lists.ts'
 import { GoingLive } from './control/golive/going-live.ts'
 import { type Log, openLog } from './control/log/log.ts'
 import { openStdout } from './control/log/stdout-stream.ts'
-import type { CertificateEnd } from './control/notify/alarms.ts'
 import { BanFile } from './control/bans/ban-file.ts'
 import { AttackFiles } from './control/detect/attack-files.ts'
 import { examineMachine } from './control/doctor/examine.ts'
@@ -80,7 +81,7 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   const { keptLists, cutOvers } = stored
   const lists = await fileLists.with(keptLists.all)
   const hangup = new Hangup()
-  const certificates: CertificateEnd[] = []
+  const certificate = new ServedCertificate(log)
   const node = new RunningNode({
     ...options,
     ...stored,
@@ -88,7 +89,8 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
     databases,
     addresses: upstreams.current,
     log,
-    certificates: () => certificates,
+    certificates: () => certificate.ends(),
+    exposures: () => goingLive.exposures.findings(),
     onLostWorker: () => stop.request({ by: 'lost-worker' }),
   })
   const watch = new ConfigWatch(options.configFile, () => void reload.run('watchConfig'))
@@ -96,11 +98,11 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   const listWatch = new FileWatches(() => void reload.readLists())
   const databaseWatch = new FileWatches(() => void reload.readDatabases())
   const followed = { watch, listWatch, databaseWatch, keptLists }
-  const parts = { node, log, upstreams, ...followed, follow, cutOvers }
+  const parts = { node, log, upstreams, ...followed, follow, cutOvers, certificate }
   const changing = reloadWithHistory(options.configFile?.path, parts)
   const { reload } = changing
   const goingLive = new GoingLive({ config: () => node.config, store: node.store, log, cutOvers })
-  const adminParts = { ...stored, ...changing, upgrades, inheritance, goingLive, certificates }
+  const adminParts = { ...stored, ...changing, upgrades, inheritance, goingLive, certificate }
   const admin = await startAdmin(config, node, log, adminParts)
   await node.start().catch(async (error: unknown) => {
     await admin?.close()
@@ -258,8 +260,7 @@ interface AdminParts {
   readonly inheritance: Inheritance | undefined
   readonly keptLists: KeptLists
   readonly goingLive: GoingLive
-  /** Where the admin API's own is told of. */
-  readonly certificates: CertificateEnd[]
+  readonly certificate: ServedCertificate
 }
 
 async function startAdmin(
@@ -270,7 +271,7 @@ async function startAdmin(
 ): Promise<AdminServer | undefined> {
   if (config.admin.listen === 'off') return undefined
   void parts.changes?.start()
-  const { operatorStates, reload, changes, upgrades, inheritance, keptLists, goingLive, certificates } = parts
+  const { operatorStates, reload, changes, upgrades, inheritance, keptLists, goingLive, certificate } = parts
   const { listen } = config.admin
   const actions: AdminActions = {
     setUpstreamState: (...change) => operatorStates.set(node, ...change),
@@ -286,7 +287,6 @@ async function startAdmin(
     hosts: () => node.config.admin.hosts,
   }
   const { access, auditBook, tls } = await startAccess(config.admin, log, node.store)
-  if (tls !== undefined) certificates.push({ name: 'admin', notAfterMs: tls.notAfterMs })
   const admin = await AdminServer.listen({
     address: listen,
     inherited: inheritance?.adminSocket(listen),
@@ -296,8 +296,10 @@ async function startAdmin(
     audit: (entry) => auditBook.add(entry),
     auditLog: auditBook,
     tls,
+    onDefect: (error, route) => sayApiDefect(log, error, route),
     onClosed: () => auditBook.close(),
   })
+  if (tls !== undefined) certificate.begin(tls, (renewed) => admin.useCertificate(renewed))
   sayAdminListening(log, formatSocketAddress(admin.address), tls !== undefined)
   if (!isLoopback(admin.address) && tls === undefined) sayAdminExposed(log, formatSocketAddress(admin.address))
   await offerSetUp(access, log, admin.address, tls !== undefined)

@@ -7,10 +7,11 @@ import { request as requestPlain } from 'node:http'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, afterEach, describe, it } from 'node:test'
+import { connect } from 'node:tls'
 import { makeCertificate } from './harness/certificates.ts'
-import { Daemon, TIDEGATE } from './harness/daemon.ts'
+import { Daemon } from './harness/daemon.ts'
 import { waitFor } from './harness/deadline.ts'
-import { answerOf } from './harness/started-program.ts'
+import { answerOf, TIDEGATE } from './harness/started-program.ts'
 
 const SERVICES = [{ name: 'web', upstreams: ['127.0.0.1:9'] }]
 const PASSWORD = 'correct horse battery'
@@ -177,6 +178,40 @@ describe('access to the admin API of a daemon', { timeout: 240_000 }, () => {
     const none = await tidegate([...other, '--fingerprint', 'abc', 'status'])
     assert.match(none.stderr, /no SHA-256 fingerprint/)
   })
+
+  it('a renewed certificate is taken in by a reload; one that can not be used leaves the one before, and says so', async () => {
+    const tls = { certificate: join(folder, 'renewed.pem'), key: join(folder, 'renewed.key') }
+    const put = (name: string): string => {
+      const { cert, key } = makeCertificate(folder, name, { names: 'IP:127.0.0.1' })
+      writeFileSync(tls.certificate, cert)
+      writeFileSync(tls.key, key)
+      return new X509Certificate(cert).fingerprint256
+    }
+    const before = put('before')
+    await start({ tls })
+    assert.equal(await servedFingerprint(), before)
+    const renewed = put('renewed')
+    daemon.signal('SIGHUP')
+    await waitFor('the new certificate', () => daemon.lines.some(({ fingerprint }) => fingerprint === renewed))
+    assert.equal(await servedFingerprint(), renewed)
+
+    writeFileSync(tls.certificate, 'half of a certificate')
+    const { code, stderr } = await tidegate(['reload'])
+    assert.deepEqual([code, /admin\.tls\.certificate: .* is not a certificate as PEM/.test(stderr)], [2, true], stderr)
+    assert.equal(said('reload-failed')?.['why'], 'wrong-config')
+    assert.equal(await servedFingerprint(), renewed)
+  })
+
+  function servedFingerprint(): Promise<string | undefined> {
+    const { promise, resolve, reject } = Promise.withResolvers<string | undefined>()
+    const { port } = daemon.adminAddress
+    const socket = connect({ host: '127.0.0.1', port, rejectUnauthorized: false }, () => {
+      resolve(socket.getPeerX509Certificate()?.fingerprint256)
+      socket.destroy()
+    })
+    socket.on('error', reject)
+    return promise
+  }
 
   it('plain HTTP beyond loopback only where the configuration says so', async () => {
     await start({ listen: '0.0.0.0:0', plainHttp: true })

@@ -5,9 +5,9 @@ import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { temporaryFolder } from './harness/config.ts'
-import { Daemon, TIDEGATE } from './harness/daemon.ts'
+import { Daemon } from './harness/daemon.ts'
 import { waitFor } from './harness/deadline.ts'
-import { ROOT } from './harness/started-program.ts'
+import { ROOT, TIDEGATE } from './harness/started-program.ts'
 import { Upstream } from './harness/upstream.ts'
 
 function has(program: string): boolean {

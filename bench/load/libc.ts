@@ -1,7 +1,6 @@
 /**
  * The few calls of libc our own load programs need. Apart from src/kernel on purpose: what measures may
- * not share code with what is measured. Every call here fails by throwing; EAGAIN is the only answer that
- * is not a failure.
+ * not share code with what is measured. Calls fail by throwing, EAGAIN apart; those that say so return the errno.
  */
 import { arch, constants } from 'node:os'
 import koffi from 'koffi'

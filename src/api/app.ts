@@ -2,12 +2,14 @@
 import Fastify, { type FastifyReply, type FastifyRequest, type RouteOptions } from 'fastify'
 import { validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod'
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http'
+import { type Identity, isAtLeast } from '../control/access/identity.ts'
 import { OPENAPI_PATH } from './contract.ts'
 import { requireOwnHost, requireOwnOrigin, requireProofOfPage } from './guard.ts'
 import { identify, isLook, requireRole } from './identify.ts'
 import { asProblem } from './problem-of.ts'
 import { makeOpenApi, type OpenApiDocument } from './openapi.ts'
 import { ApiProblem } from './problem.ts'
+import { Defects } from './defects.ts'
 import type { App, Room, Routes } from './room.ts'
 import { accountRoutes } from './routes/account.ts'
 import { attackRoutes } from './routes/attacks.ts'
@@ -88,7 +90,7 @@ export type MakeServer = (handler: RequestListener) => Server
 
 /** Takes requests as soon as its server listens. */
 export async function makeApp(room: Room, makeServer: MakeServer): Promise<App> {
-  const app = bareApp(makeServer)
+  const app = bareApp(makeServer, new Defects(room.onDefect))
   const paths = new KnownPaths()
   app.addHook('onRoute', (route) => paths.add(route))
   addHooks(app, room, paths)
@@ -97,20 +99,22 @@ export async function makeApp(room: Room, makeServer: MakeServer): Promise<App> 
   return app
 }
 
-function bareApp(makeServer: MakeServer): App {
+function bareApp(makeServer: MakeServer, defects = new Defects(undefined)): App {
+  const send = (error: Error, request: FastifyRequest, reply: FastifyReply): Promise<void> =>
+    sendProblem(error, request, reply, defects)
   const app: App = Fastify({
     serverFactory: makeServer,
     bodyLimit: BODY_BYTES_MAX,
     routerOptions: { maxParamLength: PARAMETER_CHARACTERS_MAX },
     return503OnClosing: false,
-    frameworkErrors: (error, request, reply) => void sendProblem(error, request as FastifyRequest, reply),
+    frameworkErrors: (error, request, reply) => void send(error, request as FastifyRequest, reply),
   }).withTypeProvider<ZodTypeProvider>()
   app.setValidatorCompiler(validatorCompiler)
   // That answers have the shapes of the contract is the compiler's business, and the tests'.
   app.setSerializerCompiler(() => (value) => `${JSON.stringify(value)}\n`)
   // Other types can be sent across sites without asking first (a form does).
   app.removeContentTypeParser('text/plain')
-  app.setErrorHandler(sendProblem)
+  app.setErrorHandler(send)
   return app
 }
 
@@ -131,14 +135,13 @@ function addHooks(app: App, room: Room, paths: KnownPaths): void {
   app.decorateRequest('identity', undefined)
   app.decorateRequest('auditDetails', '')
   app.addHook('onRequest', async (request) => {
-    requireOwnHost(request.raw, [...(room.actions.hosts?.() ?? []), ...room.ownNames])
+    requireOwnHost(request.raw, [...(room.actions.hosts?.() ?? []), ...room.ownNames()])
     requireOwnOrigin(request.raw)
     if (request.is404) throw paths.problemOf(request)
     request.identity = await identify(request, room.access, isLook(request))
     requireProofOfPage(request.raw, request.identity)
     requireRole(request, room.access)
-    // Whoever could take a ban back is not banned.
-    if (request.identity !== undefined) room.actions.bans.noteAdminClient(request.socket.remoteAddress ?? '')
+    if (couldUnban(request.identity)) room.actions.bans.noteAdminClient(request.socket.remoteAddress ?? '')
   })
   app.addHook('onSend', async (request, reply) => {
     for (const [name, value] of Object.entries(SAFE_HEADERS)) {
@@ -164,8 +167,19 @@ function addHooks(app: App, room: Room, paths: KnownPaths): void {
   })
 }
 
-async function sendProblem(error: Error, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+/** They are not banned. A vantage with a token for one service is: it must not fill the places of those who administer. */
+function couldUnban(identity: Identity | undefined): boolean {
+  return identity !== undefined && identity.services === undefined && isAtLeast(identity.role, 'operator')
+}
+
+async function sendProblem(
+  error: Error,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  defects: Defects,
+): Promise<void> {
   const problem = asProblem(error, request)
+  if (problem.code === 'E_INTERNAL') defects.note(error, `${request.method} ${request.routeOptions.url ?? ''}`)
   if (problem.allow !== undefined) reply.header('allow', problem.allow)
   if (problem.retryAfterMs !== undefined) reply.header('retry-after', String(Math.ceil(problem.retryAfterMs / 1000)))
   await reply

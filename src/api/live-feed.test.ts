@@ -7,11 +7,15 @@ import { LiveFeed } from './live-feed.ts'
 class Watcher extends EventEmitter {
   text = ''
   writableLength = 0
+  #isEnded = false
+  /** As a response does it: where nobody listens, the error ends the daemon. */
   write(text: string): void {
+    if (this.#isEnded) this.emit('error', new Error('write after end'))
     this.text += text
   }
   end(): void {
-    this.emit('close')
+    this.#isEnded = true
+    if (this.writableLength === 0) this.emit('close')
   }
   destroy(): void {
     this.emit('close')
@@ -63,5 +67,17 @@ test('who does not read is cut off, and who may no longer watch', async () => {
   mock.timers.tick(30_000)
   await new Promise((resolve) => setImmediate(resolve))
   assert.equal(feed.watchers, 0)
+  mock.timers.reset()
+})
+
+test('who may no longer watch and does not read is cut off, too, and not written to after the end', async () => {
+  mock.timers.enable({ apis: ['setInterval'] })
+  const feed = new LiveFeed(() => '{}')
+  const stalled = add(feed, async () => false)
+  stalled.writableLength = 1_000
+  mock.timers.tick(30_000)
+  await new Promise((resolve) => setImmediate(resolve))
+  mock.timers.tick(5_000)
+  assert.deepEqual([feed.watchers, stalled.events], [0, 31])
   mock.timers.reset()
 })

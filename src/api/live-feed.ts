@@ -52,8 +52,9 @@ export class LiveFeed {
     }
   }
 
+  /** At once: an end would wait for who does not read, and a write after it is an error that nobody catches. */
   async #endUnlessAllowed({ response, mayStill }: Watcher): Promise<void> {
-    if (!(await mayStill().catch(() => false))) response.end()
+    if (!(await mayStill().catch(() => false))) response.destroy()
   }
 
   #event(): string {

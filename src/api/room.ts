@@ -8,6 +8,7 @@ import type { AuditEntry } from '../control/access/audit-entry.ts'
 import type { Identity, Role } from '../control/access/identity.ts'
 import type { NodeView } from '../control/node-view.ts'
 import type { MetricsPage } from '../metrics/metrics-page.ts'
+import type { OnDefect } from './defects.ts'
 import type { MakeBackup } from './routes/backup.ts'
 import type { OpenConnections } from '../control/operator/open-connections.ts'
 import type { BanActions } from './routes/bans.ts'
@@ -45,8 +46,10 @@ export interface Room {
   readonly audit: (entry: AuditEntry) => void
   /** What was done, a page at a time. */
   readonly auditLog: Pick<AccessStore['audit'], 'list'>
+  /** Is told of errors that nobody expected. */
+  readonly onDefect?: OnDefect
   /** Host names that our certificate is for. */
-  readonly ownNames: readonly string[]
+  readonly ownNames: () => readonly string[]
 }
 
 export type App = FastifyInstance<RawServerDefault, IncomingMessage, ServerResponse, FastifyBaseLogger, ZodTypeProvider>

@@ -165,3 +165,20 @@ describe('the admin API', () => {
     })
   })
 })
+
+test('an error that nobody expected is answered as such, and told of with its stack, once', async (t) => {
+  const told: string[] = []
+  const broken = { ...nodeForTest(), tables: () => assert.fail('a defect') }
+  const admin = await AdminForTest.start({
+    node: broken,
+    onDefect: ({ stack }, route) => told.push(route, stack ?? ''),
+  })
+  t.after(() => admin.close())
+  for (let i = 0; i < 3; i++) {
+    const { status, body } = await admin.get(ADMIN_PATHS.status)
+    assert.deepEqual([status, Problem.parse(body).code], [500, 'E_INTERNAL'])
+  }
+  assert.equal((await admin.get('/api/v1/bans?limit=0')).status, 400)
+  assert.deepEqual([told.length, told[0]], [2, 'GET /status.json'])
+  assert.match(told[1], /a defect[^]*status\.ts/)
+})

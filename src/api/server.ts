@@ -3,8 +3,9 @@
  * headers and bodies, and nothing for web pages of others (guard.ts). Who asks, and what they may, is identify.ts.
  */
 import { createServer, type RequestListener, type Server, type ServerOptions } from 'node:http'
-import { createServer as createTlsServer } from 'node:https'
+import { createServer as createTlsServer, Server as TlsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
+import type { SecureContextOptions } from 'node:tls'
 import { type AdminSocket, listenerKey, type ListeningSockets } from '../control/upgrade/handover.ts'
 import { listenError } from '../control/workers/start-error.ts'
 import { fdOf } from '../lib/server-fd.ts'
@@ -37,12 +38,19 @@ export interface AdminServerOptions extends Omit<Room, 'metrics' | 'ownNames'> {
 }
 
 interface MoreOfServer {
+  readonly own: OwnNames
   readonly inheritedFd?: number
   readonly onClosed: () => Promise<void>
 }
 
+/** Host names that our certificate is for. */
+interface OwnNames {
+  names: readonly string[]
+}
+
 export class AdminServer {
   readonly #app: App
+  readonly #own: OwnNames
   readonly #asked: SocketAddress
   readonly address: SocketAddress
   readonly #inheritedFd: number | undefined
@@ -52,6 +60,7 @@ export class AdminServer {
 
   private constructor(app: App, asked: SocketAddress, address: SocketAddress, more: MoreOfServer) {
     this.#app = app
+    this.#own = more.own
     this.#inheritedFd = more.inheritedFd
     this.#onClosed = more.onClosed
     app.server.on('connection', (socket: Socket) => {
@@ -65,12 +74,13 @@ export class AdminServer {
   /** Throws StartError when the address can't be had. */
   static async listen(options: AdminServerOptions): Promise<AdminServer> {
     const { address, inherited, tls, onClosed = async () => {}, ...others } = options
-    const room = { ...others, ownNames: tls?.names ?? [], metrics: makeMetricsPage(others.node) }
+    const own: OwnNames = { names: tls?.names ?? [] }
+    const room = { ...others, ownNames: () => own.names, metrics: makeMetricsPage(others.node) }
     const app = await makeApp(room, (handler) => makeServer(handler, tls))
     const { server } = app
     server.maxConnections = room.node.limits.adminConnectionsMax
     if (inherited !== undefined) {
-      return new AdminServer(app, address, inherited.address, { inheritedFd: inherited.fd, onClosed })
+      return new AdminServer(app, address, inherited.address, { own, inheritedFd: inherited.fd, onClosed })
     }
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     server.once('error', (error: NodeJS.ErrnoException) => {
@@ -80,7 +90,7 @@ export class AdminServer {
     server.listen({ host, port: asked, ipv6Only: family === 6 }, resolve)
     await promise
     const { port } = server.address() as AddressInfo
-    return new AdminServer(app, address, socketAddress(address.address, port) ?? address, { onClosed })
+    return new AdminServer(app, address, socketAddress(address.address, port) ?? address, { own, onClosed })
   }
 
   /** Answers from now on: the version before does no more. */
@@ -91,6 +101,14 @@ export class AdminServer {
     server.once('error', reject)
     server.listen({ fd: this.#inheritedFd }, resolve)
     await promise
+  }
+
+  /** Who connects from now on gets this one. Throws for what TLS does not take; then nothing has changed. */
+  useCertificate(tls: AdminCertificate): void {
+    const { server } = this.#app
+    if (!(server instanceof TlsServer)) return
+    server.setSecureContext(secureContextOf(tls))
+    this.#own.names = tls.names
   }
 
   /** For the version that follows. */
@@ -136,7 +154,9 @@ function makeServer(handler: RequestListener, tls: AdminCertificate | undefined)
 
 /** It has all of the other one's, and HTTP/1.1 alone. */
 function makeTlsServer(limits: ServerOptions, handler: RequestListener, tls: AdminCertificate): Server {
-  const { certificate: cert, key } = tls
-  const options = { ...limits, cert, key, minVersion: 'TLSv1.2', handshakeTimeout: REQUEST_TIMEOUT_MS } as const
-  return createTlsServer(options, handler)
+  return createTlsServer({ ...limits, ...secureContextOf(tls), handshakeTimeout: REQUEST_TIMEOUT_MS }, handler)
+}
+
+function secureContextOf({ certificate: cert, key }: AdminCertificate): SecureContextOptions {
+  return { cert, key, minVersion: 'TLSv1.2' }
 }

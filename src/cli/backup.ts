@@ -1,8 +1,10 @@
 /** `tidegate backup`: a whole copy of what the running daemon keeps, at a place of your choice. */
+import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
-import { copyFile, rm, stat } from 'node:fs/promises'
+import { copyFile, lstat, rm, stat } from 'node:fs/promises'
+import { basename } from 'node:path'
 import type { Command } from 'commander'
-import { BACKUP_PATH, BACKUP_TIMEOUT_MS, BackupAnswer } from '../api/contract.ts'
+import { BACKUP_PATH, BACKUP_TIMEOUT_MS, BackupAnswer, type BackupRequest } from '../api/contract.ts'
 import { adminOption } from './admin-option.ts'
 import { addExamples } from './examples.ts'
 import { CommandError } from './exit-code.ts'
@@ -31,21 +33,25 @@ export function addBackupCommand(program: Command): void {
 async function backup(file: string, options: BackupOptions): Promise<void> {
   // The copy says so too, but only after the work.
   if (await stat(file).catch(() => undefined)) throw new CommandError(`${file} is there already; name a new file.`)
+  // Nobody can have a file of that name: whoever answers can't have another one moved, by root perhaps.
+  const name = `tidegate-${new Date().toISOString().replaceAll(/[-:]|\.\d+/g, '')}-${randomBytes(8).toString('hex')}.db`
   const { adminUrl, fetchAnswer } = await import('./admin-client.ts')
   const answer = await fetchAnswer(new URL(BACKUP_PATH, adminUrl(options.admin)), BackupAnswer, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: '{}',
+    body: JSON.stringify({ name } satisfies BackupRequest),
     signal: AbortSignal.timeout(BACKUP_TIMEOUT_MS),
   })
-  await moveTo(file, answer.path)
+  await moveTo(file, answer.path, name)
   const text = `${file}: ${answer.bytes} bytes.\n`
   process.stdout.write(options.json ? `${JSON.stringify({ path: file, bytes: answer.bytes })}\n` : text)
 }
 
 /** The daemon writes into its own folder only; from there on it is ours. */
-async function moveTo(file: string, path: string): Promise<void> {
+async function moveTo(file: string, path: string, name: string): Promise<void> {
   try {
+    if (basename(path) !== name || !(await lstat(path)).isFile())
+      throw new Error('it is not the copy that was asked for')
     await copyFile(path, file, constants.COPYFILE_EXCL)
   } catch (error) {
     const why = (error as Error).message

@@ -9,6 +9,7 @@ import type { Lists } from './lists/lists.ts'
 import type { Log } from './log/log.ts'
 import type { CertificateEnd } from './notify/alarms.ts'
 import type { OperatorStates } from './operator/operator-states.ts'
+import type { ExposureFinding } from './golive/exposure/exposure-findings.ts'
 import type { KnownClientsFile } from './overload/known-clients-file.ts'
 import type { Store } from './store/store.ts'
 import type { Inheritance } from './upgrade/handover.ts'
@@ -32,6 +33,8 @@ export interface RunningNodeOptions {
   readonly store?: Store
   /** Of those that the admin API serves, for rules about their end. */
   readonly certificates?: () => readonly CertificateEnd[]
+  /** What vantages say of upstreams, for rules about that. */
+  readonly exposures?: () => readonly ExposureFinding[]
   /** Without them nobody is on any. */
   readonly lists?: Lists
   /** Without them nobody's country or AS is known. */

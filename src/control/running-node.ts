@@ -147,9 +147,10 @@ export class RunningNode implements NodeView {
     this.#connectionLog = this.#makeConnectionLog(options, bootId)
   }
 
-  #makeNotify({ config, log, certificates = () => [] }: RunningNodeOptions): Notify {
+  #makeNotify({ config, log, certificates = () => [], exposures = () => [] }: RunningNodeOptions): Notify {
     const { memory, checks, attacks, overload, store, series } = this
-    const node = { memory, checks, attacks, overload, store, series, certificates, tables: () => this.tables() }
+    const asked = { certificates, exposures, tables: () => this.tables() }
+    const node = { memory, checks, attacks, overload, store, series, ...asked }
     return new Notify({ config: config.notify, node, store, log })
   }
 

@@ -52,8 +52,8 @@ export class PrefixTable {
     for (let length = address.length * 8; length > SLOT_LENGTH_MAX; length--) {
       add(isV6 ? this.#v6.valueOf(length, w0, w1, w2, w3) : this.#v4.valueOf(length, w0))
     }
-    const family = isV6 ? this.#v6 : this.#v4
-    for (let length = SLOT_LENGTH_MAX; length >= 0; length--) add(family.valueOfShort(length, w0))
+    const { shorts } = isV6 ? this.#v6 : this.#v4
+    for (let length = SLOT_LENGTH_MAX; length >= 0; length--) add(shorts.valueOf(length, w0))
     return values
   }
 }

@@ -22,11 +22,11 @@ import {
   lineAt,
   prefixHash,
   shapeOf,
-  shortIndex,
   SLOTS_V4_AT,
   TIER,
   tierOf,
 } from './prefix-memory.ts'
+import { ShortPrefixes } from './short-prefixes.ts'
 
 /** Values are kept as complements: that of 0 is no prefix at all. */
 const NOTHING = ~0
@@ -59,10 +59,10 @@ const read = readInOrder
 const missing4 = missingV4
 
 export class PrefixesV4 {
+  readonly shorts: ShortPrefixes
   readonly #ints: Int32Array
   /** The same count by another way, so that a compiler that has it does not take it for the same. */
   readonly #changes: Int32Array
-  readonly #shortsAt: number
   readonly #linesAt: number
   readonly #linesEnd: number
   readonly #linesFactor: number
@@ -75,7 +75,7 @@ export class PrefixesV4 {
     this.#ints = ints
     this.#changes = new Int32Array(memory, HEADER.changes * 4, 1)
     const shape = shapeOf({ v4: ints[HEADER.capacityV4], v6: ints[HEADER.capacityV6] })
-    this.#shortsAt = shape.shortsV4At
+    this.shorts = new ShortPrefixes(ints, SLOTS_V4, shape.shortsV4At)
     const { at, end, factor, shift } = shape.linesV4
     this.#linesAt = at
     this.#linesEnd = end
@@ -109,7 +109,7 @@ export class PrefixesV4 {
       if ((hits | spilled) !== 0) found = this.#choose(hits, spilled, longAt, middleAt, wideAt, w0, wantsGreatest)
     }
     if ((found !== NOTHING && !wantsGreatest) || (slot & LENGTHS_0_TO_16) === 0) return found
-    return this.#amongShort(slot, w0, wantsGreatest, found)
+    return this.shorts.find(slot, w0, wantsGreatest, found)
   }
 
   /** `hits` says where to look; what is there may have become another meanwhile. */
@@ -194,26 +194,6 @@ export class PrefixesV4 {
       if (value === NOTHING) value = this.#spilled(32 - length, prefix)
       if (value === NOTHING || Atomics.load(ints, CHANGES) === changes) return value
     }
-  }
-
-  /** The value of the prefix of this length, up to 16, that covers the address. */
-  valueOfShort(length: number, w0: number): number {
-    return this.#amongShort(this.#ints[SLOTS_V4 + (w0 >>> 16)] & (1 << length), w0, false, NOTHING)
-  }
-
-  /** Lengths up to 16: the slot names each, and each has a place of its own. */
-  #amongShort(slot: number, w0: number, wantsGreatest: boolean, soFar: number): number {
-    let found = soFar
-    let lengths = slot & LENGTHS_0_TO_16
-    while (lengths !== 0) {
-      const length = 31 - Math.clz32(lengths)
-      lengths ^= 1 << length
-      const value = ~this.#ints[this.#shortsAt + shortIndex(w0, length)]
-      if (value <= found) continue
-      if (!wantsGreatest) return value
-      found = value
-    }
-    return found
   }
 
   #lineAt(hash: number): number {

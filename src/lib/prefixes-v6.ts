@@ -24,12 +24,12 @@ import {
   lineAt,
   prefixHash,
   shapeOf,
-  shortIndex,
   SLOTS_V6_AT,
   TIER,
   tierOf,
   wordAt,
 } from './prefix-memory.ts'
+import { ShortPrefixes } from './short-prefixes.ts'
 
 /** Values are kept as complements: that of 0 is no prefix at all. */
 const NOTHING = ~0
@@ -66,10 +66,10 @@ const missing6 = missingV6
 const isCovered6 = isCoveredV6
 
 export class PrefixesV6 {
+  readonly shorts: ShortPrefixes
   readonly #ints: Int32Array
   /** The same count by another way, so that a compiler that has it does not take it for the same. */
   readonly #changes: Int32Array
-  readonly #shortsAt: number
   readonly #linesAt: number
   readonly #linesEnd: number
   readonly #linesFactor: number
@@ -82,7 +82,7 @@ export class PrefixesV6 {
     this.#ints = ints
     this.#changes = new Int32Array(memory, HEADER.changes * 4, 1)
     const shape = shapeOf({ v4: ints[HEADER.capacityV4], v6: ints[HEADER.capacityV6] })
-    this.#shortsAt = shape.shortsV6At
+    this.shorts = new ShortPrefixes(ints, SLOTS_V6, shape.shortsV6At)
     const { at, end, factor, shift } = shape.linesV6
     this.#linesAt = at
     this.#linesEnd = end
@@ -126,7 +126,7 @@ export class PrefixesV6 {
       found = this.#choose(hits, spilled, longestAt, longAt, middleAt, w0, w1, w2, w3, wantsGreatest)
     }
     if ((found !== NOTHING && !wantsGreatest) || (slot & LENGTHS_0_TO_16) === 0) return found
-    return this.#amongShort(slot, w0, wantsGreatest, found)
+    return this.shorts.find(slot, w0, wantsGreatest, found)
   }
 
   #choose(
@@ -232,26 +232,6 @@ export class PrefixesV6 {
       if (value === NOTHING) value = this.#spilled(length, w0, w1, w2, w3)
       if (value === NOTHING || Atomics.load(ints, CHANGES) === changes) return value
     }
-  }
-
-  /** The value of the prefix of this length, up to 16, that covers the address. */
-  valueOfShort(length: number, w0: number): number {
-    return this.#amongShort(this.#ints[SLOTS_V6 + (w0 >>> 16)] & (1 << length), w0, false, NOTHING)
-  }
-
-  /** Lengths up to 16: the slot names each, and each has a place of its own. */
-  #amongShort(slot: number, w0: number, wantsGreatest: boolean, soFar: number): number {
-    let found = soFar
-    let lengths = slot & LENGTHS_0_TO_16
-    while (lengths !== 0) {
-      const length = 31 - Math.clz32(lengths)
-      lengths ^= 1 << length
-      const value = ~this.#ints[this.#shortsAt + shortIndex(w0, length)]
-      if (value <= found) continue
-      if (!wantsGreatest) return value
-      found = value
-    }
-    return found
   }
 
   #lineAt(hash: number): number {

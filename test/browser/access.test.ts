@@ -1,32 +1,17 @@
 /** Logging in as a person does, in Chromium, against a daemon that speaks TLS with a certificate of its own. */
 import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'
-import { existsSync, readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { after, before, describe, it } from 'node:test'
-import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
-import { Daemon, TIDEGATE } from '../harness/daemon.ts'
-import { answerOf, ROOT } from '../harness/started-program.ts'
-
-const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium'
-const why = !existsSync(CHROMIUM)
-  ? `there is no ${CHROMIUM}: apt-get install chromium`
-  : !existsSync(`${ROOT}web/dist/index.html`)
-    ? 'the dashboard is not built'
-    : false
-
-const PASSWORD = 'correct horse battery'
-const MARKUP = '"><img src=x onerror=alert(1)><script>alert(2)</script>'
-const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
+import type { Page } from 'playwright-core'
+import { Daemon } from '../harness/daemon.ts'
+import { answerOf, TIDEGATE } from '../harness/started-program.ts'
+import { MARKUP, NAME, PASSWORD, PHONE, setUpLinkOf, Walker, why } from './walker.ts'
 
 describe('access in a browser', { skip: why, timeout: 240_000 }, () => {
   let daemon: Daemon
-  let browser: Browser
-  let context: BrowserContext
+  let walker: Walker
   let page: Page
   let url: string
-  const origins = new Set<string>()
-  const problems: string[] = []
 
   before(async () => {
     daemon = await Daemon.start({
@@ -35,19 +20,11 @@ describe('access in a browser', { skip: why, timeout: 240_000 }, () => {
       services: [{ name: 'web', upstreams: ['127.0.0.1:9'] }],
     })
     url = `https://127.0.0.1:${daemon.adminAddress.port}`
-    browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'] })
-    context = await browser.newContext({ ignoreHTTPSErrors: true, viewport: { width: 390, height: 800 } })
-    page = await context.newPage()
-    page.on('request', (request) => origins.add(new URL(request.url()).origin))
-    page.on('dialog', (dialog) => problems.push(`a dialog: ${dialog.message()}`))
-    page.on('pageerror', (error) => problems.push(error.message))
-    page.on('console', (message) => {
-      // A refused login is one that the browser tells of by itself.
-      if (message.type() === 'error' && !/status of 401/.test(message.text())) problems.push(message.text())
-    })
+    walker = await Walker.start(url, { ignoreHTTPSErrors: true, viewport: PHONE, refusals: /status of 401/ })
+    page = walker.page
   })
   after(async () => {
-    await browser?.close()
+    await walker?.stop()
     await daemon?.stop()
   })
 
@@ -60,29 +37,17 @@ describe('access in a browser', { skip: why, timeout: 240_000 }, () => {
     await page.getByLabel('Password', { exact: true }).fill(PASSWORD)
   }
 
-  /** Serious ones of axe-core, and a page that scrolls sideways on a phone. */
-  async function assertUsable(): Promise<void> {
-    // Not as a script of the page: our policy lets none run.
-    await page.evaluate(readFileSync(AXE, 'utf8'))
-    const found = await page.evaluate(`axe.run().then(({ violations }) => violations
-      .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-      .map(({ id, nodes }) => id + ' ' + nodes.map(({ html }) => html).join(' ')))`)
-    assert.deepEqual(found, [])
-    assert.equal(await page.evaluate('document.documentElement.scrollWidth'), 390)
-  }
-
   it('the link of the log makes the first admin, by keyboard alone, and the cookie is one that TLS keeps', async () => {
     await page.goto(`${url}/#/audit`)
     await page.getByText('There is no user yet').waitFor()
-    const link = String(daemon.lines.find(({ event }) => event === 'setup-link')?.['link'])
-    await page.goto(`${url}/${new URL(link).hash}`)
-    await fillIn('ann')
+    await page.goto(`${url}/${new URL(setUpLinkOf(daemon)).hash}`)
+    await fillIn(NAME)
     await page.getByLabel('The same again').fill(PASSWORD)
-    await assertUsable()
+    await walker.assertUsable('set-up')
     await page.keyboard.press('Enter')
     await heading('Overview')
     assert.ok(!page.url().includes('setup'))
-    const [{ name, secure, httpOnly, sameSite }, ...others] = await context.cookies()
+    const [{ name, secure, httpOnly, sameSite }, ...others] = await walker.context.cookies()
     assert.deepEqual([name, secure, httpOnly, sameSite, others.length], ['__Host-tidegate', true, true, 'Strict', 0])
     assert.equal(await page.evaluate('document.cookie'), '')
   })
@@ -94,10 +59,10 @@ describe('access in a browser', { skip: why, timeout: 240_000 }, () => {
     await button('Make').click()
     await page.getByText('is not shown again').waitFor()
     assert.equal(await page.getByRole('rowheader', { name: MARKUP }).count(), 1)
-    await assertUsable()
+    await walker.assertUsable('users with a name of markup')
     await page.goto(`${url}/#/audit`)
     await page.getByText(`${MARKUP} as viewer`).waitFor()
-    await assertUsable()
+    await walker.assertUsable('audit with a name of markup')
     assert.equal(await page.locator('img[src=x]').count(), 0)
   })
 
@@ -108,19 +73,19 @@ describe('access in a browser', { skip: why, timeout: 240_000 }, () => {
     await page.getByLabel('Your password').fill(PASSWORD)
     await button('Turn on').click()
     await page.getByRole('img', { name: /QR code/ }).waitFor()
-    await assertUsable()
+    await walker.assertUsable('the second factor')
     await code().fill(codeOf((await page.locator('code.secret').textContent()) ?? ''))
     await button('Confirm').click()
     await page.getByText('10 recovery codes are left').waitFor()
     recoveryCode = (await page.locator('.codes code').first().textContent()) ?? ''
-    await assertUsable()
+    await walker.assertUsable('recovery codes')
     await button('Log out').click()
-    await fillIn('ann')
+    await fillIn(NAME)
     await button('Log in').click()
     await code().fill('000000')
     await button('Log in').click()
     await page.getByText('The code is wrong').waitFor()
-    await assertUsable()
+    await walker.assertUsable('a code is asked for')
     await code().fill(recoveryCode)
     await button('Log in').click()
     await page.getByText('9 recovery codes are left').waitFor()
@@ -142,8 +107,7 @@ describe('access in a browser', { skip: why, timeout: 240_000 }, () => {
   })
 
   it('nothing was asked of another machine, nothing went wrong, and no script of others ran', () => {
-    assert.deepEqual([...origins], [url])
-    assert.deepEqual(problems, [])
+    walker.assertNothingWrong()
   })
 })
 

@@ -118,6 +118,26 @@ forEachEngine((engine) => {
     client.reset()
   })
 
+  it('strangers who get through to an upstream are told of, and the end of it', async () => {
+    const ops = await receiver()
+    const { daemon, upstream } = await start(ops, [{ when: 'exposure-open' }])
+    const { port } = upstream.address
+    const look = async (verdict: 'open' | 'filtered'): Promise<void> => {
+      const ports = [{ address: '127.0.0.1', port, verdict, ms: 1 }]
+      const at = new Date().toISOString()
+      const body = { version: 1, host: '127.0.0.1', at, tookMs: 1, from: ['198.51.100.7'], ports }
+      assert.equal((await daemon.ask('POST', '/api/v1/exposure', { body })).status, 200)
+    }
+    await look('open')
+    await waitFor('the alarm', () => ops.received.length === 1)
+    await look('filtered')
+    await waitFor('its end', () => ops.received.length === 2)
+    assert.deepEqual(titles(ops), [
+      `Upstream a of service web answers strangers on ${port}, says local at 198.51.100.7: close its ports to all but our nodes.`,
+      'No vantage says any more that upstream a of service web answers strangers.',
+    ])
+  })
+
   it('the test button and command say what came of it; a token in a URL is shown to nobody', async () => {
     const ops = await receiver()
     const { daemon } = await start(ops, [])

@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { afterEach, it } from 'node:test'
-import { Daemon, type LogLine, TIDEGATE } from '../harness/daemon.ts'
+import { Daemon, type LogLine } from '../harness/daemon.ts'
 import { waitFor } from '../harness/deadline.ts'
 import { forEachEngine } from '../harness/engines.ts'
 import { Peer } from '../harness/peer.ts'
-import { answerOf } from '../harness/started-program.ts'
+import { answerOf, TIDEGATE } from '../harness/started-program.ts'
 import { echo, Upstream } from '../harness/upstream.ts'
 
 const UPGRADES = 3

@@ -13,8 +13,6 @@ import { Metrics } from './metrics.ts'
 import type { Peer } from './peer.ts'
 import { CHECKOUT, TIDEGATE } from './started-program.ts'
 
-export { TIDEGATE } from './started-program.ts'
-
 /** A line of the log; `event` says which. */
 export interface LogLine {
   readonly event?: string

@@ -1,6 +1,6 @@
 /** The command line, as an operator of a running daemon uses it. */
-import { type Daemon, TIDEGATE } from './daemon.ts'
-import { type Answer, answerOf } from './started-program.ts'
+import type { Daemon } from './daemon.ts'
+import { type Answer, answerOf, TIDEGATE } from './started-program.ts'
 
 /** `tidegate(daemon, 'bans', 'add', …)`: runs to its end; a non-zero exit code is an answer, too. */
 export function tidegate(daemon: Daemon, ...args: string[]): Promise<Answer> {

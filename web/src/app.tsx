@@ -33,6 +33,11 @@ function Pages() {
     document.getElementById('page')?.focus({ preventScroll: true })
     if (page !== undefined) void load(page)
   }, [page])
+  useEffect(() => {
+    scrollTo(0, 0)
+    // The link that led further down the same page is gone, and the focus with it.
+    if (document.activeElement === document.body) document.getElementById('page')?.focus({ preventScroll: true })
+  }, [name, ...rest])
   const Content = loaded.value.get(name)
   return (
     <>

@@ -15,6 +15,8 @@ export const look = signal<Look | undefined>(undefined)
 /** A second ago. */
 export const before = signal<Look | undefined>(undefined)
 
+const START_AGAIN_MS = 30_000
+
 let source: EventSource | undefined
 
 /** Called once somebody is logged in; again after that changes nothing. */
@@ -30,9 +32,19 @@ export function startLive(): void {
   })
   source.addEventListener('error', () => {
     link.value = 'lost'
-    // A session that is over closes the stream for good: any request tells, and the login page comes up.
-    if (source?.readyState === EventSource.CLOSED) void get('/api/v1/account/sessions').catch(() => {})
+    if (source?.readyState !== EventSource.CLOSED) return
+    // An answer that is no stream closes it for good. If the session is over any request tells, and the login page comes
+    // up; else too many watch, say, and that is tried again.
+    void get('/api/v1/account/sessions')
+      .catch(() => {})
+      .then(() => setTimeout(startAgain, START_AGAIN_MS))
   })
+}
+
+function startAgain(): void {
+  if (source?.readyState !== EventSource.CLOSED) return
+  source = undefined
+  startLive()
 }
 
 export function stopLive(): void {

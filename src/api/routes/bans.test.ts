@@ -55,6 +55,24 @@ describe('/api/v1/bans', () => {
     return admin.ask(method, path, { body, headers })
   }
 
+  test('only who could take a ban back is noted as one who must not be banned', async () => {
+    const asked = [
+      ['admin', undefined],
+      ['operator', undefined],
+      ['viewer', undefined],
+      ['admin', ['web']],
+    ] as const
+    const noted: number[] = []
+    for (const [role, services = null] of asked) {
+      calls = []
+      const name = `${role} ${services}`
+      const { secret } = await admin.access.tokens.add({ name, role, services, ttlMs: null, by: 'test' })
+      await admin.get('/api/v1/session', { token: secret })
+      noted.push(calls.filter((call) => call.startsWith('["admin"')).length)
+    }
+    assert.deepEqual(noted, [1, 1, 0, 0])
+  })
+
   test('lists, narrowed by what is asked, and notes who asks', async () => {
     const { status, body } = await ask('GET')
     assert.equal(status, 200)

@@ -9,7 +9,11 @@ const YEAR_S = 365 * 86_400
 export function dashboardRoutes(app: App): void {
   let files: Promise<DashboardFiles> | undefined
   const send = async (path: string, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
-    const all = await (files ??= readDashboard())
+    const all = await (files ??= readDashboard().catch((error: unknown) => {
+      // Too many open files, say: the next request reads again.
+      files = undefined
+      throw error
+    }))
     const file = all.get(path)
     if (file === undefined && path === 'index.html') {
       throw new ApiProblem('E_NOT_FOUND', 'There is no dashboard in this installation: npm run build makes it.')

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { isAtLeast } from '../../control/access/identity.ts'
 import type { ExposureEntry as Entry } from '../../control/golive/exposure/exposure-book.ts'
+import { TooManyReportsError } from '../../control/golive/exposure/report-limits.ts'
 import { StoreError } from '../../control/store/store.ts'
 import {
   EXPOSURE_PATH,
@@ -102,6 +103,8 @@ async function withStore<Answer>(work: () => Promise<Answer>): Promise<Answer> {
   try {
     return await work()
   } catch (error) {
+    if (error instanceof TooManyReportsError)
+      throw new ApiProblem('E_TOO_MANY', error.message, { retryAfterMs: error.retryAfterMs })
     if (error instanceof StoreError) throw new ApiProblem('E_STORE', error.message)
     throw error
   }

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict'
 import { get, type IncomingMessage } from 'node:http'
 import { after, before, describe, test } from 'node:test'
 import { AdminForTest } from '../../../test/harness/admin-for-test.ts'
-import { LIVE_PATH, NodeStatus } from '../contract.ts'
+import { waitFor } from '../../../test/harness/deadline.ts'
+import { nodeForTest } from '../../../test/harness/node-for-test.ts'
+import { ADMIN_PATHS, LIVE_PATH, NodeStatus, Problem } from '../contract.ts'
 
 describe('the live stream', () => {
   let admin: AdminForTest
@@ -40,5 +42,21 @@ describe('the live stream', () => {
 
   test('is for nobody without credentials', async () => {
     assert.equal((await admin.get(LIVE_PATH, { token: 'none' })).status, 401)
+  })
+
+  test('takes no more than half of the connections: others can still ask', async () => {
+    const { adminConnectionsMax } = nodeForTest().limits
+    const watching = await Promise.all(Array.from({ length: adminConnectionsMax / 2 }, () => watch()))
+    assert.deepEqual([...new Set(watching.map(({ statusCode }) => statusCode))], [200])
+    const { status, headers, body } = await admin.get(LIVE_PATH)
+    assert.deepEqual([status, Problem.parse(body).code, headers['retry-after']], [429, 'E_TOO_MANY', '30'])
+    assert.equal((await admin.get(ADMIN_PATHS.status)).status, 200)
+    watching[0].destroy()
+    await waitFor('a place', async () => {
+      const next = await watch()
+      next.destroy()
+      return next.statusCode === 200
+    })
+    for (const one of watching) one.destroy()
   })
 })

@@ -54,6 +54,13 @@ describe(SERIES_PATH, () => {
     assert.deepEqual(SeriesAnswer.parse(one.body).series[0].service, 'web')
   })
 
+  test('what is asked for twice is answered once: an answer is as long as there are services and fields', async () => {
+    const path = `${SERIES_PATH}?${'service=web&'.repeat(200)}fields=${'refused,'.repeat(200)}newcomers`
+    assert.equal((await admin.get(path)).status, 200)
+    const { services, fields } = asked.at(-1)!
+    assert.deepEqual([services, fields], [['web'], ['refused', 'newcomers']])
+  })
+
   test('how long ago will do, too', async () => {
     assert.equal((await admin.get(`${SERIES_PATH}?from=24h&to=2026-11-21T10:00:00Z`)).status, 200)
     assert.equal(asked.at(-1)!.fromMs, Date.UTC(2026, 10, 20, 10))

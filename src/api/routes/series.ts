@@ -44,7 +44,7 @@ function addSeries(app: App, { node }: Room): void {
       const toMs = query.to === undefined ? Date.now() : Date.parse(query.to)
       const fromMs = fromOf(query.from, toMs)
       if (fromMs >= toMs) throw new ApiProblem('E_REQUEST', 'from: expected a time before to.')
-      const names = [query.service ?? []].flat()
+      const names = [...new Set([query.service ?? []].flat())]
       for (const name of names) findService(node, name)
       const services = names.length === 0 ? [NODE] : names
       const fields = fieldsOf(query.fields)
@@ -95,7 +95,7 @@ function addTotals(app: App, { node }: Room): void {
 
 function fieldsOf(text: string | undefined): readonly SeriesField[] {
   if (text === undefined) return SERIES_FIELDS_DEFAULT
-  return text.split(',').map((field) => {
+  return [...new Set(text.split(','))].map((field) => {
     const known = SERIES_FIELDS.find((one) => one === field)
     if (known !== undefined) return known
     const near = didYouMean(field, SERIES_FIELDS)

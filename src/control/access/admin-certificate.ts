@@ -6,6 +6,7 @@ import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { chmod, mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { hostname, networkInterfaces } from 'node:os'
 import { join } from 'node:path'
+import { createSecureContext } from 'node:tls'
 import { parseIp } from '../../lib/ip.ts'
 
 export const CERTIFICATE_FILE = 'admin-certificate.pem'
@@ -30,7 +31,7 @@ export interface AdminCertificate {
   readonly problem?: string
 }
 
-/** Throws for files that can't be read, are no PEM, or do not belong together. */
+/** Throws for files that can't be read, are no PEM, do not belong together, or are nothing that TLS takes. */
 export async function readCertificate(files: { certificate: string; key: string }): Promise<AdminCertificate> {
   const [certificate, key] = await Promise.all([readFile(files.certificate, 'utf8'), readFile(files.key, 'utf8')])
   return made(certificate, key)
@@ -59,6 +60,8 @@ export async function readOrMakeCertificate(stateDir: string): Promise<AdminCert
 function made(certificate: string, key: string): AdminCertificate {
   const x509 = new X509Certificate(certificate)
   if (!x509.checkPrivateKey(createPrivateKey(key))) throw new Error('the key is not the one of the certificate')
+  // Refuses what is too weak, and a chain that is cut off in its middle.
+  createSecureContext({ cert: certificate, key })
   return {
     certificate,
     key,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { NewStoredAudit } from './access-store.ts'
-import { AUDIT_WAITING_MAX, AuditBook } from './audit-book.ts'
+import { AUDIT_WAITING_MAX, AuditBook, REFUSALS_TOLD_MAX } from './audit-book.ts'
 import type { AuditEntry } from './audit-entry.ts'
 import { MemoryAccessStore } from './memory-access-store.ts'
 
@@ -62,5 +62,18 @@ describe('the audit book', () => {
       ['2001:db8::', '500 failed, as name-0, name-1, name-2, name-3, name-4 and others'],
     )
     assert.match(lines[10].details, /^4991 failed/)
+  })
+
+  test('what somebody is refused again and again is summed up; what is done is told each time', async () => {
+    const lines: AuditEntry[] = []
+    const book = new AuditBook(new MemoryAccessStore().audit, (entry) => lines.push(entry))
+    for (let i = 0; i < 500; i++) book.add({ ...ENTRY, who: 'token eve', target: `/${i}`, status: 403 })
+    for (let i = 0; i < 3; i++) book.add({ ...ENTRY, who: 'bob', status: 409 })
+    for (let i = 0; i < 100; i++) book.add(ENTRY)
+    await book.close()
+    const of = (who: string): AuditEntry[] => lines.filter((line) => line.who === who)
+    assert.deepEqual([of('token eve').length, of('bob').length, of('ann').length], [REFUSALS_TOLD_MAX + 1, 3, 100])
+    const { target, details, status } = of('token eve').at(-1)!
+    assert.deepEqual([target, details, status], ['/499', '480 more refused, this one last', 403])
   })
 })

@@ -58,6 +58,10 @@ export class Login {
     await this.#requireCode(user, asked, attempt)
     limits.noteSuccess(attempt)
     const session = await sessions.begin(user.name, address)
+    if (!(await this.#isStill(user))) {
+      await sessions.end(session.hash)
+      throw this.#failed(asked, WRONG)
+    }
     // When somebody logged in last is worth no refusal.
     await store.users.update(user.name, { lastLoginMs: nowMs() }).catch(ignoreTrouble)
     return { user, session }
@@ -78,6 +82,12 @@ export class Login {
       )
     }
     limits.noteSuccess(attempt)
+  }
+
+  /** Who was changed since the password was looked at had all sessions ended, but for the one that began after that. */
+  async #isStill(user: StoredUser): Promise<boolean> {
+    const now = await this.#parts.store.users.find(user.name)
+    return now !== undefined && now.passwordHash === user.passwordHash && !now.isDisabled
   }
 
   async #hasSession(user: string, address: string): Promise<boolean> {

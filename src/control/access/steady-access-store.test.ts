@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { beforeEach, describe, test } from 'node:test'
+import { waitFor } from '../../../test/harness/deadline.ts'
 import { Access } from './access.ts'
 import type { AccessStore } from './access-store.ts'
 import { LocalToken } from './local-token.ts'
@@ -78,6 +79,24 @@ describe('access while the store is off', () => {
     assert.equal(await whoIs(two), undefined)
     isOn = true
     assert.equal(await whoIs(two), undefined)
+  })
+
+  test('what ended while it was off is ended in the store when that is back: a restart does not bring it back', async () => {
+    const [one, two] = [await logIn(), await logIn()]
+    await access.users.add('bob', PASSWORD, 'viewer')
+    const ofBob = await access.login.logIn({ name: 'bob', password: PASSWORD, address: FROM })
+    const { sessionHash } = (await access.identify({ session: one }))!
+    isOn = false
+    await access.sessions.end(sessionHash!)
+    await access.sessions.endAll('bob')
+    const late = await access.login.logIn({ name: 'bob', password: PASSWORD, address: FROM })
+    isOn = true
+    assert.equal(await whoIs(two), 'ann')
+    const next = new Access(undefined, { store: new SteadyAccessStore(stored) })
+    const isOver = async (session: string): Promise<boolean> => (await next.identify({ session })) === undefined
+    await waitFor('the ends', async () => (await isOver(one)) && (await isOver(ofBob.session.id)))
+    assert.deepEqual([await isOver(two), await whoIs(late.session.id)], [false, 'bob'])
+    assert.equal(await isOver(late.session.id), false, 'begun after that')
   })
 
   test('what has to outlive the daemon is refused', async () => {

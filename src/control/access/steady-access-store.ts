@@ -14,6 +14,8 @@ import { keyOf, MemoryAccessStore } from './memory-access-store.ts'
 
 /** Ended while the store was off, and perhaps still in it. */
 const ENDED_MAX = 10_000
+/** So often it is tried to end them there, too. */
+const HAND_OVER_EVERY_MS = 10_000
 
 export class SteadyAccessStore implements AccessStore {
   readonly users: AccessStore['users']
@@ -113,12 +115,14 @@ class SteadySessions {
   readonly #ended = new Set<string>()
   /** Users whose sessions of before this time ended while it was off. */
   readonly #endedByUser = new Map<string, { readonly atMs: number; readonly exceptHash: string }>()
+  #nextHandOverMs = -Infinity
 
   constructor(store: AccessStore['sessions']) {
     this.#store = store
   }
 
   async find(hash: string, nowMs: number): Promise<StoredSession | undefined> {
+    this.#handOverEnds(nowMs)
     if (this.#ended.has(hash)) return undefined
     const session = await orFromMemory(
       async () => (await this.#fromStore(hash, nowMs)) ?? (await this.#handedOver(hash, nowMs)),
@@ -190,6 +194,27 @@ class SteadySessions {
     await this.#store.add(session)
     await this.#begun.remove(hash)
     return session
+  }
+
+  /** A restart would bring them back. Nobody waits for it. */
+  #handOverEnds(nowMs: number): void {
+    if (this.#ended.size + this.#endedByUser.size === 0 || nowMs < this.#nextHandOverMs) return
+    this.#nextHandOverMs = nowMs + HAND_OVER_EVERY_MS
+    // Where the store is still off it is tried again.
+    void this.#endInStore(nowMs).catch(() => {})
+  }
+
+  async #endInStore(nowMs: number): Promise<void> {
+    for (const hash of this.#ended) {
+      await this.#store.remove(hash)
+      this.#ended.delete(hash)
+    }
+    for (const [user, ended] of this.#endedByUser) {
+      for (const session of await this.#store.ofUser(user, nowMs)) {
+        if (this.#isEnded(session)) await this.#store.remove(session.hash)
+      }
+      if (this.#endedByUser.get(user) === ended) this.#endedByUser.delete(user)
+    }
   }
 
   #isEnded({ user, createdMs, hash }: StoredSession): boolean {

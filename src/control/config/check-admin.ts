@@ -1,6 +1,7 @@
 /** The certificate of the admin API can be used, and is not asked for in vain. */
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { readFileSync, statSync } from 'node:fs'
+import { createSecureContext } from 'node:tls'
 import type { Config } from './config.ts'
 import type { ConfigSource } from './config-tree.ts'
 import type { ConfigProblem } from './problem.ts'
@@ -22,7 +23,19 @@ export function checkAdmin({ admin }: Config, source: ConfigSource): ConfigProbl
   if (typeof certificate === 'string') return problem('certificate', certificate)
   const key = readWith<KeyObject>(tls.key, 'a private key as PEM, without a password', (text) => createPrivateKey(text))
   if (typeof key === 'string') return problem('key', key)
-  return certificate.checkPrivateKey(key) ? [] : problem('key', 'is not the key of admin.tls.certificate')
+  if (!certificate.checkPrivateKey(key)) return problem('key', 'is not the key of admin.tls.certificate')
+  const why = whyNotForTls(tls)
+  return why === undefined ? [] : problem('certificate', `is nothing that TLS takes: ${why}`)
+}
+
+/** A key that is too short, say, or a chain that is cut off in its middle. */
+function whyNotForTls({ certificate, key }: NonNullable<Config['admin']['tls']>): string | undefined {
+  try {
+    createSecureContext({ cert: readFileSync(certificate), key: readFileSync(key) })
+    return undefined
+  } catch (error) {
+    return (error as Error).message
+  }
 }
 
 /** Text is what is wrong with the file. */

@@ -10,7 +10,7 @@ export interface StoredState {
 }
 
 export class AttackStore {
-  readonly #files: AttackFiles
+  readonly #files: Pick<AttackFiles, 'writeAttacks' | 'writeCalm'>
   readonly #log: Log
   readonly #state: StoredState
   #running: Promise<void> | undefined
@@ -18,7 +18,7 @@ export class AttackStore {
   #wantsCalm = false
   #isClosed = false
 
-  constructor(files: AttackFiles, log: Log, state: StoredState) {
+  constructor(files: Pick<AttackFiles, 'writeAttacks' | 'writeCalm'>, log: Log, state: StoredState) {
     this.#files = files
     this.#log = log
     this.#state = state
@@ -29,14 +29,20 @@ export class AttackStore {
     if (this.#isClosed) return
     this.#wantsAttacks ||= what.attacks === true
     this.#wantsCalm ||= what.calm === true
-    this.#running ??= this.#writeAll().finally(() => {
-      this.#running = undefined
-    })
-    await this.#running
+    while (this.#isWanted) {
+      this.#running ??= this.#writeAll().finally(() => {
+        this.#running = undefined
+      })
+      await this.#running
+    }
+  }
+
+  get #isWanted(): boolean {
+    return (this.#wantsAttacks || this.#wantsCalm) && !this.#isClosed
   }
 
   async #writeAll(): Promise<void> {
-    while ((this.#wantsAttacks || this.#wantsCalm) && !this.#isClosed) {
+    while (this.#isWanted) {
       const [attacks, calm] = [this.#wantsAttacks, this.#wantsCalm]
       this.#wantsAttacks = false
       this.#wantsCalm = false

@@ -10,10 +10,30 @@ import { serviceForTest } from '../../traffic/service-for-test.ts'
 import { parseConfig } from '../config/load.ts'
 import { SharedMemory } from '../workers/shared-memory.ts'
 import { AttackFiles } from './attack-files.ts'
-import { Attacks } from './attacks.ts'
+import { Attacks, CALM_SERVICES_MAX } from './attacks.ts'
 
 /** Called after a second with five clients, and never over. */
 const QUICK = { startAfter: '1s', endAfter: '1h', learnFor: '0s', floors: { newConnections: '4/s' } }
+
+test('what is calm is kept for services that are watched; of those that are gone the oldest are forgotten', async () => {
+  const files = new AttackFiles(temporaryFolder())
+  const { log } = capturedLog()
+  const minutes = { 'connection-flood': [3], distributed: [2], unused: [0] }
+  const names = ['web', ...Array.from({ length: CALM_SERVICES_MAX }, (_, i) => `gone-${i}`)]
+  const stored = { records: [], calm: new Map(names.map((name) => [name, minutes])) }
+  const services = [{ name: 'web', listen: ['*:443'], upstreams: ['203.0.113.1:443'] }]
+  const bans = { view: () => ({ made: {} }) as never }
+  const memory = new SharedMemory(1, { services: 1, upstreams: 1 }, 1)
+  const attacks = new Attacks({ memory, log, files, stored, bans })
+  const tables = { version: 1, logConnections: 'all' as const, services: [serviceForTest([], { name: 'web' })] }
+  attacks.start(parseConfig(JSON.stringify({ services }), 'tidegate.yaml', {}), tables)
+  await attacks.close()
+  const { calm } = await files.read(log)
+  assert.deepEqual(
+    [calm.size, calm.has('web'), calm.has('gone-0'), calm.has('gone-1')],
+    [CALM_SERVICES_MAX, true, false, true],
+  )
+})
 
 test('an attack that outlasts its daemon is ended in the log by the next one, once, and by nobody else', async () => {
   const folder = temporaryFolder()

@@ -27,8 +27,8 @@ const NEWCOMERS_PER_TICK_MAX = 16_000
 /** Of an attack under way so much is lost in a crash. */
 const STORE_EVERY_LOOKS = 10
 const STORE_CALM_EVERY_LOOKS = 600
-/** Those of removed services too. */
-const CALM_SERVICES_MAX = 2_000
+/** Those of removed services too; who has not been watched for longest is forgotten. */
+export const CALM_SERVICES_MAX = 2_000
 
 export interface AttacksOptions {
   readonly memory: SharedMemory
@@ -242,8 +242,12 @@ export class Attacks {
 
   #keepCalm(watched: WatchedService | undefined): void {
     if (watched?.detector.calm.isKnown !== true) return
-    if (this.#calm.size < CALM_SERVICES_MAX || this.#calm.has(watched.service.name))
-      this.#calm.set(watched.service.name, watched.detector.calm.minutes)
+    const { name } = watched.service
+    // Always the last one, so that those come first that have not been watched for longest.
+    this.#calm.delete(name)
+    this.#calm.set(name, watched.detector.calm.minutes)
+    const [oldest] = this.#calm.keys()
+    if (this.#calm.size > CALM_SERVICES_MAX) this.#calm.delete(oldest)
   }
 
   #calmNow(): ReadonlyMap<string, CalmMinutes> {

@@ -59,6 +59,7 @@ export class GoingLive {
     }
     this.#timer = setInterval(() => void this.#lookForSilence(), LOOK_FOR_SILENCE_EVERY_MS)
     this.#timer.unref()
+    void this.#lookForSilence()
     await this.cutOvers.start({ reload, config, look })
   }
 

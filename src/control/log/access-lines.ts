@@ -29,11 +29,23 @@ export function saySetUpLink(log: Log, link: string, until: string): void {
   )
 }
 
-export function sayCertificate(log: Log, fingerprint: string, problem: string | undefined): void {
+export function sayCertificate(log: Log, fingerprint: string, problem?: string): void {
   const lost = problem === undefined ? '' : ` It can't be kept, and the next start has another: ${problem}.`
   log.say(
     'admin-certificate',
     { fingerprint, problem },
     `The admin API is encrypted. The SHA-256 fingerprint of its certificate is ${fingerprint}.${lost}`,
   )
+}
+
+export function sayCertificateNotRead(log: Log, file: string, reason: string): void {
+  log.say(
+    'admin-certificate-not-read',
+    { file, reason },
+    `admin.tls has changed and can't be used: ${reason}. The certificate from before is served; mend the files and reload.`,
+  )
+}
+
+export function sayApiDefect(log: Log, { message, stack }: Error, route: string): void {
+  log.say('api-defect', { route, stack }, `${route} of the admin API failed: ${message}. Please report it.`)
 }

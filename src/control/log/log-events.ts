@@ -15,7 +15,17 @@ export const LOG_EVENTS = {
   'admin-certificate': {
     level: 'info',
     meaning:
-      "The admin API is encrypted; `fingerprint` is the SHA-256 of its certificate, `problem` why ours can't be kept.",
+      "The admin API is encrypted, or a reload took in a renewed certificate; `fingerprint` is the SHA-256 of its certificate, `problem` why ours can't be kept.",
+  },
+  'admin-certificate-not-read': {
+    level: 'error',
+    meaning:
+      'A renewed certificate of admin.tls, or its key, can not be used; the one from before is served. `file`, `reason`.',
+  },
+  'api-defect': {
+    level: 'error',
+    meaning:
+      'A defect in a route of the admin API, whose answer was `E_INTERNAL`; `route`, `stack`. Once a minute each.',
   },
   'no-local-token': {
     level: 'error',

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { nodeForTest } from '../../../test/harness/node-for-test.ts'
 import { monotonicMs } from '../../lib/clock.ts'
 import type { WatchedService } from '../detect/watched-service.ts'
+import type { ExposureFinding } from '../golive/exposure/exposure-findings.ts'
 import type { Store } from '../store/store.ts'
 import { alarmsOf, type Watched } from './alarms.ts'
 import type { NotifyRule, RuleWord } from './notify-config.ts'
@@ -19,7 +20,7 @@ function summaries(asked: NotifyRule, node: Watched, nowMs = 0): string[] {
 }
 
 function nodeThat(more: Partial<Watched> = {}): Watched {
-  return { ...nodeForTest(), certificates: () => [], ...more }
+  return { ...nodeForTest(), certificates: () => [], exposures: () => [], ...more }
 }
 
 test('an attack is told with its number and kind, of the services that are asked for', () => {
@@ -73,6 +74,44 @@ test('the end of a certificate is told before, and after', () => {
   assert.deepEqual(summaries(rule('certificate'), of(DAY_MS), 2 * DAY_MS), [
     'The certificate admin ended at 1970-01-02T00:00:00.000Z.',
   ])
+})
+
+const FINDING: ExposureFinding = {
+  service: 'web',
+  vantage: 'token cloud at 198.51.100.7',
+  host: 'one.example',
+  at: '2026-11-21T00:00:00.000Z',
+  upstreams: ['main'],
+  ports: [],
+  isSilent: false,
+}
+
+test('an upstream that answers strangers is one alarm, whoever says so; of those that are gone there is none', () => {
+  const open = { ...FINDING, ports: [22, 443] }
+  const node = nodeThat({
+    exposures: () => [
+      FINDING,
+      open,
+      { ...open, vantage: 'token office at 198.51.100.8' },
+      { ...open, service: 'mail', upstreams: ['gone'] },
+      { ...open, service: 'gone' },
+    ],
+  })
+  assert.deepEqual(summaries(rule('exposure-open'), node), [
+    'Upstream main of service web answers strangers on 22, 443, says token cloud at 198.51.100.7: close its ports to all but our nodes.',
+  ])
+  assert.deepEqual(summaries(rule('exposure-open', { services: ['mail'] }), node), [])
+  assert.deepEqual(summaries(rule('vantage-silent'), node), [])
+})
+
+test('a vantage that is silent is an alarm for each host that it looked at', () => {
+  const silent = { ...FINDING, isSilent: true, upstreams: ['main', 'spare'] }
+  const node = nodeThat({ exposures: () => [silent, { ...silent, host: 'two.example' }] })
+  assert.deepEqual(summaries(rule('vantage-silent'), node), [
+    'token cloud at 198.51.100.7 looked at one.example, an upstream of web, regularly, and has not reported since 2026-11-21T00:00:00.000Z.',
+    'token cloud at 198.51.100.7 looked at two.example, an upstream of web, regularly, and has not reported since 2026-11-21T00:00:00.000Z.',
+  ])
+  assert.deepEqual(summaries(rule('exposure-open'), node), [])
 })
 
 test('a mean is over when it is below nine tenths', () => {

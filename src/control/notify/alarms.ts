@@ -3,6 +3,8 @@ import { monotonicMs } from '../../lib/clock.ts'
 import { formatDuration } from '../../lib/duration.ts'
 import { FOUND } from '../../traffic/upstream-states.ts'
 import type { Service, Upstream } from '../../traffic/tables.ts'
+import type { ExposureFinding } from '../golive/exposure/exposure-findings.ts'
+import { silentText } from '../golive/exposure/exposure-lines.ts'
 import type { NodeView } from '../node-view.ts'
 import { NODE } from '../store/tables/series.ts'
 import type { Alarm } from './message.ts'
@@ -12,6 +14,8 @@ const MINUTE_S = 60
 const DAY_MS = 86_400_000
 /** What was too much is over when it is below this part of the threshold: around it nothing is told. */
 const OVER_BELOW = 0.9
+/** Of those that answer strangers. */
+const PORTS_TOLD_MAX = 10
 
 export interface CertificateEnd {
   readonly name: string
@@ -21,6 +25,8 @@ export interface CertificateEnd {
 export type Watched = Pick<NodeView, 'tables' | 'memory' | 'checks' | 'attacks' | 'overload' | 'store' | 'series'> & {
   /** Those that we serve ourselves. */
   readonly certificates: () => readonly CertificateEnd[]
+  /** What vantages say of our upstreams, and who says no more. */
+  readonly exposures: () => readonly ExposureFinding[]
 }
 
 type Alarms = Map<string, Alarm>
@@ -62,6 +68,8 @@ const EVENT_ALARMS: Readonly<Record<NotifyEvent, Find>> = {
   overload,
   store,
   certificate: certificates,
+  'exposure-open': exposed,
+  'vantage-silent': silent,
 }
 
 function attacks(rule: NotifyRule, node: Watched): Alarms {
@@ -152,6 +160,55 @@ function certificates({ beforeMs }: NotifyRule, node: Watched, nowMs: number): A
     alarms.set(name, { ...OF_NODE, summary, over, values: { certificate: name, notAfter: date } })
   }
   return alarms
+}
+
+/** However many vantages say so, it is one alarm. */
+function exposed(rule: NotifyRule, node: Watched): Alarms {
+  const alarms: Alarms = new Map()
+  for (const { service, upstream, finding } of found(rule, node)) {
+    const { ports, vantage, host } = finding
+    const key = `${service} ${upstream}`
+    if (ports.length === 0 || alarms.has(key)) continue
+    const shown = ports.slice(0, PORTS_TOLD_MAX).join(', ') + (ports.length > PORTS_TOLD_MAX ? ', …' : '')
+    const what = `Upstream ${upstream} of service ${service}`
+    alarms.set(key, {
+      service,
+      upstream,
+      summary: `${what} answers strangers on ${shown}, says ${vantage}: close its ports to all but our nodes.`,
+      over: `No vantage says any more that upstream ${upstream} of service ${service} answers strangers.`,
+      values: { host, ports: shown, vantage },
+    })
+  }
+  return alarms
+}
+
+function silent(rule: NotifyRule, node: Watched): Alarms {
+  const alarms: Alarms = new Map()
+  for (const { service, upstream, finding } of found(rule, node)) {
+    const { isSilent, vantage, host, at } = finding
+    const key = `${service} ${vantage} ${host.toLowerCase()}`
+    if (!isSilent || alarms.has(key)) continue
+    alarms.set(key, {
+      service,
+      upstream,
+      summary: silentText(finding),
+      over: `${vantage} reports on ${host}, an upstream of ${service}, again, or is taken for given up.`,
+      values: { host, last: at, vantage },
+    })
+  }
+  return alarms
+}
+
+/** Of upstreams that are gone from the configuration nothing is told. */
+function found(rule: NotifyRule, node: Watched) {
+  const findings = node.exposures()
+  if (findings.length === 0) return []
+  return servicesOf(rule, node).flatMap(({ name: service, upstreams }) =>
+    findings.flatMap((finding) => {
+      const upstream = upstreams.find(({ name }) => finding.service === service && finding.upstreams.includes(name))
+      return upstream === undefined ? [] : [{ service, upstream: upstream.name, finding }]
+    }),
+  )
 }
 
 function daysText(ms: number): string {

@@ -19,6 +19,8 @@ export const EVENTS = {
   overload: 'the node is near its limits',
   store: 'the store can not be read or written',
   certificate: 'a certificate ends soon',
+  'exposure-open': 'an upstream answers strangers',
+  'vantage-silent': 'a vantage reports no more',
 } as const
 export type NotifyEvent = keyof typeof EVENTS
 
@@ -40,9 +42,17 @@ export function isMeasure(when: RuleWord): when is Measure {
   return Object.hasOwn(MEASURES, when)
 }
 
+const ABOUT_SERVICES: ReadonlySet<RuleWord> = new Set<RuleWord>([
+  'attack',
+  'upstream',
+  'all-upstreams-down',
+  'exposure-open',
+  'vantage-silent',
+])
+
 /** Those that are about one service each. */
 export function isAboutServices(when: RuleWord): boolean {
-  return when === 'attack' || when === 'upstream' || when === 'all-upstreams-down'
+  return ABOUT_SERVICES.has(when)
 }
 
 export interface NotifyRule {

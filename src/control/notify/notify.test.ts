@@ -6,6 +6,7 @@ import { capturedLog } from '../../../test/harness/captured-log.ts'
 import { waitFor } from '../../../test/harness/deadline.ts'
 import { nodeForTest } from '../../../test/harness/node-for-test.ts'
 import { parseConfig } from '../config/load.ts'
+import type { ExposureFinding } from '../golive/exposure/exposure-findings.ts'
 import { Store } from '../store/store.ts'
 import type { Watched } from './alarms.ts'
 import { WAITING_MAX } from './channel.ts'
@@ -41,6 +42,7 @@ describe('notifications', { timeout: 60_000 }, () => {
     readonly down = new Set<string>()
     readonly means = new Map<string, number>()
     certificateEndMs = Infinity
+    exposures: readonly ExposureFinding[] = []
     level = 0
     nowMs = Date.now()
     readonly said = capturedLog()
@@ -59,6 +61,7 @@ describe('notifications', { timeout: 60_000 }, () => {
           mean: (service: string, field: string) => this.means.get(`${service} ${field}`) ?? 0,
         }),
         certificates: () => [{ name: 'admin', notAfterMs: this.certificateEndMs }],
+        exposures: () => this.exposures,
       }
       this.notify = new Notify({
         config,
@@ -119,6 +122,26 @@ describe('notifications', { timeout: 60_000 }, () => {
       assert.equal(headers['content-type'], 'application/json')
     }
     assert.equal(new Set(ops.received.map(({ headers }) => headers['webhook-id'])).size, 2)
+  })
+
+  test('a vantage that says this and that every minute is no storm: one beginning and one end in each gap', async () => {
+    const ops = await receiver()
+    const bench = new Bench(hook(ops.url, '[{ when: exposure-open, gap: 1h }, { when: vantage-silent, gap: 1h }]'))
+    const one = { service: 'web', vantage: 'v', host: 'h', at: '', upstreams: ['main'], ports: [22], isSilent: true }
+    for (let minute = 0; minute < 59; minute++) {
+      bench.exposures = minute % 2 === 0 ? [one] : []
+      bench.look(60)
+    }
+    await waitFor('what was told', () => ops.received.length === 4)
+    bench.look(60)
+    const told = bodies(ops).map(({ type, data: { changes } }) => `${type} ${changes.map(({ kind }) => kind).join()}`)
+    assert.deepEqual(told.toSorted(), [
+      'tidegate.exposure-open began',
+      'tidegate.exposure-open ended',
+      'tidegate.vantage-silent began',
+      'tidegate.vantage-silent ended',
+    ])
+    assert.match(bodies(ops)[0].data.title, /^Upstream main of service web answers strangers on 22, says v: /)
   })
 
   test('thresholds are about the node or a service, and around a threshold nothing is told', async () => {

@@ -2,6 +2,7 @@
  * Goes over to what the configuration file says now: read, checked whole as at the start, compared, swapped. Whatever is
  * wrong changes nothing. One at a time; whoever asks while one waits gets the answer of that one.
  */
+import type { ServedCertificate } from '../access/served-certificate.ts'
 import type { Config } from '../config/config.ts'
 import { ConfigError, loadConfig, parseConfig } from '../config/load.ts'
 import type { ConfigProblem } from '../config/problem.ts'
@@ -57,6 +58,8 @@ export interface ReloadOptions {
   readonly upstreams: UpstreamAddresses
   /** Which services of a configuration are not enabled, and who hears when it is in force. */
   readonly cutOvers?: Pick<CutOvers, 'closedIn' | 'follow'>
+  /** Of the admin API; undefined where there is none. */
+  readonly certificate?: Pick<ServedCertificate, 'renew'>
   /** Begins to follow the hostnames of a new configuration; those of the old one are not followed any more. */
   readonly follow: (upstreams: UpstreamAddresses) => void
   /** Is told of each configuration that came into force. */
@@ -198,10 +201,11 @@ export class Reload {
   }
 
   async #swap(config: Config, upstreams: UpstreamAddresses, lists: Lists, databases: NetworkDatabases): Promise<void> {
-    const { node, log, listWatch, databaseWatch, follow, cutOvers } = this.#options
+    const { node, log, listWatch, databaseWatch, follow, cutOvers, certificate } = this.#options
     const [listsBefore, databasesBefore] = [node.lists(), node.databases()]
     await node.reload(config, upstreams.current, lists, databases, cutOvers?.closedIn(config))
     cutOvers?.follow(config)
+    await certificate?.renew(config.admin)
     sayDatabases(log, databases, databasesBefore)
     sayLists(log, lists, listsBefore)
     this.#upstreams.stop()

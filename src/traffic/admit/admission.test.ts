@@ -259,6 +259,17 @@ describe('admission under attack', () => {
     assert.equal(tenOf(asked, '192.0.2.3'), '10, admitted')
   })
 
+  test('who goes beyond a budget is struck for what it did', () => {
+    const few = admissionFor({ attack: budgets })
+    const slow = admissionFor({ attack: { ...budgets, perAddress: { ...off, rule: 'on', rate: once } } })
+    for (const asked of [few, slow]) {
+      asked.sources.setAlert(0, ALERT.attack)
+      for (let i = 0; i < 3; i++) asked.judge('192.0.2.1')
+    }
+    assert.deepEqual(few.strikes(), ['connections 192.0.2.1'])
+    assert.deepEqual(slow.strikes(), ['rate 192.0.2.1', 'rate 192.0.2.1'])
+  })
+
   test('who is allowed has no budget', () => {
     const asked = admissionFor({ perAddress: wide, attack: budgets })
     asked.sources.setAlert(0, ALERT.attack)

@@ -17,9 +17,10 @@ import { CLOSE_REASON_CODES } from '../close-reason.ts'
 import type { CloseReason } from '../close-reason.ts'
 import { SERVICE, SERVICE_STRIDE } from '../counters.ts'
 import type { Counters } from '../counters.ts'
+import type { WorkerStart } from '../events.ts'
 import type { MonotonicMs } from '../node-wide.ts'
-import type { KnownClients } from './known-clients.ts'
-import type { NewcomersWriter } from './newcomers.ts'
+import { KnownClients } from './known-clients.ts'
+import { NewcomersWriter } from './newcomers.ts'
 import { UNKNOWN } from './network-database.ts'
 import { isKeptOut, NetworkRules } from './network-rules.ts'
 import { NO_HANDLE, OVER_CONNECTIONS, OVER_RATE, SOURCE, SourceTable, TAKEN } from './source-table.ts'
@@ -44,7 +45,6 @@ export const REASONS: Readonly<Record<SourceKind, Readonly<Record<number, CloseR
   [SOURCE.prefix]: { [OVER_CONNECTIONS]: 'refused-prefix-connections', [OVER_RATE]: 'refused-prefix-rate' },
   [SOURCE.asn]: { [OVER_CONNECTIONS]: 'refused-asn-connections', [OVER_RATE]: 'refused-asn-rate' },
 }
-const OVER_ADDRESS_RATE = CLOSE_REASON_CODES['refused-address-rate']
 const REFUSED_BAN = CLOSE_REASON_CODES['refused-ban']
 const REFUSED_ATTACK = CLOSE_REASON_CODES['refused-attack']
 const REFUSED_DENY_LIST = CLOSE_REASON_CODES['refused-deny-list']
@@ -73,6 +73,22 @@ export interface AdmissionParts {
   readonly known: KnownClients
 }
 
+/** Of a worker that starts. */
+export function workerAdmission(start: WorkerStart, counters: Counters, strikes: StrikesWriter): Admission {
+  const { tables, bansMemory, sourceMemory, newcomersMemory, knownClientsMemory } = start
+  const admission = new Admission({
+    counters,
+    lists: tables.lists,
+    bansMemory,
+    sourceMemory,
+    strikes,
+    newcomers: new NewcomersWriter(newcomersMemory),
+    known: new KnownClients(knownClientsMemory),
+  })
+  admission.useDatabases(tables.databases)
+  return admission
+}
+
 export class Admission {
   readonly #services: Float64Array
   readonly #lists: AddressLists
@@ -94,7 +110,8 @@ export class Admission {
   readonly #known: KnownClients
   /** Of the last `takeSourcePlaces`: the budgets for an attack hold. */
   #isStrict = false
-
+  /** Of the last `#takePlace`: what `SourceTable.take` found. */
+  #found = TAKEN
   readonly #strikes: StrikesWriter
 
   constructor({ counters, lists, bansMemory, sourceMemory, strikes, newcomers, known }: AdmissionParts) {
@@ -159,7 +176,7 @@ export class Admission {
     const perPrefix = limitsFor(this.#isStrict, service.protect.perPrefix, service.protect.attack.perPrefix)
     const byAddress = this.#takePlace(service, SOURCE.address, perAddress, source, nowMs)
     if (byAddress !== ADMITTED) {
-      this.#strike(service, byAddress, source)
+      this.#strike(service, source)
       return byAddress
     }
     this.addressHandle = sources.handle
@@ -180,8 +197,8 @@ export class Admission {
   }
 
   /** Only its own address is to blame: a prefix has many, and the service's rate all of them. */
-  #strike(service: Service, code: number, { addressBytes, addressAt, family }: Source): void {
-    const kind = code === OVER_ADDRESS_RATE ? STRIKE_CODES.rate : STRIKE_CODES.connections
+  #strike(service: Service, { addressBytes, addressAt, family }: Source): void {
+    const kind = this.#found === OVER_RATE ? STRIKE_CODES.rate : STRIKE_CODES.connections
     this.#strikes.write(service.index, kind, addressBytes, addressAt, family)
   }
 
@@ -232,6 +249,7 @@ export class Admission {
     const { addressBytes, addressAt, family } = source
     const takesAnyway = limits.rule === 'watch'
     const found = this.#sources.take(service.index, kind, addressBytes, addressAt, family, limits, takesAnyway, nowMs)
+    this.#found = found
     if (found !== TAKEN) return this.broken(service, limits.rule, this.#reasonFor(service, kind, limits, found))
     // There is none for an AS.
     if (this.#isStrict && kind !== SOURCE.asn) this.#watchBudget(service, kind, limits, nowMs)

@@ -180,6 +180,21 @@ test('where somebody waits, the silent one goes for that one, and the newcomer w
   assert.deepEqual(counts(), [0, 0, 0])
 })
 
+test('nobody goes for a newcomer who finds the queue full while a place of the service is free', () => {
+  const { enter, take, places, room, counts, end, order } = nodeFor()
+  const queue = { max: 1, timeoutMs: 5000, perClient: 10, memory: SharedQueue.make(1, 1) }
+  const [web, mail] = [serviceOf(0, { maxConnections: 1, queue }), serviceOf(1)]
+  enter(mail)
+  const first = enter(web)
+  room.join({ service: web, ...STRANGER, tried: null, known: -1 }, 7, 0, NOW_MS)
+  // Who waits is about to take its place.
+  end(first)
+  order(1)
+  assert.equal(take(web), 'refused-queue-full')
+  assert.equal(places.leaver(), undefined)
+  assert.deepEqual(counts(), [1, 0, 1])
+})
+
 test('a client that a header has named has its place, and who is silent gives his up for the reserve', () => {
   const { enter, places, counts, end, order } = nodeFor()
   const web = serviceOf(0)

@@ -60,10 +60,11 @@ export class Places<Client extends SilentClient> {
     this.hasServicePlace = this.#takeServicePlace(service, nowMs)
     if (this.hasServicePlace || !this.#room.isFull(service)) return ADMITTED
     this.#givePlaceBack()
-    // Where somebody waits in the queue, who is silent makes way for that one.
-    if (service.queue.max > 0) return QUEUE_FULL
-    this.#leaver = undefined
-    return SERVICE_CEILING
+    // Where somebody waits in the queue for the place of a silent one, that one makes way. With places free, or too many
+    // taken since a reload, nobody would get it.
+    const { index, maxConnections, queue } = service
+    if (queue.max === 0 || this.#states.serviceConnections(index) !== maxConnections) this.spareLeaver()
+    return queue.max > 0 ? QUEUE_FULL : SERVICE_CEILING
   }
 
   /** For a client whose PROXY header has named it; its place is among the open ones already. As after `take`, somebody may have to go. */

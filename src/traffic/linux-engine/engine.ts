@@ -79,6 +79,7 @@ function turn(loop: Loop, wakeFd: number, due: (connection: Connection) => void)
   if (turnMs > loop.longestTurnMs) noteLongest(loop, turnMs)
   const wantedMs = loop.nowMs + timeoutMs
   const events = loop.epoll.wait(timeoutMs)
+  loop.turnEvents = events
   loop.nowMs = monotonicMs()
   const hasOverslept = loop.nowMs - wantedMs > OVERSLEPT_MS
   // Taken before the events: what is left unfinished in this turn waits for the next one.
@@ -218,7 +219,7 @@ function obey(loop: Loop, command: WorkerCommand): void {
     case 'drain':
       loop.draining = true
       emptyTarPit(loop, Infinity)
-      for (const open of loop.listeners.open) acceptQueued(loop, open)
+      for (const open of loop.listeners.open) guardedAccept(loop, open, acceptQueued)
       return closeListeners(loop)
     case 'end':
       return end(loop)

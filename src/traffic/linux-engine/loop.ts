@@ -10,11 +10,9 @@ import { lowBytes } from '../../kernel/low-memory.ts'
 import { PipePool } from '../../kernel/pipe-pool.ts'
 import { SocketAddressSlot } from '../../kernel/socket-address.ts'
 import { TcpInfo } from '../../kernel/tcp-info.ts'
-import { Admission } from '../admit/admission.ts'
-import type { Source } from '../admit/admission.ts'
+import { workerAdmission } from '../admit/admission.ts'
+import type { Admission, Source } from '../admit/admission.ts'
 import { MakeWay } from '../admit/make-way.ts'
-import { KnownClients } from '../admit/known-clients.ts'
-import { NewcomersWriter } from '../admit/newcomers.ts'
 import { OverloadGate } from '../admit/overload-gate.ts'
 import { Places } from '../admit/places.ts'
 import { StrikesWriter } from '../admit/strikes.ts'
@@ -102,6 +100,10 @@ export class Loop {
   logConnections: LogConnections
   /** Read once per turn. */
   nowMs = monotonicMs()
+  /** What the last wait has told of. */
+  turnEvents = 0
+  /** Clients refused at accept, since the start. */
+  refusals = 0
   openConnections = 0
   sequence = 0
   nextSource = 0
@@ -130,16 +132,7 @@ export class Loop {
     this.spills = new SpillPool(start.limits.spillBytesMax)
     this.counters = new Counters(start.counterMemory, start.counterShape)
     this.strikes = new StrikesWriter(start.strikesMemory, this.counters)
-    this.admission = new Admission({
-      counters: this.counters,
-      lists: start.tables.lists,
-      bansMemory: start.bansMemory,
-      sourceMemory: start.sourceMemory,
-      strikes: this.strikes,
-      newcomers: new NewcomersWriter(start.newcomersMemory),
-      known: new KnownClients(start.knownClientsMemory),
-    })
-    this.admission.useDatabases(start.tables.databases)
+    this.admission = workerAdmission(start, this.counters, this.strikes)
     this.nodeWide = new NodeWide(start.nodeWideMemory)
     this.gate = new OverloadGate(start, this.counters, this.nodeWide)
     this.states = new UpstreamStates(start.upstreamStatesMemory, start.counterShape)

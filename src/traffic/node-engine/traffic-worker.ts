@@ -1,10 +1,8 @@
 /** What all connections of one worker share: tables, counters, log, clock, the events to control. */
 import { monotonicMs } from '../../lib/clock.ts'
 import { TICK_MS, TimingWheel } from '../../lib/timing-wheel.ts'
-import { Admission } from '../admit/admission.ts'
+import { type Admission, workerAdmission } from '../admit/admission.ts'
 import { MakeWay } from '../admit/make-way.ts'
-import { KnownClients } from '../admit/known-clients.ts'
-import { NewcomersWriter } from '../admit/newcomers.ts'
 import { OverloadGate } from '../admit/overload-gate.ts'
 import { Places } from '../admit/places.ts'
 import { StrikesWriter } from '../admit/strikes.ts'
@@ -69,15 +67,7 @@ export class TrafficWorker {
     this.start = start
     this.counters = new Counters(start.counterMemory, start.counterShape)
     this.strikes = new StrikesWriter(start.strikesMemory, this.counters)
-    this.admission = new Admission({
-      counters: this.counters,
-      lists: start.tables.lists,
-      bansMemory: start.bansMemory,
-      sourceMemory: start.sourceMemory,
-      strikes: this.strikes,
-      newcomers: new NewcomersWriter(start.newcomersMemory),
-      known: new KnownClients(start.knownClientsMemory),
-    })
+    this.admission = workerAdmission(start, this.counters, this.strikes)
     this.nodeWide = new NodeWide(start.nodeWideMemory)
     this.gate = new OverloadGate(start, this.counters, this.nodeWide)
     this.tarPit = new TarPit(this)

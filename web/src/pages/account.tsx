@@ -3,10 +3,10 @@ import { useEffect, useState } from 'preact/hooks'
 import type { RecoveryCodesAnswer, SecondFactorAnswer, SessionsAnswer } from '../../../src/api/contract.ts'
 import { ask, get } from '../api.ts'
 import { time } from '../format.ts'
+import { ConfirmButton } from '../parts/confirm-button.tsx'
 import { Field } from '../parts/field.tsx'
 import { Form } from '../parts/form.tsx'
 import { QrCode } from '../parts/qr-code.tsx'
-import { SureButton } from '../parts/sure-button.tsx'
 import { loadSession, session } from '../session.ts'
 
 const SESSIONS = '/api/v1/account/sessions'
@@ -198,11 +198,12 @@ function Sessions() {
               <td>{time(lastSeen)}</td>
               <td>
                 {!isThis && (
-                  <SureButton
-                    verb="End"
-                    about={`the session from ${from}`}
-                    onSure={() => void end(`${SESSIONS}/${id}`)}
-                  />
+                  <ConfirmButton
+                    question={`End the session from ${from}?`}
+                    onConfirm={() => void end(`${SESSIONS}/${id}`)}
+                  >
+                    End<span class="unseen"> the session from {from}</span>
+                  </ConfirmButton>
                 )}
               </td>
             </tr>
@@ -210,7 +211,9 @@ function Sessions() {
         </tbody>
       </table>
       <p>
-        <SureButton verb="Log out everywhere" about="and here" onSure={() => void end(SESSIONS)} />
+        <ConfirmButton question="Log out everywhere, and here?" onConfirm={() => void end(SESSIONS)}>
+          Log out everywhere
+        </ConfirmButton>
       </p>
     </section>
   )

@@ -12,6 +12,8 @@ import { linkTo } from '../route.ts'
 import { Attack } from './attack.tsx'
 
 const ASK_EVERY_MS = 5_000
+/** As a part of its threshold. */
+const NEAR = 0.75
 
 export default function Attacks({ rest: [id] }: PageProps) {
   return id === undefined ? <AllAttacks /> : <Attack id={id} />
@@ -187,7 +189,17 @@ function Level({ watched: { now, limits, calm }, label, kind, text }: LevelProps
           {' '}
           of {text(limit)}, calm {text(calm[kind] ?? 0)}
         </span>
-        <meter class="meter" min={0} max={1} value={limit > 0 ? Math.min(1, value / limit) : 0} aria-hidden="true" />
+        {/* Green far below the threshold, red at it. */}
+        <meter
+          class="meter"
+          min={0}
+          max={1}
+          low={NEAR}
+          high={0.999}
+          optimum={0}
+          value={limit > 0 ? Math.min(1, value / limit) : 0}
+          aria-hidden="true"
+        />
       </span>
     </td>
   )

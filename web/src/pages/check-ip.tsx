@@ -6,7 +6,7 @@ import { ask } from '../api.ts'
 import type { PageProps } from '../pages.ts'
 import { useAnswer } from '../parts/answer.ts'
 import { useDoing } from '../parts/doing.ts'
-import { TextField } from '../parts/signal-fields.tsx'
+import { Field } from '../parts/field.tsx'
 import { Empty, Notice, Problem, type Told } from '../parts/notice.tsx'
 import { TTL_MS_DEFAULT, TtlField } from '../parts/ttl-field.tsx'
 import { goTo, linkTo } from '../route.ts'
@@ -34,13 +34,13 @@ export default function CheckIp({ rest: [address] }: PageProps) {
       <h1>Check IP</h1>
       <section aria-label="Which address">
         <form class="row" onSubmit={submit}>
-          <TextField
-            id="address"
+          <Field
             label="IP address"
-            value={text}
+            value={text.value}
+            onValue={(value) => (text.value = value)}
             maxLength={100}
             placeholder="192.0.2.1 or 2001:db8::1"
-            isCode
+            grows
           />
           <div class="field">
             <button type="submit" class="main" disabled={text.value.trim() === ''}>
@@ -122,8 +122,15 @@ function Actions({ answer: { address, findings }, onDone }: ActionsProps) {
     <section aria-labelledby="actions">
       <h2 id="actions">What to do</h2>
       <div class="row">
-        <TextField id="why" label="Why" value={comment} maxLength={120} />
-        <TtlField id="action-ttl" value={ttlMs} />
+        <Field
+          label="Why"
+          value={comment.value}
+          onValue={(value) => (comment.value = value)}
+          required={false}
+          maxLength={120}
+          grows
+        />
+        <TtlField value={ttlMs} />
         <div class="field buttons">
           <button type="button" class="danger" onClick={() => void run(() => ban(address, how))}>
             Ban

@@ -3,7 +3,7 @@ import { useSignal } from '@preact/signals'
 import type { DoctorAnswer, DoctorFinding } from '../../../src/api/contract.ts'
 import { useAnswer } from '../parts/answer.ts'
 import { Since } from '../parts/end.tsx'
-import { CheckField } from '../parts/signal-fields.tsx'
+import { Tick } from '../parts/field.tsx'
 import { howMany } from '../parts/lines.ts'
 import { Problem } from '../parts/notice.tsx'
 
@@ -30,7 +30,9 @@ export default function Doctor() {
                 Looked at <Since at={answer.at} />.
               </span>
             </p>
-            <CheckField value={isBrief}>only what is to be done</CheckField>
+            <Tick isOn={isBrief.value} onChange={(isOn) => (isBrief.value = isOn)}>
+              only what is to be done
+            </Tick>
             <button type="button" onClick={again}>
               Look again
             </button>

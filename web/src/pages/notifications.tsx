@@ -2,8 +2,8 @@
  * Who is told of what, how that goes, and a test. What others wrote stands in text nodes only. Its tables are wide: who
  * has only a keyboard scrolls them by focusing their section.
  */
-import { signal } from '@preact/signals'
-import { useEffect } from 'preact/hooks'
+import { useSignal } from '@preact/signals'
+import type { ComponentChildren } from 'preact'
 import type {
   NotificationChannel,
   NotificationDelivery,
@@ -11,65 +11,31 @@ import type {
   NotificationsAnswer,
   NotificationTestAnswer,
 } from '../../../src/api/contract.ts'
-import { ask, get } from '../api.ts'
+import { type ApiError, ask } from '../api.ts'
 import { time } from '../format.ts'
+import { asApiError, useAnswer } from '../parts/answer.ts'
+import { Problem } from '../parts/notice.tsx'
+import { may } from '../session.ts'
 
-const REFRESH_MS = 5_000
+const ASK_EVERY_MS = 5_000
 /** A literal: of the contract only types are in the dashboard. */
 const PATH = '/api/v1/notifications'
 
-const answer = signal<NotificationsAnswer | undefined>(undefined)
-const problem = signal<string | undefined>(undefined)
-/** The channel that is tested now; empty for all. */
-const testing = signal<string | undefined>(undefined)
-const tested = signal<NotificationTestAnswer['results']>([])
-
-async function refresh(): Promise<void> {
-  try {
-    answer.value = await get<NotificationsAnswer>(PATH)
-    problem.value = undefined
-  } catch (error) {
-    problem.value = (error as Error).message
-  }
-}
-
-async function test(channel?: string): Promise<void> {
-  testing.value = channel ?? ''
-  tested.value = []
-  try {
-    const body = channel === undefined ? {} : { channel }
-    tested.value = (await ask<NotificationTestAnswer>('POST', `${PATH}/test`, body)).results
-    await refresh()
-  } catch (error) {
-    problem.value = (error as Error).message
-  }
-  testing.value = undefined
-}
-
 export default function Notifications() {
-  useEffect(() => {
-    void refresh()
-    const timer = setInterval(() => void refresh(), REFRESH_MS)
-    return () => clearInterval(timer)
-  }, [])
-  const { value } = answer
+  const { answer, problem, again } = useAnswer<NotificationsAnswer>(PATH, ASK_EVERY_MS)
   return (
     <>
       <h1>Notifications</h1>
-      {problem.value !== undefined && (
-        <p class="banner bad" role="alert">
-          {problem.value}
-        </p>
-      )}
-      {value === undefined ? (
-        <p class="quiet">Loading…</p>
-      ) : value.channels.length === 0 ? (
+      <Problem problem={problem} />
+      {answer === undefined ? (
+        problem === undefined && <p class="quiet">Loading…</p>
+      ) : answer.channels.length === 0 ? (
         <Nobody />
       ) : (
         <>
-          <Channels channels={value.channels} />
-          <Rules rules={value.rules} />
-          <Deliveries deliveries={value.deliveries} />
+          <Channels channels={answer.channels} onTested={again} />
+          <Rules rules={answer.rules} />
+          <Deliveries deliveries={answer.deliveries} />
         </>
       )}
     </>
@@ -93,7 +59,35 @@ function Nobody() {
   )
 }
 
-function Channels({ channels }: { readonly channels: readonly NotificationChannel[] }) {
+interface ChannelsProps {
+  readonly channels: readonly NotificationChannel[]
+  readonly onTested: () => void
+}
+
+function useTest(onTested: () => void) {
+  /** The channel that is tested now; empty for all. */
+  const testing = useSignal<string | undefined>(undefined)
+  const results = useSignal<NotificationTestAnswer['results']>([])
+  const problem = useSignal<ApiError | undefined>(undefined)
+  const test = async (channel?: string): Promise<void> => {
+    testing.value = channel ?? ''
+    results.value = []
+    problem.value = undefined
+    try {
+      const body = channel === undefined ? {} : { channel }
+      results.value = (await ask<NotificationTestAnswer>('POST', `${PATH}/test`, body)).results
+    } catch (error) {
+      problem.value = asApiError(error)
+    }
+    testing.value = undefined
+    onTested()
+  }
+  return { testing, results, problem, test }
+}
+
+function Channels({ channels, onTested }: ChannelsProps) {
+  const { testing, results, problem, test } = useTest(onTested)
+  const mayTest = may('operator')
   return (
     <section aria-labelledby="channels" tabIndex={0}>
       <h2 id="channels">Who is told</h2>
@@ -113,26 +107,54 @@ function Channels({ channels }: { readonly channels: readonly NotificationChanne
             </th>
             <th scope="col">Last sent</th>
             <th scope="col">Last error</th>
-            <th scope="col">Test</th>
+            {mayTest && <th scope="col">Test</th>}
           </tr>
         </thead>
         <tbody>
           {channels.map((channel) => (
-            <ChannelRow key={channel.name} channel={channel} />
+            <ChannelRow key={channel.name} channel={channel}>
+              {mayTest && (
+                <td>
+                  <TestButton testing={testing.value} channel={channel.name} onTest={test} />
+                </td>
+              )}
+            </ChannelRow>
           ))}
         </tbody>
       </table>
-      <p>
-        <button type="button" disabled={testing.value !== undefined} onClick={() => void test()}>
-          {testing.value === '' ? 'Sending…' : 'Test all'}
-        </button>
-      </p>
-      <Tested />
+      {mayTest && (
+        <p>
+          <TestButton testing={testing.value} onTest={test} />
+        </p>
+      )}
+      <Problem problem={problem.value} />
+      <Tested results={results.value} />
     </section>
   )
 }
 
-function ChannelRow({ channel }: { readonly channel: NotificationChannel }) {
+interface TestButtonProps {
+  readonly testing: string | undefined
+  /** Without one all are tested. */
+  readonly channel?: string
+  readonly onTest: (channel?: string) => Promise<void>
+}
+
+function TestButton({ testing, channel, onTest }: TestButtonProps) {
+  const [label, word] = channel === undefined ? [undefined, 'Test all'] : [`Test ${channel}`, 'Test']
+  return (
+    <button type="button" aria-label={label} disabled={testing !== undefined} onClick={() => void onTest(channel)}>
+      {testing === (channel ?? '') ? 'Sending…' : word}
+    </button>
+  )
+}
+
+interface ChannelRowProps {
+  readonly channel: NotificationChannel
+  readonly children: ComponentChildren
+}
+
+function ChannelRow({ channel, children }: ChannelRowProps) {
   const { name, type, to, sent, waiting, failed, lastSent, lastError } = channel
   return (
     <tr>
@@ -145,25 +167,16 @@ function ChannelRow({ channel }: { readonly channel: NotificationChannel }) {
       <td class="number">{failed}</td>
       <td>{lastSent === null ? 'never' : time(lastSent)}</td>
       <td>{lastError === null ? '–' : `${time(lastError.at)}: ${lastError.text}`}</td>
-      <td>
-        <button
-          type="button"
-          aria-label={`Test ${name}`}
-          disabled={testing.value !== undefined}
-          onClick={() => void test(name)}
-        >
-          {testing.value === name ? 'Sending…' : 'Test'}
-        </button>
-      </td>
+      {children}
     </tr>
   )
 }
 
 /** A screen reader says it when it comes. */
-function Tested() {
+function Tested({ results }: { readonly results: NotificationTestAnswer['results'] }) {
   return (
     <div role="status">
-      {tested.value.map(({ channel, ok, ms, error }) => (
+      {results.map(({ channel, ok, ms, error }) => (
         <p key={channel} class={ok ? undefined : 'bad-text'}>
           {ok ? `${channel} took the test after ${ms} ms.` : `${channel} did not take the test: ${error}`}
         </p>

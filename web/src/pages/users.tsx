@@ -3,9 +3,9 @@ import { useEffect, useState } from 'preact/hooks'
 import type { RoleWord, UserChangeRequest, UsersAnswer, UserView } from '../../../src/api/contract.ts'
 import { ask, get } from '../api.ts'
 import { time } from '../format.ts'
+import { ConfirmButton } from '../parts/confirm-button.tsx'
 import { Choice, Field } from '../parts/field.tsx'
 import { Form } from '../parts/form.tsx'
-import { SureButton } from '../parts/sure-button.tsx'
 import { Tokens } from '../parts/tokens.tsx'
 import { loadSession, session } from '../session.ts'
 
@@ -116,13 +116,16 @@ function UserRow({ user, onChange }: UserRowProps) {
             {disabled ? 'Enable' : 'Disable'}
           </button>
           {secondFactor && (
-            <SureButton
-              verb="Second factor off"
-              about={`for ${name}`}
-              onSure={() => onChange({ secondFactor: false })}
-            />
+            <ConfirmButton
+              question={`Turn the second factor of ${name} off?`}
+              onConfirm={() => onChange({ secondFactor: false })}
+            >
+              Second factor off<span class="unseen"> for {name}</span>
+            </ConfirmButton>
           )}
-          <SureButton verb="Remove" about={name} onSure={() => onChange(undefined)} />
+          <ConfirmButton question={`Remove ${name}?`} onConfirm={() => onChange(undefined)}>
+            Remove<span class="unseen"> {name}</span>
+          </ConfirmButton>
         </div>
       </td>
     </tr>

@@ -1,7 +1,7 @@
 /** An answer of the API as a page needs it: asked for when the page opens, and again when it is told to or every so often. */
 import { type Signal, useSignal } from '@preact/signals'
 import { useEffect } from 'preact/hooks'
-import { ApiError, get } from '../api.ts'
+import { ApiError, get, look } from '../api.ts'
 
 export interface Asked<Answer> {
   readonly answer: Answer | undefined
@@ -17,10 +17,10 @@ export function useAnswer<Answer>(path: string | undefined, everyMs?: number): A
   const turn = useSignal(0)
   useEffect(() => {
     let isGone = false
-    const ask = async (): Promise<void> => {
+    const ask = async (how: typeof get): Promise<void> => {
       if (path === undefined) return
       try {
-        const answer = await get<Answer>(path)
+        const answer = await how<Answer>(path)
         if (isGone) return
         state.value = { path, answer }
         problem.value = undefined
@@ -28,8 +28,9 @@ export function useAnswer<Answer>(path: string | undefined, everyMs?: number): A
         if (!isGone) problem.value = asApiError(error)
       }
     }
-    void ask()
-    const timer = everyMs === undefined ? undefined : setInterval(() => void ask(), everyMs)
+    void ask(get)
+    // Nobody is there for it, perhaps: a session that nobody uses ends all the same.
+    const timer = everyMs === undefined ? undefined : setInterval(() => void ask(look), everyMs)
     return () => {
       isGone = true
       clearInterval(timer)

@@ -1,7 +1,8 @@
-/** A button that asks once more before it does what cannot be taken back. */
+/** A button for what cannot be taken back: it asks once more, in place. */
 import { useSignal } from '@preact/signals'
 import type { ComponentChildren } from 'preact'
 import { useLayoutEffect, useRef } from 'preact/hooks'
+import { useFocusOnward } from './focus-onward.ts'
 
 interface ConfirmButtonProps {
   readonly children: ComponentChildren
@@ -14,11 +15,12 @@ interface ConfirmButtonProps {
 export function ConfirmButton({ children, question, onConfirm, disabled = false }: ConfirmButtonProps) {
   const asks = useSignal(false)
   const wasAsked = useRef(false)
-  const asking = useRef<HTMLButtonElement>(null)
-  const yes = useRef<HTMLButtonElement>(null)
-  // The focus goes to the answer, and back: who uses the keyboard is not sent to the top of the page.
+  const asking = useFocusOnward()
+  const no = useRef<HTMLButtonElement>(null)
+  // The focus goes to the answer that does nothing, before anybody can press the next key; and back: who uses the
+  // keyboard is not sent to the top of the page.
   useLayoutEffect(() => {
-    if (asks.value) yes.current?.focus()
+    if (asks.value) no.current?.focus()
     else if (wasAsked.current) asking.current?.focus()
     wasAsked.current = asks.value
   }, [asks.value])
@@ -42,12 +44,12 @@ export function ConfirmButton({ children, question, onConfirm, disabled = false 
         if (key === 'Escape') answer(false)
       }}
     >
-      {question}{' '}
-      <button type="button" class="danger" ref={yes} onClick={() => answer(true)}>
-        Yes
-      </button>{' '}
-      <button type="button" onClick={() => answer(false)}>
+      <span>{question}</span>
+      <button type="button" ref={no} onClick={() => answer(false)}>
         No
+      </button>
+      <button type="button" class="danger" onClick={() => answer(true)}>
+        Yes
       </button>
     </span>
   )

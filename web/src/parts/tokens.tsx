@@ -4,9 +4,9 @@ import type { NewTokenAnswer, TokensAnswer, TokenView } from '../../../src/api/c
 import { ask, get } from '../api.ts'
 import { time } from '../format.ts'
 import { services } from '../live.ts'
+import { ConfirmButton } from './confirm-button.tsx'
 import { Choice, Field } from './field.tsx'
 import { Form } from './form.tsx'
-import { SureButton } from './sure-button.tsx'
 
 const TOKENS = '/api/v1/tokens'
 const DAY_MS = 86_400_000
@@ -92,7 +92,9 @@ function TokenTable({ tokens, onRemove }: TokenTableProps) {
             <td>{lastUsed === null ? 'never' : time(lastUsed)}</td>
             <td>{by}</td>
             <td>
-              <SureButton verb="Remove" about={`token ${name}`} onSure={() => onRemove(id)} />
+              <ConfirmButton question={`Remove token ${name}?`} onConfirm={() => onRemove(id)}>
+                Remove<span class="unseen"> token {name}</span>
+              </ConfirmButton>
             </td>
           </tr>
         ))}

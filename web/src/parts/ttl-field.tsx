@@ -1,37 +1,18 @@
 /** For how long: the choices that operators need. */
 import type { Signal } from '@preact/signals'
+import { Choice } from './field.tsx'
 
-const CHOICES: readonly [ms: number, text: string][] = [
-  [600_000, '10 minutes'],
-  [3_600_000, '1 hour'],
-  [4 * 3_600_000, '4 hours'],
-  [86_400_000, '1 day'],
-  [7 * 86_400_000, '7 days'],
-  [30 * 86_400_000, '30 days'],
-  [0, 'until it is removed'],
+const CHOICES: readonly [ms: string, text: string][] = [
+  ['600000', '10 minutes'],
+  ['3600000', '1 hour'],
+  ['14400000', '4 hours'],
+  ['86400000', '1 day'],
+  ['604800000', '7 days'],
+  ['2592000000', '30 days'],
+  ['0', 'until it is removed'],
 ]
 export const TTL_MS_DEFAULT = 4 * 3_600_000
 
-interface TtlFieldProps {
-  readonly id: string
-  readonly value: Signal<number>
-}
-
-export function TtlField({ id, value }: TtlFieldProps) {
-  return (
-    <div class="field">
-      <label for={id}>For</label>
-      <select
-        id={id}
-        value={String(value.value)}
-        onChange={({ currentTarget }) => (value.value = Number(currentTarget.value))}
-      >
-        {CHOICES.map(([ms, text]) => (
-          <option key={ms} value={String(ms)}>
-            {text}
-          </option>
-        ))}
-      </select>
-    </div>
-  )
+export function TtlField({ value }: { readonly value: Signal<number> }) {
+  return <Choice label="For" value={String(value.value)} words={CHOICES} onValue={(ms) => (value.value = Number(ms))} />
 }

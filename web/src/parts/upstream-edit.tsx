@@ -3,7 +3,7 @@ import { useSignal } from '@preact/signals'
 import { addUpstream, changeUpstream, removeUpstream } from '../upstream-change.ts'
 import type { UpstreamStatus } from '../../../src/api/contract.ts'
 import { ConfirmButton } from './confirm-button.tsx'
-import { Field } from './field.tsx'
+import { Field, Tick } from './field.tsx'
 import { Form } from './form.tsx'
 
 interface UpstreamEditProps {
@@ -84,14 +84,9 @@ export function AddUpstream({ service, onAdded }: AddUpstreamProps) {
           required={false}
           note="if it shall have one"
         />
-        <label class="tick">
-          <input
-            type="checkbox"
-            checked={backup.value}
-            onChange={(event) => (backup.value = event.currentTarget.checked)}
-          />{' '}
+        <Tick isOn={backup.value} onChange={(isOn) => (backup.value = isOn)}>
           Backup
-        </label>
+        </Tick>
       </Form>
     </details>
   )

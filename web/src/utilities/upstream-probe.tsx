@@ -1,5 +1,5 @@
 /** How does an upstream want to be met? */
-import { useId, useState } from 'preact/hooks'
+import { useState } from 'preact/hooks'
 import type { UpstreamProbeAnswer } from '../../../src/api/contract.ts'
 import { ask } from '../api.ts'
 import { services } from '../live.ts'
@@ -34,7 +34,13 @@ export function UpstreamProbe({ service }: ToolProps) {
           long a connect takes.
         </p>
         <Form verb={isBusy ? 'Probing, up to half a minute…' : 'Probe'} onSend={probe}>
-          <TargetField value={target} known={known} onValue={setTarget} />
+          <Field
+            label="Upstream"
+            value={target}
+            onValue={setTarget}
+            suggestions={known}
+            placeholder="203.0.113.10:443"
+          />
           <Field
             label="Name"
             note="What TLS and HTTP are asked for; without it the host."
@@ -52,36 +58,6 @@ export function UpstreamProbe({ service }: ToolProps) {
 function addressesOf(service: string): string[] {
   const found = services.value.find(({ name }) => name === service)
   return [...new Set(found?.upstreams.flatMap(({ addresses }) => addresses.map(({ address }) => address)) ?? [])]
-}
-
-interface TargetFieldProps {
-  readonly value: string
-  readonly known: readonly string[]
-  readonly onValue: (value: string) => void
-}
-
-function TargetField({ value, known, onValue }: TargetFieldProps) {
-  const id = useId()
-  return (
-    <div class="field">
-      <label for={id}>Upstream</label>
-      <input
-        id={id}
-        value={value}
-        required
-        list={`${id}-known`}
-        placeholder="203.0.113.10:443"
-        autocapitalize="none"
-        spellcheck={false}
-        onInput={(event) => onValue(event.currentTarget.value)}
-      />
-      <datalist id={`${id}-known`}>
-        {known.map((address) => (
-          <option key={address} value={address} />
-        ))}
-      </datalist>
-    </div>
-  )
 }
 
 function Answer({ answer }: { readonly answer: UpstreamProbeAnswer }) {

@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { capturedLog } from '../../../../test/harness/captured-log.ts'
+import type { Config } from '../../config/config.ts'
 import { parseConfig } from '../../config/load.ts'
 import { databaseForTest } from '../../store/database-for-test.ts'
 import type { Store } from '../../store/store.ts'
 import { EXPOSURE } from '../../store/tables/exposure.ts'
 import { ExposureBook, type ExposureSender, SILENT_AFTER_MS } from './exposure-book.ts'
 import type { ExposureReport, ExposureVerdict } from './report.ts'
+import { REPORTS_PER_HOUR_MAX } from './report-limits.ts'
 
 const CONFIG = parseConfig(
   `services:
@@ -27,15 +29,18 @@ function bookForTest() {
   }
   const captured = capturedLog()
   let nowMs = Date.UTC(2026, 10, 21)
-  const book = new ExposureBook({
-    config: () => CONFIG,
-    store: { exposure },
-    log: captured.log,
-    nowMs: () => nowMs,
-    ownAddresses: () => ['192.0.2.1', '192.0.2.2'],
-  })
+  let config = CONFIG
+  const start = (): ExposureBook =>
+    new ExposureBook({
+      config: () => config,
+      store: { exposure },
+      log: captured.log,
+      nowMs: () => nowMs,
+      ownAddresses: () => ['192.0.2.1', '192.0.2.2'],
+    })
+  const book = start()
   const events = (): unknown[] => captured.records().map(({ event }) => event)
-  return { book, events, pass: (ms: number) => (nowMs += ms) }
+  return { book, start, events, pass: (ms: number) => (nowMs += ms), use: (next: Config) => (config = next) }
 }
 
 function report(verdict: ExposureVerdict, more: Partial<ExposureReport> = {}): ExposureReport {
@@ -123,4 +128,61 @@ test('a vantage that looks at several hosts is known by each, and is forgotten w
   )
   pass(8 * 24 * HOUR_MS)
   assert.deepEqual(await book.reportsFor('web'), [])
+})
+
+/** `service upstream ports`, and `silent`. */
+function found(book: ExposureBook): string[] {
+  return book
+    .findings()
+    .map(({ service, upstreams, ports, isSilent }) =>
+      [service, ...upstreams, ...ports, ...(isSilent ? ['silent'] : [])].join(' '),
+    )
+}
+
+test('what is wrong now is at hand: by each report, and after a start by those of before', async () => {
+  const { book, start, events, pass } = bookForTest()
+  await book.take(report('filtered'), SENDER)
+  assert.deepEqual(found(book), [])
+  await book.take(report('open', { host: 'Mx.Example.com' }), SENDER)
+  assert.deepEqual(found(book), ['web 203.0.113.10:443 443', 'mail mx.example.com:25 443'])
+  const next = start()
+  assert.deepEqual(found(next), [])
+  await next.lookForSilence()
+  assert.deepEqual(found(next).toSorted(), found(book).toSorted())
+  const third = start()
+  await third.take(report('filtered', { host: 'mx.example.com' }), SENDER)
+  assert.deepEqual([found(third), events()], [[], ['exposure-open', 'exposure-open', 'exposure-over', 'exposure-over']])
+  await book.take(report('open'), SENDER)
+  pass(8 * 24 * HOUR_MS)
+  assert.deepEqual(found(book), [], 'given up')
+})
+
+test('who is silent is found, unless it comes back, is given up, or its upstream is gone', async () => {
+  const { book, events, pass, use } = bookForTest()
+  for (let i = 0; i < 3; i++) await book.take(report('filtered'), SENDER)
+  pass(SILENT_AFTER_MS + 1)
+  await book.lookForSilence()
+  assert.deepEqual(found(book), ['web 203.0.113.10:443 silent'])
+  await book.take(report('filtered'), SENDER)
+  assert.deepEqual(found(book), [])
+  pass(SILENT_AFTER_MS + 1)
+  await book.lookForSilence()
+  assert.deepEqual(found(book), ['web 203.0.113.10:443 silent'])
+  use({ ...CONFIG, services: CONFIG.services.slice(1) })
+  await book.lookForSilence()
+  assert.deepEqual(found(book), [])
+  use(CONFIG)
+  await book.lookForSilence()
+  pass(8 * 24 * HOUR_MS)
+  await book.lookForSilence()
+  assert.deepEqual([found(book), events()], [[], ['vantage-silent', 'vantage-silent', 'vantage-silent']])
+})
+
+test('one sender brings in so many in an hour: the places are for all of them', async () => {
+  const { book, pass } = bookForTest()
+  for (let i = 0; i < REPORTS_PER_HOUR_MAX; i++) await book.take(report('filtered'), SENDER)
+  await assert.rejects(book.take(report('filtered'), SENDER), /token cloud has sent 300 reports within an hour/)
+  assert.deepEqual((await book.take(report('filtered'), { ...SENDER, who: 'token office' })).services, ['web'])
+  pass(HOUR_MS)
+  assert.deepEqual((await book.take(report('filtered'), SENDER)).services, ['web'])
 })

@@ -2,13 +2,15 @@
  * What vantages have reported, and whether they go on doing so. A report counts unless it was made behind one of our own
  * addresses: who is let in can't tell what strangers get.
  */
-import type { Config, ServiceConfig } from '../../config/config.ts'
+import type { Config, UpstreamConfig } from '../../config/config.ts'
 import type { Log } from '../../log/log.ts'
 import type { Store } from '../../store/store.ts'
 import { isLoopbackText, machineAddresses, nodeAddresses } from '../own-addresses.ts'
-import { sayExposed, sayExposureOver, sayVantageSilent } from './exposure-lines.ts'
+import { type ExposureFinding, ExposureFindings } from './exposure-findings.ts'
+import { openPorts, sayExposed, sayExposureOver, sayVantageSilent } from './exposure-lines.ts'
 import { worstVerdict } from './look-at-host.ts'
 import { ExposureReport, type ExposureVerdict } from './report.ts'
+import { ReportLimits } from './report-limits.ts'
 
 /** Of so many results the vantages are known. */
 const RESULTS_READ = 2_000
@@ -66,6 +68,8 @@ export interface ExposureBookOptions {
   readonly ownAddresses?: () => readonly string[]
 }
 
+type SeenEntry = Pick<ExposureEntry, 'service' | 'vantage' | 'at' | 'counts' | 'report'>
+
 /** As it is kept. */
 interface Details {
   readonly source: string
@@ -75,31 +79,36 @@ interface Details {
 
 export class ExposureBook {
   readonly #options: ExposureBookOptions
-  /** Vantages that the log has been told of. */
-  readonly #saidSilent = new Set<string>()
+  readonly #findings = new ExposureFindings()
+  readonly #limits = new ReportLimits()
+  /** What was reported before the start is among them. */
+  #isLoaded = false
 
   constructor(options: ExposureBookOptions) {
     this.#options = options
   }
 
-  /** Of a host that is no upstream nothing is kept: `services` is empty. Throws StoreError. */
+  /** Of a host that is no upstream nothing is kept: `services` is empty. Throws StoreError, TooManyReportsError. */
   async take(report: ExposureReport, sender: ExposureSender): Promise<ExposureTaken> {
     const { config, store, log } = this.#options
+    this.#limits.take(sender.who, this.#nowMs())
     const services = servicesOf(config(), report).filter(
       (name) => sender.services === undefined || sender.services.includes(name),
     )
     const verdict = worstVerdict(report.ports)
     const why = this.#whyNot(report, sender.source)
     const vantage = vantageOf(sender, report)
-    const before = services.length === 0 ? [] : await this.vantages()
+    if (services.length > 0 && !this.#isLoaded) await this.lookForSilence()
     for (const service of services) {
       const details: Details = { source: sender.source, ...(why === undefined ? {} : { why }), report }
       const result = why === undefined ? verdict : 'not-counted'
-      await store.exposure.add({ atMs: this.#nowMs(), service, vantage, result, details })
-      if (why !== undefined) continue
+      const atMs = this.#nowMs()
+      await store.exposure.add({ atMs, service, vantage, result, details })
       const look = lookOf({ service, vantage, report })
-      const last = before.find((one) => lookOf(one.last) === look)?.last
-      const wasOpen = last !== undefined && last.counts && last.verdict === 'open'
+      const wasOpen = this.#findings.isOpen(look)
+      const seen = { service, vantage, at: new Date(atMs).toISOString(), counts: why === undefined, report }
+      this.#findings.note(look, this.#findingOf(seen, false))
+      if (why !== undefined) continue
       if (verdict === 'open') sayExposed(log, service, vantage, report)
       else if (wasOpen) sayExposureOver(log, service, vantage, report)
     }
@@ -139,19 +148,32 @@ export class ExposureBook {
       .map(({ report }) => report)
   }
 
-  /** Says once of each vantage that it has gone silent. */
+  /** What is wrong now, as far as it was looked for; without those that were given up. */
+  findings(): readonly ExposureFinding[] {
+    return this.#findings.all.filter((one) => !this.#isForgotten(one))
+  }
+
+  /** Says once of each vantage that it has gone silent. Throws StoreError. */
   async lookForSilence(): Promise<void> {
-    for (const { service, vantage, last, isSilent } of await this.vantages()) {
-      const key = lookOf(last)
-      if (!isSilent) this.#saidSilent.delete(key)
-      else if (!this.#saidSilent.has(key) && !this.#isForgotten(last)) {
-        this.#saidSilent.add(key)
-        sayVantageSilent(this.#options.log, service, vantage, last.report.host, last.at)
-      }
+    const views = await this.vantages()
+    this.#isLoaded = true
+    this.#findings.keepOnly(new Set(views.map(({ last }) => lookOf(last))))
+    // Those that reported longest ago first, as reports come.
+    for (const { last, isSilent } of views.toReversed()) {
+      const finding = this.#findingOf(last, isSilent && !this.#isForgotten(last))
+      const wasSilent = this.#findings.isSilent(lookOf(last))
+      this.#findings.note(lookOf(last), finding)
+      if (finding.isSilent && !wasSilent && finding.upstreams.length > 0) sayVantageSilent(this.#options.log, finding)
     }
   }
 
-  #isForgotten({ at }: ExposureEntry): boolean {
+  #findingOf({ service, vantage, at, counts, report }: SeenEntry, isSilent: boolean): ExposureFinding {
+    const configured = this.#options.config().services.find(({ name }) => name === service)
+    const upstreams = (configured?.upstreams ?? []).filter((one) => isAbout(report, one)).map(({ name }) => name)
+    return { service, vantage, host: report.host, at, upstreams, ports: counts ? openPorts(report) : [], isSilent }
+  }
+
+  #isForgotten({ at }: Pick<ExposureEntry, 'at'>): boolean {
     return this.#nowMs() - Date.parse(at) > FORGOTTEN_AFTER_MS
   }
 
@@ -185,11 +207,12 @@ function vantageOf({ who, source }: ExposureSender, { from }: ExposureReport): s
   return `${who} at ${from[0] ?? source}`
 }
 
-function servicesOf({ services }: Config, { host, ports }: ExposureReport): string[] {
-  const addresses = new Set(ports.map(({ address }) => address))
-  const isMeant = ({ upstreams }: ServiceConfig): boolean =>
-    upstreams.some((upstream) => upstream.host.toLowerCase() === host.toLowerCase() || addresses.has(upstream.host))
-  return services.filter(isMeant).map(({ name }) => name)
+function servicesOf({ services }: Config, report: ExposureReport): string[] {
+  return services.filter(({ upstreams }) => upstreams.some((one) => isAbout(report, one))).map(({ name }) => name)
+}
+
+function isAbout({ host, ports }: ExposureReport, upstream: Pick<UpstreamConfig, 'host'>): boolean {
+  return upstream.host.toLowerCase() === host.toLowerCase() || ports.some(({ address }) => address === upstream.host)
 }
 
 /** What another version has kept may be something else. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { databaseForTest } from '../database-for-test.ts'
-import { EXPOSURE, EXPOSURE_RESULTS_MAX } from './exposure.ts'
+import { EXPOSURE, EXPOSURE_LIST_BYTES_MAX, EXPOSURE_RESULTS_MAX } from './exposure.ts'
 
 const { reads, writes } = EXPOSURE
 
@@ -22,4 +22,15 @@ test('results are listed by service, and the last of each vantage is at hand', (
   db.run("UPDATE sqlite_sequence SET seq = :last WHERE name = 'exposure'", { last: EXPOSURE_RESULTS_MAX + 2 })
   add('mail', 'cloud', 'hidden')
   assert.deepEqual(words(reads.list(db, { limit: 9 })), ['mail cloud hidden', 'mail cloud exposed'])
+})
+
+test('large results are listed as far as there is room for, the newest of them always', () => {
+  const db = databaseForTest()
+  const details = 'x'.repeat(60 * 1024)
+  for (let i = 0; i < 200; i++) writes.add(db, { atMs: i, service: 'web', vantage: 'cloud', result: 'hidden', details })
+  const rows = reads.list(db, { limit: 200 })
+  assert.equal(rows.length, Math.floor(EXPOSURE_LIST_BYTES_MAX / (details.length + 2)))
+  assert.equal(rows[0].atMs, 199)
+  const next = reads.list(db, { limit: 200, before: rows.at(-1)!.id })
+  assert.equal(next[0].id, rows.at(-1)!.id - 1)
 })

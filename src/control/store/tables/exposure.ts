@@ -4,6 +4,8 @@ import { StoreError } from '../store-error.ts'
 
 export const EXPOSURE_RESULTS_MAX = 10_000
 const DETAILS_BYTES_MAX = 64 * 1024
+/** In one answer; an ordinary report has some 500 bytes. */
+export const EXPOSURE_LIST_BYTES_MAX = 4 * 1024 * 1024
 
 export interface ExposureResult {
   readonly id: number
@@ -25,20 +27,24 @@ export interface ExposureFilter {
 type ExposureRow = Omit<ExposureResult, 'details'> & { details: string }
 
 const COLUMNS = 'id, atMs, service, vantage, result, details'
-const LIST = `SELECT ${COLUMNS} FROM exposure WHERE (:service IS NULL OR service = :service)
-  AND (:before IS NULL OR id < :before) ORDER BY id DESC LIMIT :limit`
+const LIST = `SELECT ${COLUMNS} FROM (
+    SELECT *, sum(length(details)) OVER (ORDER BY id DESC) AS bytes FROM (
+      SELECT ${COLUMNS} FROM exposure WHERE (:service IS NULL OR service = :service)
+        AND (:before IS NULL OR id < :before) ORDER BY id DESC LIMIT :limit))
+  WHERE bytes <= :bytesMax ORDER BY id DESC`
 const LATEST = `SELECT ${COLUMNS} FROM exposure
   WHERE id IN (SELECT max(id) FROM exposure GROUP BY service, vantage) ORDER BY service, vantage`
 
 export const EXPOSURE = {
   reads: {
-    /** The newest first. */
+    /** The newest first; fewer where they are large: whoever looks must not pay for what others have sent. */
     list: (db: Database, { limit, service, before }: ExposureFilter): ExposureResult[] =>
       db
         .all<ExposureRow>(LIST, {
           service: service ?? null,
           before: before ?? null,
           limit: Math.min(limit, EXPOSURE_RESULTS_MAX),
+          bytesMax: EXPOSURE_LIST_BYTES_MAX,
         })
         .map(resultOf),
     /** The last of each service and vantage. */

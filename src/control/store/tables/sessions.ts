@@ -45,10 +45,10 @@ export const SESSIONS = {
       db.run(OLDEST_OF_USER, { user: session.user, max: SESSIONS_PER_USER_MAX })
       db.run(OLDEST, { max: SESSIONS_MAX })
     },
-    /** `expiresMs` moves with it where one is given. */
-    touch(db: Database, hash: string, nowMs: number, expiresMs: number | null = null): void {
+    /** `expiresMs` moves with it. */
+    touch(db: Database, hash: string, nowMs: number, expiresMs: number): void {
       db.run(
-        `UPDATE sessions SET lastSeenMs = :nowMs, expiresMs = coalesce(:expiresMs, expiresMs)
+        `UPDATE sessions SET lastSeenMs = :nowMs, expiresMs = :expiresMs
           WHERE hash = :hash AND lastSeenMs <= :before`,
         { hash, nowMs, expiresMs, before: nowMs - SEEN_EVERY_MS },
       )

@@ -1,7 +1,7 @@
 /** Keys for programs. Only the hash of a secret is kept. */
+import type { Role } from '../../access/identity.ts'
 import type { Database } from '../database.ts'
 import { StoreError } from '../store-error.ts'
-import type { Role } from './users.ts'
 
 export const TOKENS_MAX = 1_000
 /** A token may be used a thousand times a second; when it was used last is written once in so long. */

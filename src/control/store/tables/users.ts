@@ -1,17 +1,15 @@
 /** Who may log in. Passwords are hashes, made elsewhere; the store never sees one. */
+import type { Role } from '../../access/identity.ts'
 import type { Database } from '../database.ts'
 import { StoreError } from '../store-error.ts'
 
 export const USERS_MAX = 1_000
 
-export const ROLES = ['viewer', 'operator', 'admin'] as const
-export type Role = (typeof ROLES)[number]
-
 export interface User {
   readonly name: string
   readonly passwordHash: string
   readonly role: Role
-  /** Null: no second factor. */
+  /** What access/second-factor.ts makes of it; null: no second factor. */
   readonly totpSecret: string | null
   readonly createdMs: number
   readonly lastLoginMs: number | null

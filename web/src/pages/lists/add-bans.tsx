@@ -3,7 +3,7 @@ import { useSignal } from '@preact/signals'
 import type { BanChangeAnswer } from '../../../../src/api/contract.ts'
 import { ask } from '../../api.ts'
 import { useDoing } from '../../parts/doing.ts'
-import { CheckField, LinesField, TextField } from '../../parts/signal-fields.tsx'
+import { Field, LinesField, Tick } from '../../parts/field.tsx'
 import { howMany, linesOf, type PastedLine } from '../../parts/lines.ts'
 import { Notice, type Told } from '../../parts/notice.tsx'
 import { TTL_MS_DEFAULT, TtlField } from '../../parts/ttl-field.tsx'
@@ -36,22 +36,31 @@ export function AddBans({ onDone }: { readonly onDone: () => void }) {
       <h2 id="ban">Ban</h2>
       <form onSubmit={submit}>
         <LinesField
-          id="ban-who"
           label="Addresses and networks, one a line"
-          value={text}
+          value={text.value}
+          onValue={(value) => (text.value = value)}
           rows={3}
           placeholder={'192.0.2.7\n2001:db8:7::/48   # a comment'}
         />
         <div class="row">
-          <TextField id="ban-comment" label="Why" value={comment} maxLength={200} />
-          <TtlField id="ban-ttl" value={ttlMs} />
+          <Field
+            label="Why"
+            value={comment.value}
+            onValue={(value) => (comment.value = value)}
+            required={false}
+            maxLength={200}
+            grows
+          />
+          <TtlField value={ttlMs} />
           <div class="field">
             <button type="submit" class="main" disabled={lines.length === 0 || isBusy.value}>
               {isBusy.value ? 'Banning…' : lines.length > 1 ? `Ban ${howMany(lines.length, 'line')}` : 'Ban'}
             </button>
           </div>
         </div>
-        <CheckField value={force}>also networks wider than a /8 (IPv6: /16)</CheckField>
+        <Tick isOn={force.value} onChange={(isOn) => (force.value = isOn)}>
+          also networks wider than a /8 (IPv6: /16)
+        </Tick>
       </form>
       <Notice told={told.value} />
     </section>

@@ -4,6 +4,7 @@ import type { ListsAnswer, ListStatus } from '../../../../src/api/contract.ts'
 import { count } from '../../format.ts'
 import { useAnswer } from '../../parts/answer.ts'
 import { Since } from '../../parts/end.tsx'
+import { Choice, Field } from '../../parts/field.tsx'
 import { Empty, Problem } from '../../parts/notice.tsx'
 import { goTo, linkTo } from '../../route.ts'
 import { may } from '../../session.ts'
@@ -95,6 +96,10 @@ function Row({
   )
 }
 
+const ACTION_CHOICES = [
+  ['deny', 'refused (deny)'],
+  ['allow', 'let in (allow)'],
+] as const
 const NAME = /^[a-z\d][a-z\d._-]{0,39}$/
 
 function NewList() {
@@ -109,36 +114,21 @@ function NewList() {
     <section aria-labelledby="new-list">
       <h2 id="new-list">Keep a list here</h2>
       <form class="row" onSubmit={open}>
-        <div class="field">
-          <label for="list-action">Who is on it is</label>
-          <select
-            id="list-action"
-            value={action.value}
-            onChange={({ currentTarget }) => (action.value = currentTarget.value)}
-          >
-            <option value="deny">refused (deny)</option>
-            <option value="allow">let in (allow)</option>
-          </select>
-        </div>
-        <div class="field grows">
-          <label for="list-name">Name</label>
-          <input
-            id="list-name"
-            value={name.value}
-            maxLength={40}
-            placeholder="scanners"
-            spellcheck={false}
-            autocapitalize="off"
-            aria-invalid={isWrong}
-            aria-describedby={isWrong ? 'list-name-error' : undefined}
-            onInput={({ currentTarget }) => (name.value = currentTarget.value)}
-          />
-          {isWrong && (
-            <div class="error" id="list-name-error">
-              Lower-case letters, digits, dots, _ and -, at most 40.
-            </div>
-          )}
-        </div>
+        <Choice
+          label="Who is on it is"
+          value={action.value}
+          words={ACTION_CHOICES}
+          onValue={(value) => (action.value = value)}
+        />
+        <Field
+          label="Name"
+          value={name.value}
+          onValue={(value) => (name.value = value)}
+          error={isWrong ? 'Lower-case letters, digits, dots, _ and -, at most 40.' : undefined}
+          maxLength={40}
+          placeholder="scanners"
+          grows
+        />
         <div class="field">
           <button type="submit" class="main" disabled={!NAME.test(name.value)}>
             Open

@@ -1,15 +1,16 @@
 /** Who is banned: search, add, remove. */
-import { type Signal, useSignal } from '@preact/signals'
+import { useSignal } from '@preact/signals'
 import type { BanChangeAnswer, BanList, BanOriginWord, BanView } from '../../../../src/api/contract.ts'
 import { ask } from '../../api.ts'
 import { AddressLink } from '../../parts/address-link.tsx'
 import { useAnswer } from '../../parts/answer.ts'
 import { useDoing } from '../../parts/doing.ts'
 import { End, Since } from '../../parts/end.tsx'
-import { TextField } from '../../parts/signal-fields.tsx'
+import { ConfirmButton } from '../../parts/confirm-button.tsx'
+import { Choice, Field } from '../../parts/field.tsx'
 import { howMany, isWholeAddress } from '../../parts/lines.ts'
 import { Empty, Notice, Problem, type Told } from '../../parts/notice.tsx'
-import { SureQuestion } from '../../parts/sure-question.tsx'
+import { RowButton } from '../../parts/row-button.tsx'
 import { may } from '../../session.ts'
 import { AddBans } from './add-bans.tsx'
 
@@ -23,6 +24,7 @@ export const ORIGIN_TITLES: Readonly<Record<BanOriginWord, string>> = {
   neighbours: 'neighbours',
   signals: 'upstream',
 }
+const ORIGIN_CHOICES: readonly (readonly [string, string])[] = [['', 'anybody'], ...Object.entries(ORIGIN_TITLES)]
 
 export function Bans() {
   const origin = useSignal<BanOriginWord | ''>('')
@@ -39,14 +41,21 @@ export function Bans() {
       <section aria-labelledby="banned">
         <h2 id="banned">Banned now{answer !== undefined && ` (${answer.total.toLocaleString('en')})`}</h2>
         <div class="row">
-          <TextField
-            id="ban-search"
+          <Field
             type="search"
             label="Search: an address, or a part of reason or network"
-            value={search}
+            value={search.value}
+            onValue={(value) => (search.value = value)}
+            required={false}
             maxLength={100}
+            grows
           />
-          <OriginField value={origin} />
+          <Choice
+            label="Made by"
+            value={origin.value}
+            words={ORIGIN_CHOICES}
+            onValue={(value) => (origin.value = value as BanOriginWord | '')}
+          />
           <div class="field">
             <Flush
               origin={origin.value}
@@ -88,26 +97,6 @@ async function flush(origin: BanOriginWord | ''): Promise<Told> {
   return { kind: 'good', text: `${howMany(changed, 'ban')} ended.` }
 }
 
-function OriginField({ value }: { readonly value: Signal<BanOriginWord | ''> }) {
-  return (
-    <div class="field">
-      <label for="ban-origin">Made by</label>
-      <select
-        id="ban-origin"
-        value={value.value}
-        onChange={({ currentTarget }) => (value.value = currentTarget.value as BanOriginWord | '')}
-      >
-        <option value="">anybody</option>
-        {Object.entries(ORIGIN_TITLES).map(([word, title]) => (
-          <option key={word} value={word}>
-            {title}
-          </option>
-        ))}
-      </select>
-    </div>
-  )
-}
-
 interface FlushProps {
   readonly origin: BanOriginWord | ''
   readonly isNone: boolean
@@ -118,13 +107,9 @@ function Flush({ origin, isNone, onYes }: FlushProps) {
   if (!may('operator')) return null
   const those = origin === '' ? '' : ` by ${ORIGIN_TITLES[origin]}`
   return (
-    <SureQuestion
-      label={`End all${those === '' ? ' bans' : those}…`}
-      question={`End every ban${those}?`}
-      yes="End them"
-      disabled={isNone}
-      onYes={onYes}
-    />
+    <ConfirmButton question={`End every ban${those}?`} disabled={isNone} onConfirm={onYes}>
+      End all{those === '' ? ' bans' : those}…
+    </ConfirmButton>
   )
 }
 
@@ -186,9 +171,9 @@ function Table({ bans, onRemove }: TableProps) {
               </td>
               <td class="number">
                 {may('operator') && (
-                  <button type="button" aria-label={`Remove the ban of ${prefix}`} onClick={() => onRemove(prefix)}>
+                  <RowButton label={`Remove the ban of ${prefix}`} onPress={() => onRemove(prefix)}>
                     Remove
-                  </button>
+                  </RowButton>
                 )}
               </td>
             </tr>

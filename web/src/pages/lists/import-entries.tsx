@@ -3,7 +3,7 @@ import { type Signal, useSignal } from '@preact/signals'
 import type { KeptListChange } from '../../../../src/api/contract.ts'
 import { ask } from '../../api.ts'
 import { useDoing } from '../../parts/doing.ts'
-import { CheckField, LinesField, TextField } from '../../parts/signal-fields.tsx'
+import { Field, LinesField, Tick } from '../../parts/field.tsx'
 import { howMany, linesOf } from '../../parts/lines.ts'
 import { Notice, type Told } from '../../parts/notice.tsx'
 import { TtlField } from '../../parts/ttl-field.tsx'
@@ -38,21 +38,30 @@ export function ImportEntries({ path, onDone }: ImportProps) {
       <h2 id="import">Add or import</h2>
       <form onSubmit={submit}>
         <LinesField
-          id="import-text"
           label="Networks, one a line: plain, with comments behind # or ;, or Spamhaus DROP"
-          value={text}
+          value={text.value}
+          onValue={(value) => (text.value = value)}
           rows={4}
           placeholder={'192.0.2.0/24 ; SBL123\n198.51.100.1-198.51.100.9   # a range'}
         />
         <div class="row">
           <FileField onFile={(file) => void run(() => readInto(text, file))} />
-          <TextField id="import-comment" label="Comment where a line has none" value={comment} maxLength={120} />
-          <TtlField id="import-ttl" value={ttlMs} />
+          <Field
+            label="Comment where a line has none"
+            value={comment.value}
+            onValue={(value) => (comment.value = value)}
+            required={false}
+            maxLength={120}
+            grows
+          />
+          <TtlField value={ttlMs} />
         </div>
         <fieldset class="choices-of">
           <legend class="unseen">What is done with it</legend>
           <ModeField isWhole={isWhole} />
-          <CheckField value={force}>also networks wider than a /8 (IPv6: /16)</CheckField>
+          <Tick isOn={force.value} onChange={(isOn) => (force.value = isOn)}>
+            also networks wider than a /8 (IPv6: /16)
+          </Tick>
         </fieldset>
         <button type="submit" class="main" disabled={text.value.trim() === '' || isBusy.value}>
           {isBusy.value ? 'Taking…' : isWhole.value ? 'Replace the list' : 'Add'}

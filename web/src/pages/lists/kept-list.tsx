@@ -6,10 +6,11 @@ import { AddressLink } from '../../parts/address-link.tsx'
 import { useAnswer } from '../../parts/answer.ts'
 import { useDoing } from '../../parts/doing.ts'
 import { End, Since } from '../../parts/end.tsx'
-import { TextField } from '../../parts/signal-fields.tsx'
+import { ConfirmButton } from '../../parts/confirm-button.tsx'
+import { Field } from '../../parts/field.tsx'
 import { howMany } from '../../parts/lines.ts'
 import { Empty, Notice, Problem } from '../../parts/notice.tsx'
-import { SureQuestion } from '../../parts/sure-question.tsx'
+import { RowButton } from '../../parts/row-button.tsx'
 import { linkTo } from '../../route.ts'
 import { may } from '../../session.ts'
 import { changeText, ImportEntries } from './import-entries.tsx'
@@ -39,23 +40,27 @@ export function KeptList({ action, name }: KeptListProps) {
       <section aria-labelledby="entries">
         <h2 id="entries">Entries{answer !== undefined && ` (${total.toLocaleString('en')})`}</h2>
         <div class="row">
-          <TextField
-            id="entry-search"
+          <Field
             type="search"
             label="Search: a part of network, comment or who"
-            value={search}
+            value={search.value}
+            onValue={(value) => {
+              search.value = value
+              pages.value = []
+            }}
+            required={false}
             maxLength={100}
-            onInput={() => (pages.value = [])}
+            grows
           />
           {may('operator') && (
             <div class="field">
-              <SureQuestion
-                label="Empty the list…"
+              <ConfirmButton
                 question={`Take all ${howMany(total, 'entry', 'entries')} off?`}
-                yes="Empty it"
                 disabled={total === 0}
-                onYes={() => remove({ all: true })}
-              />
+                onConfirm={() => remove({ all: true })}
+              >
+                Empty the list…
+              </ConfirmButton>
             </div>
           )}
         </div>
@@ -166,9 +171,9 @@ function Entries({ entries, onRemove }: EntriesProps) {
               </td>
               <td class="number">
                 {may('operator') && (
-                  <button type="button" aria-label={`Take ${network} off the list`} onClick={() => onRemove(network)}>
+                  <RowButton label={`Take ${network} off the list`} onPress={() => onRemove(network)}>
                     Remove
-                  </button>
+                  </RowButton>
                 )}
               </td>
             </tr>
