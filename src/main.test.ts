@@ -46,7 +46,9 @@ const { runDaemon, loadConfig } = await import(${JSON.stringify(new URL('main.ts
 const config = await loadConfig(process.argv[1], process.env)
 const workerEntry = new URL(${JSON.stringify(`data:text/javascript,${encodeURIComponent(STUB)}`)})
 if (process.env.THROW_AFTER_MS) setTimeout(() => { throw new Error('nobody caught this') }, Number(process.env.THROW_AFTER_MS))
-process.exitCode = await runDaemon({ config, version: '1.2.3', workerEntry })
+const ended = runDaemon({ config, version: '1.2.3', workerEntry })
+if (process.env.SIGNAL_AT_ONCE) process.kill(process.pid, process.env.SIGNAL_AT_ONCE)
+process.exitCode = await ended
 `
 
 type Line = Readonly<Record<string, unknown>>
@@ -150,6 +152,24 @@ describe('the daemon', { timeout: 60_000, concurrency: 3 }, () => {
       'connection',
       'stopped',
     ])
+  })
+
+  test('SIGHUP before it is ready ends nobody: it reloads when it is', async () => {
+    const daemon = start('web', '', { SIGNAL_AT_ONCE: 'SIGHUP' })
+    // It was not started from a file.
+    const { code, by } = await daemon.line('reload-failed')
+    assert.deepEqual([code, by], ['E_NO_FILE', 'SIGHUP'])
+    assert.ok(daemon.lines.some(({ event }) => event === 'ready'))
+    daemon.child.kill('SIGTERM')
+    assert.equal(await daemon.exited, 0)
+  })
+
+  test('SIGUSR2 before it is ready ends nobody: the log says to ask again', async () => {
+    const daemon = start('web', '', { SIGNAL_AT_ONCE: 'SIGUSR2' })
+    assert.match(String((await daemon.line('upgrade-failed'))['why']), /still starting/)
+    await daemon.line('ready')
+    daemon.child.kill('SIGTERM')
+    assert.equal(await daemon.exited, 0)
   })
 
   test('while it drains it is alive but not ready; a second signal ends it at once, with 0', async () => {

@@ -1,6 +1,6 @@
 /**
  * The daemon on one screen: load config, start control, start workers, wait, drain.
- * The command line (cli/run.ts, cli/check.ts) may import this file and nothing else of the daemon.
+ * The command line starts the daemon and reads configurations through this file (its other doors: .oxlintrc.json).
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { type AdminActions, AdminServer } from './api/server.ts'
@@ -49,6 +49,7 @@ import { formatSocketAddress, isLoopback } from './lib/ip.ts'
 export { checkConfigFile } from './control/config-summary.ts'
 export { ConfigError, loadConfig } from './control/config/load.ts'
 export { Inheritance } from './control/upgrade/handover.ts'
+export { Hangup } from './control/reload/hangup.ts'
 export { noteConfigFile } from './control/reload/config-watch.ts'
 export { StartError } from './control/workers/start-error.ts'
 
@@ -64,6 +65,8 @@ export interface DaemonOptions {
   readonly version: string
   /** What the version before has given us; `Inheritance.take`. */
   readonly inheritance?: Inheritance | undefined
+  /** Where SIGHUP has been heard since before the configuration was read. */
+  readonly hangup?: Hangup
   /** Another worker than our own, for tests. */
   readonly workerEntry?: URL
 }
@@ -71,16 +74,17 @@ export interface DaemonOptions {
 /** Serves until it is told to stop; returns the exit code. Throws ConfigError or StartError before it serves. */
 export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   const { config, inheritance } = options
+  // Names and long lists take their time: who asks meanwhile may not end us.
+  const { hangup = new Hangup() } = options
   const log = openLog({ ...config.log, stream: openStdout() })
+  const upgrades = new Upgrades(log, () => stop.request({ by: 'upgrade' }))
   const upstreams = await UpstreamAddresses.resolve(config)
   const { fileLists, databases } = await readListed(config, log)
   const stop = new StopSignals((error) => sayUncaught(log, error))
-  const upgrades = new Upgrades(log, () => stop.request({ by: 'upgrade' }))
   await inheritance?.keepFromChildren()
   const stored = await readStored(config, log)
   const { keptLists, cutOvers } = stored
   const lists = await fileLists.with(keptLists.all)
-  const hangup = new Hangup()
   const certificate = new ServedCertificate(log)
   const node = new RunningNode({
     ...options,
@@ -98,7 +102,8 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   const listWatch = new FileWatches(() => void reload.readLists())
   const databaseWatch = new FileWatches(() => void reload.readDatabases())
   const followed = { watch, listWatch, databaseWatch, keptLists }
-  const parts = { node, log, upstreams, ...followed, follow, cutOvers, certificate }
+  const upgradeDecided = (): Promise<void> => upgrades.decided()
+  const parts = { node, log, upstreams, ...followed, follow, cutOvers, certificate, upgradeDecided }
   const changing = reloadWithHistory(options.configFile?.path, parts)
   const { reload } = changing
   const goingLive = new GoingLive({ config: () => node.config, store: node.store, log, cutOvers })
@@ -116,7 +121,7 @@ export async function runDaemon(options: DaemonOptions): Promise<0 | 1> {
   tellReady(log, node, options)
   await takeOver(node, admin, stop)
   keptLists.start(() => reload.readLists(), inheritance !== undefined)
-  await goingLive.start(reload)
+  await goingLive.start({ reload, isUpgrading: () => upgrades.isUnderWay })
 
   const request = await stop.first
   goingLive.stop()
@@ -242,7 +247,8 @@ async function linger(
   // Clients are the next version's from now on, and so is the rest as soon as it is told.
   const drained = node.drain()
   await node.legacy.handOver()
-  await node.firewall.handOver()
+  // Another program may hold nft up for a minute: neither our last clients nor whoever stops us wait for that.
+  void node.firewall.handOver()
   const asked = stop.first
   const isAsked = asked.then(() => {})
   await (upgradeDrainTimeoutMs === 0

@@ -107,7 +107,11 @@ function bareApp(makeServer: MakeServer, defects = new Defects(undefined)): App 
     bodyLimit: BODY_BYTES_MAX,
     routerOptions: { maxParamLength: PARAMETER_CHARACTERS_MAX },
     return503OnClosing: false,
-    frameworkErrors: (error, request, reply) => void send(error, request as FastifyRequest, reply),
+    // A path that can't be read meets no hook.
+    frameworkErrors: (error, request, reply) => {
+      addSafeHeaders(reply)
+      void send(error, request, reply)
+    },
   }).withTypeProvider<ZodTypeProvider>()
   app.setValidatorCompiler(validatorCompiler)
   // That answers have the shapes of the contract is the compiler's business, and the tests'.
@@ -144,9 +148,7 @@ function addHooks(app: App, room: Room, paths: KnownPaths): void {
     if (couldUnban(request.identity)) room.actions.bans.noteAdminClient(request.socket.remoteAddress ?? '')
   })
   app.addHook('onSend', async (request, reply) => {
-    for (const [name, value] of Object.entries(SAFE_HEADERS)) {
-      if (!reply.hasHeader(name)) reply.header(name, value)
-    }
+    addSafeHeaders(reply)
     // A body that nobody has read ends with the connection.
     if (!request.raw.complete) reply.header('connection', 'close')
   })
@@ -165,6 +167,12 @@ function addHooks(app: App, room: Room, paths: KnownPaths): void {
       status: reply.statusCode,
     })
   })
+}
+
+function addSafeHeaders(reply: FastifyReply): void {
+  for (const [name, value] of Object.entries(SAFE_HEADERS)) {
+    if (!reply.hasHeader(name)) reply.header(name, value)
+  }
 }
 
 /** They are not banned. A vantage with a token for one service is: it must not fill the places of those who administer. */

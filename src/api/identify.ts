@@ -59,7 +59,8 @@ function whoAsks(tokenFile: string | undefined): ApiProblem {
   )
 }
 
-function cameInOnLoopback(localAddress: string): boolean {
+/** Of this machine, then. */
+export function cameInOnLoopback(localAddress: string): boolean {
   const address = socketAddress(localAddress, 0)
   return address !== undefined && isLoopback(address)
 }

@@ -16,7 +16,7 @@ import {
   RELOAD_PATH,
   ReloadAnswer,
 } from './contract.ts'
-import { type AdminActions, SOCKET_TIMEOUT_MS } from './server.ts'
+import { type AdminActions, hasRoom, LOCAL_RESERVE, SOCKET_TIMEOUT_MS } from './server.ts'
 
 const CHECKED: ReloadOutcome = { kind: 'failed', code: 'E_TEST', text: 'checked' }
 const ACTIONS: AdminActions = {
@@ -181,4 +181,27 @@ test('an error that nobody expected is answered as such, and told of with its st
   assert.equal((await admin.get('/api/v1/bans?limit=0')).status, 400)
   assert.deepEqual([told.length, told[0]], [2, 'GET /status.json'])
   assert.match(told[1], /a defect[^]*status\.ts/)
+})
+
+test('the last connections are for this machine: strangers can not keep the command line out', () => {
+  for (const [connections, localAddress, has] of [
+    [64 - LOCAL_RESERVE - 1, '192.0.2.1', true],
+    [64 - LOCAL_RESERVE, '192.0.2.1', false],
+    [64 - LOCAL_RESERVE, '2001:db8::1', false],
+    [64 - LOCAL_RESERVE, '', false],
+    [63, '127.0.0.1', true],
+    [63, '::1', true],
+  ] as const) {
+    assert.equal(hasRoom(connections, 64, localAddress), has, `${connections} ${localAddress}`)
+  }
+})
+
+test('every answer keeps pages of others out, also one to a path that can not be read', async (t) => {
+  const admin = await AdminForTest.start()
+  t.after(() => admin.close())
+  for (const path of ['/', '/%zz', '/nowhere', '/healthz']) {
+    const { headers } = await admin.get(path)
+    assert.match(String(headers['content-security-policy']), /^default-src 'none'/, path)
+    assert.deepEqual([headers['x-content-type-options'], headers['x-frame-options']], ['nosniff', 'DENY'], path)
+  }
 })

@@ -13,6 +13,7 @@ import { socketAddress, type SocketAddress } from '../lib/ip.ts'
 import { makeMetricsPage } from '../metrics/metrics-page.ts'
 import type { AdminCertificate } from '../control/access/admin-certificate.ts'
 import { makeApp } from './app.ts'
+import { cameInOnLoopback } from './identify.ts'
 import type { App, Room } from './room.ts'
 
 export type { AdminActions } from './room.ts'
@@ -26,6 +27,8 @@ const KEEP_ALIVE_TIMEOUT_MS = 5_000
 export const SOCKET_TIMEOUT_MS = 15_000
 const REQUESTS_PER_CONNECTION_MAX = 1_000
 const LAST_ANSWERS_MS = 1_000
+/** Connections that only this machine gets: who takes all others does not keep the command line out. */
+export const LOCAL_RESERVE = 8
 
 export interface AdminServerOptions extends Omit<Room, 'metrics' | 'ownNames'> {
   readonly address: SocketAddress
@@ -64,6 +67,10 @@ export class AdminServer {
     this.#inheritedFd = more.inheritedFd
     this.#onClosed = more.onClosed
     app.server.on('connection', (socket: Socket) => {
+      if (!hasRoom(this.#sockets.size, app.server.maxConnections, socket.localAddress ?? '')) {
+        socket.destroy()
+        return
+      }
       this.#sockets.add(socket)
       socket.once('close', () => this.#sockets.delete(socket))
     })
@@ -135,6 +142,11 @@ export class AdminServer {
     await promise
     await this.#onClosed()
   }
+}
+
+/** For one more beside so many; what goes beyond `connectionsMax` the server turns away by itself. */
+export function hasRoom(connections: number, connectionsMax: number, localAddress: string): boolean {
+  return connections < connectionsMax - LOCAL_RESERVE || cameInOnLoopback(localAddress)
 }
 
 function makeServer(handler: RequestListener, tls: AdminCertificate | undefined): Server {

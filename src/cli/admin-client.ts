@@ -19,6 +19,8 @@ import {
 import { parseJson, send } from './admin-send.ts'
 import { CommandError, EXIT_CODES } from './exit-code.ts'
 import { isOnThisMachine } from './local-token.ts'
+import type { TlsAnswer } from './tls-request.ts'
+import { givenToken } from './token-option.ts'
 
 export { urlInUse } from './admin-send.ts'
 
@@ -55,20 +57,10 @@ export async function askAdmin<Answer>(
   request: RequestInit,
   timeoutMs: number,
 ): Promise<Answer> {
-  let body: unknown
-  try {
-    const signal = AbortSignal.timeout(timeoutMs)
-    const response = await send(url, { ...request, signal })
-    body = parseJson(response.text)
-  } catch (error) {
-    if (error instanceof CommandError) throw error
-    throw new CommandError(unreachable(url, error as Error, timeoutMs))
-  }
-  const answer = shape.safeParse(body)
+  const { status, text } = await sendInTime(url, request, timeoutMs)
+  const answer = shape.safeParse(parseJson(text))
   if (answer.success) return answer.data
-  const problem = Problem.safeParse(body)
-  if (problem.success) throw new CommandError(`${url.host} says: ${problem.data.detail}`)
-  throw new CommandError(stranger(url))
+  throw status < 300 ? new CommandError(stranger(url)) : refusal(url, status, text)
 }
 
 /** Throws CommandError with what the daemon says is wrong; unknown names are wrong usage. */
@@ -123,14 +115,18 @@ function stranger(url: URL): string {
 }
 
 async function fetchText(url: URL, request: RequestInit = {}): Promise<string> {
+  const { status, text } = await sendInTime(url, request, ANSWER_TIMEOUT_MS)
+  if (status < 300) return text
+  throw refusal(url, status, text)
+}
+
+/** A signal of the request's own outranks the time. */
+async function sendInTime(url: URL, request: RequestInit, timeoutMs: number): Promise<TlsAnswer> {
   try {
-    const signal = AbortSignal.timeout(ANSWER_TIMEOUT_MS)
-    const { status, text } = await send(url, { signal, ...request })
-    if (status < 300) return text
-    throw refusal(url, status, text)
+    return await send(url, { signal: AbortSignal.timeout(timeoutMs), ...request })
   } catch (error) {
     if (error instanceof CommandError) throw error
-    throw new CommandError(unreachable(url, error as Error))
+    throw new CommandError(unreachable(url, error as Error, timeoutMs))
   }
 }
 
@@ -140,10 +136,17 @@ const USAGE_STATUSES: ReadonlySet<number> = new Set([400, 404])
 function refusal(url: URL, status: number, text: string): CommandError {
   const problem = Problem.safeParse(parseJson(text))
   if (!problem.success) return new CommandError(`${url.href} answered ${status}; is it Tidegate?`)
+  const given = status === 401 ? givenToken() : undefined
+  if (given !== undefined) {
+    const detail = `${problem.data.detail} It is from ${given.from}.`
+    return new CommandError(
+      `${detail} \`tidegate tokens add\` makes another; on the daemon's machine its user needs none.`,
+    )
+  }
   return new CommandError(problem.data.detail, USAGE_STATUSES.has(status) ? EXIT_CODES.usage : EXIT_CODES.failed)
 }
 
-function unreachable(url: URL, error: Error, timeoutMs = ANSWER_TIMEOUT_MS): string {
+function unreachable(url: URL, error: Error, timeoutMs: number): string {
   const cause = (error.cause ?? error) as NodeJS.ErrnoException
   const why = error.name === 'TimeoutError' ? `no answer within ${timeoutMs / 1000} s` : (cause.code ?? cause.message)
   return `Cannot reach Tidegate at ${url.host}: ${why}. Is it running? The address is admin.listen in its configuration; give it with --admin HOST:PORT.`

@@ -34,7 +34,7 @@ export function urlInUse(asked: URL): URL {
 }
 
 async function sendWithToken(url: URL, request: RequestInit): Promise<TlsAnswer> {
-  const token = givenToken() ?? localToken
+  const token = givenToken()?.token ?? localToken
   const first = await sendOnce(url, request, token)
   if (first.status !== 401 || token !== undefined) return first
   localToken = localTokenFor(url, first.text)

@@ -13,12 +13,14 @@ export function historyText({ versions }: ConfigHistoryAnswer, paint: Painter): 
   return `${tableLines(COLUMNS, rows, paint).join('\n')}\n`
 }
 
+/** `file` is where the text came from, which the daemon knows only as its own file. */
 export function changeText(
   answer: ConfigChangeAnswer,
   paint: Painter,
+  file?: string,
 ): { readonly out: string; readonly problems: string } {
   const unified = unifiedText(answer.unified, paint)
-  const text = lines(answer.text, shown)
+  const text = lines(file === undefined ? answer.text : placedIn(file, answer), shown)
   switch (answer.kind) {
     case 'checked':
       return { out: unified + text, problems: '' }
@@ -32,6 +34,20 @@ export function changeText(
       return { out: '', problems: text + left }
     }
   }
+}
+
+/** `tidegate.yaml:6:11: …` is line 6 of the file that was sent. */
+function placedIn(file: string, answer: ConfigChangeAnswer): string {
+  if (answer.kind !== 'wrong-config') return answer.text
+  const places = new Set(answer.problems.map((problem) => problem.file))
+  const place = (line: string): string | undefined => [...places].find((known) => line.startsWith(`${known}:`))
+  return answer.text
+    .split('\n')
+    .map((line) => {
+      const known = place(line)
+      return known === undefined ? line : file + line.slice(known.length)
+    })
+    .join('\n')
 }
 
 function lost({ history }: Extract<ConfigChangeAnswer, { kind: 'done' | 'checked' }>): string {

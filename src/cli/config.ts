@@ -68,7 +68,7 @@ function addDiff(command: Command): void {
     .argument('<file>', 'the other file; - is standard input')
     .action(async (file: string, options: Options) => {
       const body = { text: await readText(file) }
-      tell(await askForChange(options, 'POST', CONFIG_DRY_RUN_PATH, body), options)
+      tell(await askForChange(options, 'POST', CONFIG_DRY_RUN_PATH, body), options, file)
     })
 }
 
@@ -81,7 +81,7 @@ function addApply(command: Command): void {
     .action(async (file: string, options: ChangeOptions) => {
       const text = await readText(file)
       const version = options.from ?? (await current(options)).version
-      tell(await askForChange(options, 'PUT', CONFIG_PATH, { text, version, why: options.why }), options)
+      tell(await askForChange(options, 'PUT', CONFIG_PATH, { text, version, why: options.why }), options, file)
     })
 }
 
@@ -136,10 +136,10 @@ async function askForChange(
   return await askAdmin(new URL(path, adminUrl(admin)), ConfigChangeAnswer, request, RELOAD_TIMEOUT_MS)
 }
 
-function tell(answer: ConfigChangeAnswer, { json }: Options): void {
+function tell(answer: ConfigChangeAnswer, { json }: Options, file?: string): void {
   const { out, problems } = json
     ? { out: `${JSON.stringify(answer)}\n`, problems: '' }
-    : changeText(answer, painterFor(process.stdout))
+    : changeText(answer, painterFor(process.stdout), file === '-' ? 'stdin' : file)
   process.stdout.write(out)
   process.stderr.write(problems)
   process.exitCode = EXIT_BY_KIND[answer.kind]

@@ -1,5 +1,4 @@
 /** `tidegate exposure`: run on a machine that is not ours, it says which ports of an upstream answer a stranger. */
-import { readFile } from 'node:fs/promises'
 import type { Command } from 'commander'
 import type { ExposureReport, ExposureVerdict } from '../control/golive/golive.ts'
 import { addExamples } from './examples.ts'
@@ -15,7 +14,6 @@ interface ExposureOptions {
   readonly ports?: string
   readonly wait?: string
   readonly send?: string
-  readonly tokenFile?: string
   readonly json?: true
 }
 
@@ -29,6 +27,7 @@ export function addExposureCommand(program: Command): void {
     .option('--ports <ports>', 'with commas between them (default: 80,443)')
     .option('--wait <seconds>', 'how long each of two tries waits for an answer (default: 3)')
     .option('--send <url>', 'send the report to this control room, as well')
+    // The program's own option takes it, wherever it stands.
     .option('--token-file <file>', 'the API token for --send (default: $TIDEGATE_TOKEN)')
     .option('--json', 'write the report as one JSON object')
     .action(async (host: string, options: ExposureOptions) => exposure(host, options))
@@ -43,7 +42,7 @@ async function exposure(host: string, options: ExposureOptions): Promise<void> {
   const { EXPOSURE_PORTS_DEFAULT, ExposureError, lookAtHost, worstVerdict } =
     await import('../control/golive/golive.ts')
   const ports = options.ports === undefined ? EXPOSURE_PORTS_DEFAULT : readPorts(options.ports)
-  const target = options.send === undefined ? undefined : await readTarget(options.send, options.tokenFile)
+  const target = options.send === undefined ? undefined : readTarget(options.send)
   try {
     const report = await lookAtHost(host, { ports, timeoutMs: readWait(options.wait) })
     process.stdout.write(
@@ -78,7 +77,7 @@ interface Target {
 }
 
 /** Before anything is tried: a report that cannot be sent is found out at once. */
-async function readTarget(text: string, tokenFile: string | undefined): Promise<Target> {
+function readTarget(text: string): Target {
   const url = URL.canParse(text) ? new URL(SEND_PATH, text) : undefined
   const wrong = (why: string): CommandError =>
     new CommandError(`--send ${JSON.stringify(text)}: ${why}`, EXIT_CODES.usage)
@@ -86,19 +85,9 @@ async function readTarget(text: string, tokenFile: string | undefined): Promise<
     throw wrong('expected a URL such as https://node.example:9900.')
   const isHere = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(url.hostname)
   if (url.protocol === 'http:' && !isHere) throw wrong('a token does not travel without TLS; expected https://.')
-  // The program has an option of the same name, which takes it wherever it stands.
-  const token = tokenFile === undefined ? givenToken() : await readToken(tokenFile)
-  if (token === undefined || !/^[\x21-\x7e]+$/.test(token.trim()))
-    throw wrong('needs a token, by --token-file or $TIDEGATE_TOKEN.')
-  return { url, token: token.trim() }
-}
-
-async function readToken(file: string): Promise<string> {
-  try {
-    return await readFile(file, 'utf8')
-  } catch (error) {
-    throw new CommandError(`Cannot read the token: ${(error as Error).message}`, EXIT_CODES.usage)
-  }
+  const given = givenToken()
+  if (given === undefined) throw wrong('needs a token, by --token-file or $TIDEGATE_TOKEN.')
+  return { url, token: given.token }
 }
 
 async function send(report: ExposureReport, { url, token }: Target): Promise<void> {

@@ -1,5 +1,6 @@
 /** `tidegate firewall`: a script for the machine of an upstream, so that only our nodes get to it. */
 import { writeFile } from 'node:fs/promises'
+import { basename } from 'node:path'
 import { type Command, Option } from 'commander'
 import { CONFIG_FILE_DEFAULT } from './config-option.ts'
 import { addExamples } from './examples.ts'
@@ -88,6 +89,7 @@ async function writeScript(script: string, output: string | undefined, fileName:
   } catch (error) {
     throw new CommandError(`Cannot write ${output}: ${(error as Error).message}`)
   }
-  const run = fileName.endsWith('.ps1') ? `.\\${fileName}` : `sh ${fileName}`
+  const name = basename(output)
+  const run = fileName.endsWith('.ps1') ? `.\\${name}` : `sh ${name}`
   process.stdout.write(`${output} is written. On the upstream's machine: ${run} dry-run, then apply, then confirm.\n`)
 }

@@ -24,12 +24,16 @@ export function addRunCommand(program: Command): void {
 }
 
 async function run(configPath: string): Promise<void> {
-  const { ConfigError, Inheritance, loadConfig, noteConfigFile, runDaemon, StartError } = await import('../main.ts')
+  // The file is read later than now. Without a listener the signal would end us.
+  process.on('SIGHUP', () => {})
+  const { ConfigError, Hangup, Inheritance, loadConfig, noteConfigFile, runDaemon, StartError } =
+    await import('../main.ts')
   const inheritance = Inheritance.take(process.env)
+  const hangup = new Hangup()
   try {
     const configFile = await noteConfigFile(configPath)
     const config = await loadConfig(configPath, process.env)
-    process.exitCode = await runDaemon({ config, configFile, version: packageVersion(), inheritance })
+    process.exitCode = await runDaemon({ config, configFile, version: packageVersion(), inheritance, hangup })
   } catch (error) {
     inheritance?.sayFailed(error instanceof ConfigError ? error.format() : (error as Error).message)
     if (error instanceof ConfigError) throw new CommandError(error.format(), EXIT_CODES.usage)

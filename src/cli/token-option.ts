@@ -3,8 +3,8 @@ import type { Command } from 'commander'
 import { readFileSync } from 'node:fs'
 import { CommandError, EXIT_CODES } from './exit-code.ts'
 
-let file = process.env['TIDEGATE_TOKEN_FILE']
-let fingerprint = process.env['TIDEGATE_FINGERPRINT']
+let file = variable('TIDEGATE_TOKEN_FILE')
+let fingerprint = variable('TIDEGATE_FINGERPRINT')
 
 /** For all commands: none of them has to know. */
 export function addTokenOption(program: Command): void {
@@ -28,12 +28,34 @@ export function givenFingerprint(): string | undefined {
   return fingerprint
 }
 
-/** Undefined when none was given. Throws CommandError for a file that can't be read. */
-export function givenToken(): string | undefined {
-  if (file === undefined) return process.env['TIDEGATE_TOKEN']
+export interface GivenToken {
+  readonly token: string
+  /** A file, or `$TIDEGATE_TOKEN`. */
+  readonly from: string
+}
+
+/** Undefined when none was given. Throws CommandError for a file that can't be read, and for what is no token. */
+export function givenToken(): GivenToken | undefined {
+  const text = file === undefined ? variable('TIDEGATE_TOKEN') : textOf(file)
+  if (text === undefined) return undefined
+  const from = file ?? '$TIDEGATE_TOKEN'
+  if (/^[\x21-\x7e]+$/.test(text)) return { token: text, from }
+  throw new CommandError(
+    `What is in ${from} is no token: expected one line, as \`tidegate tokens add\` prints it.`,
+    EXIT_CODES.usage,
+  )
+}
+
+function textOf(path: string): string {
   try {
-    return readFileSync(file, 'utf8').trim()
+    return readFileSync(path, 'utf8').trim()
   } catch (error) {
     throw new CommandError(`Cannot read the token: ${(error as Error).message}.`, EXIT_CODES.usage)
   }
+}
+
+/** An empty one, as `TOKEN: ${TOKEN:-}` of a compose file makes it, is none. */
+function variable(name: string): string | undefined {
+  const text = process.env[name]
+  return text === '' ? undefined : text
 }

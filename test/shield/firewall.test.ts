@@ -323,6 +323,28 @@ describe('firewall', { skip }, () => {
     assert.deepEqual(nft('list tables').trim().split('\n'), ['table inet renamed'])
   })
 
+  test('one that is stopped while nft is still at work for its hand-over cleans up all the same', async () => {
+    const gate = Promise.withResolvers<void>()
+    const asked = Promise.withResolvers<void>()
+    let isSlow = false
+    const first = await open({}, async (...words) => {
+      if (isSlow) {
+        asked.resolve()
+        await gate.promise
+      }
+      return await runNft(...words)
+    })
+    first.firewall.setDenied([prefix('10.99.0.0/24')])
+    await first.isSettled()
+    isSlow = true
+    first.firewall.setDenied([prefix('10.99.1.0/24')])
+    await asked.promise
+    const ends = [first.firewall.handOver(), first.firewall.close()]
+    gate.resolve()
+    await Promise.all(ends)
+    assert.doesNotMatch(nft('list tables'), /tidegate/)
+  })
+
   test('what could not be brought into the kernel is idle again once nobody is to be refused', async () => {
     const { firewall } = await open({}, async () => {
       throw new NftError('refused', 'Cannot allocate memory')

@@ -206,7 +206,8 @@ function historyRoutes(app: App, { actions }: Room): void {
 async function findVersion(config: ConfigActions | undefined, id: number) {
   const found = await withConfigProblems(() => changesOf(config).version(id))
   if (found !== undefined) return found
-  throw new ApiProblem('E_NOT_FOUND', `The history has no ${id}; GET ${CONFIG_HISTORY_PATH} tells what it has.`)
+  const where = `\`tidegate config history\` and GET ${CONFIG_HISTORY_PATH} tell what it has.`
+  throw new ApiProblem('E_NOT_FOUND', `The history has no ${id}; ${where}`)
 }
 
 function viewOf(version: Awaited<ReturnType<ConfigActions['history']>>[number]): ConfigVersionView {

@@ -1,13 +1,19 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { AdminForTest, NO_ACTIONS } from '../../../test/harness/admin-for-test.ts'
-import { FINDING_IDS, type Finding } from '../../control/doctor/finding.ts'
-import { FINDING_GROUPS } from '../../control/doctor/finding-groups.ts'
+import { FINDING_GROUPS, FINDING_IDS, type Finding } from '../../control/doctor/finding.ts'
+import { inGroups } from '../../control/doctor/finding-groups.ts'
 import { DOCTOR_PATH, DoctorAnswer } from '../contract.ts'
 
 test('every finding is in one group', () => {
-  const ids = Object.values(FINDING_GROUPS).flatMap((group): readonly string[] => group.ids)
+  const all = FINDING_IDS.map((id): Finding => ({ id, level: 'ok', sentence: 'Fine.' }))
+  const groups = inGroups(all)
+  const ids = groups.flatMap(({ findings }) => findings.map(({ id }) => id))
   assert.deepEqual(ids.toSorted(), [...FINDING_IDS].sort())
+  assert.deepEqual(
+    groups.map(({ title }) => title),
+    Object.values(FINDING_GROUPS),
+  )
 })
 
 describe('/api/v1/doctor', () => {

@@ -178,6 +178,9 @@ class MemoryTokens {
     if (this.#tokenById.size >= TOKENS_MAX) {
       throw new RefusedError('E_STORE_VALUE', `There are ${TOKENS_MAX} tokens already; remove one first.`)
     }
+    if ([...this.#tokenById.values()].some(({ id, name }) => id === token.name || name === token.name)) {
+      throw new RefusedError('E_STORE_EXISTS', `There is a token ${token.name} already; take another name.`)
+    }
     this.#tokenById.set(token.id, token)
   }
 

@@ -1,6 +1,5 @@
 /** Keys for programs: `tdg_…`, shown once, with a role, perhaps for some services only and until a time. */
 import { randomBytes } from 'node:crypto'
-import { AccessError } from './access-error.ts'
 import type { AccessStore, StoredToken } from './access-store.ts'
 import type { Identity, Role } from './identity.ts'
 import { newSecret, SECRET_PATTERN, sha256 } from './secrets.ts'
@@ -33,10 +32,8 @@ export class Tokens {
     return await this.#store.list()
   }
 
-  /** `secret` is told once: it is not kept. Throws AccessError for a name that is taken. */
+  /** `secret` is told once: it is not kept. Throws what the store throws for a name that is taken. */
   async add({ ttlMs, ...asked }: NewToken): Promise<{ readonly token: StoredToken; readonly secret: string }> {
-    const isTaken = (await this.#store.list()).some(({ name }) => name === asked.name)
-    if (isTaken) throw new AccessError('E_CONFLICT', `There is a token ${asked.name} already; take another name.`)
     const secret = PREFIX + newSecret()
     const id = randomBytes(8).toString('hex')
     const createdMs = this.#nowMs()

@@ -1,7 +1,7 @@
 /** The certificate of the admin API can be used, and is not asked for in vain. */
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
-import { readFileSync, statSync } from 'node:fs'
 import { createSecureContext } from 'node:tls'
+import { readWholeFileSync, UnusableFile } from '../read-whole-file.ts'
 import type { Config } from './config.ts'
 import type { ConfigSource } from './config-tree.ts'
 import type { ConfigProblem } from './problem.ts'
@@ -31,7 +31,8 @@ export function checkAdmin({ admin }: Config, source: ConfigSource): ConfigProbl
 /** A key that is too short, say, or a chain that is cut off in its middle. */
 function whyNotForTls({ certificate, key }: NonNullable<Config['admin']['tls']>): string | undefined {
   try {
-    createSecureContext({ cert: readFileSync(certificate), key: readFileSync(key) })
+    const [cert, secret] = [certificate, key].map((path) => readWholeFileSync(path, FILE_BYTES_MAX))
+    createSecureContext({ cert, key: secret })
     return undefined
   } catch (error) {
     return (error as Error).message
@@ -42,20 +43,14 @@ function whyNotForTls({ certificate, key }: NonNullable<Config['admin']['tls']>)
 function readWith<Read>(path: string, what: string, read: (text: string) => Read): Read | string {
   let text: string
   try {
-    if (statSync(path).size > FILE_BYTES_MAX) return 'is larger than 1 MiB'
-    text = readFileSync(path, 'utf8')
+    text = readWholeFileSync(path, FILE_BYTES_MAX)
   } catch (error) {
-    return `cannot be read: ${explain(error as NodeJS.ErrnoException)}`
+    if (error instanceof UnusableFile) return error.message
+    throw error
   }
   try {
     return read(text)
   } catch {
     return `is not ${what}`
   }
-}
-
-function explain({ code, message }: NodeJS.ErrnoException): string {
-  if (code === 'ENOENT') return 'there is no such file (a relative path begins at the folder of the configuration)'
-  if (code === 'EACCES') return 'no permission'
-  return code === 'EISDIR' ? 'it is a folder' : (code ?? message)
 }

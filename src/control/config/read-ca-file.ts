@@ -1,8 +1,7 @@
 /** Reads the certificates of authorities that checks trust. */
 import { X509Certificate } from 'node:crypto'
-import { readFileSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import { explainReadError } from '../read-whole-file.ts'
+import { readWholeFileSync, UnusableFile } from '../read-whole-file.ts'
 import { read, unread } from './reading.ts'
 import type { Reading } from './reading.ts'
 
@@ -19,9 +18,7 @@ export function caPath(file: string, configFile: string): string {
 export function readCaFile(path: string): Reading<string> {
   const bad = (problem: string): Reading<string> => unread('E_CONFIG_CERTIFICATE', problem)
   try {
-    const { size } = statSync(path)
-    if (size > CA_BYTES_MAX) return bad('is larger than 1 MiB')
-    const text = readFileSync(path, 'utf8')
+    const text = readWholeFileSync(path, CA_BYTES_MAX)
     const certificates = text.match(CERTIFICATE) ?? []
     if (certificates.length === 0) return bad('has no certificate in it; expected PEM')
     for (const certificate of certificates) {
@@ -29,7 +26,8 @@ export function readCaFile(path: string): Reading<string> {
     }
     return read(text)
   } catch (error) {
-    return bad(`cannot be read: ${explainReadError(error as NodeJS.ErrnoException)}`)
+    if (error instanceof UnusableFile) return bad(error.message)
+    throw error
   }
 }
 

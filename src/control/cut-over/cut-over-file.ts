@@ -1,11 +1,10 @@
 /** The file that keeps which services operators opened and closed, and what is planned, over a restart. */
 import { z } from 'zod'
-import { DurableFile } from '../operator/durable-file.ts'
+import { EntriesFile } from '../operator/entries-file.ts'
 
 const FILE_NAME = 'cut-overs.json'
 /** A service takes at most some 10 KB: its checklist. */
 const FILE_BYTES_MAX = 64 * 1024 * 1024
-const VERSION = 1
 
 const Asked = z.object({
   domain: z.string().optional(),
@@ -43,31 +42,8 @@ const StoredCutOver = z.object({
 })
 export type StoredCutOver = z.infer<typeof StoredCutOver>
 
-const FileContent = z.object({ version: z.literal(VERSION), services: z.array(StoredCutOver) })
-
-export class CutOverFile {
-  readonly #file: DurableFile
-
+export class CutOverFile extends EntriesFile<StoredCutOver> {
   constructor(folder: string) {
-    this.#file = new DurableFile(folder, FILE_NAME, FILE_BYTES_MAX)
-  }
-
-  get path(): string {
-    return this.#file.path
-  }
-
-  /** Empty when there is no file. Throws where it can't be read or understood; `setAside` then keeps it for a look. */
-  async read(): Promise<readonly StoredCutOver[]> {
-    const text = await this.#file.readText()
-    return text === undefined ? [] : FileContent.parse(JSON.parse(text)).services
-  }
-
-  async setAside(): Promise<string> {
-    return await this.#file.setAside()
-  }
-
-  /** Throws where it can't be written; the old file is then as it was. */
-  async write(services: readonly StoredCutOver[]): Promise<void> {
-    await this.#file.write(`${JSON.stringify({ version: VERSION, services })}\n`)
+    super(folder, { name: FILE_NAME, bytesMax: FILE_BYTES_MAX, key: 'services', entry: StoredCutOver })
   }
 }

@@ -6,6 +6,7 @@
 import type { Config } from '../config/config.ts'
 import type { ChecklistItem } from '../golive/golive.ts'
 import type { Log } from '../log/log.ts'
+import { KeptEntries } from '../operator/kept-entries.ts'
 import type { Reload } from '../reload/reload.ts'
 import { type Asked, CutOverFile, type StoredCutOver } from './cut-over-file.ts'
 import { sayCutOverFailed, sayNotRead, sayNotStored, sayPlanned, saySwitched, sayUnready } from './cut-over-lines.ts'
@@ -17,10 +18,14 @@ const SENTENCE_CHARACTERS_MAX = 500
 /** A clock that is set while we wait is noticed after so long. */
 const LOOK_EVERY_MS = 30_000
 const RETRY_AFTER_MS = 10_000
+/** The next version takes a second to start. */
+const UPGRADE_LOOK_EVERY_MS = 500
 
 export interface CutOverParts {
   readonly reload: Pick<Reload, 'closeServices'>
   readonly config: () => Config
+  /** The next version is starting: it has the listeners as they were, and would find a port that is opened now taken. */
+  readonly isUpgrading: () => boolean
   /** The checklist of a service, now. */
   readonly look: (service: string, asked: Asked) => Promise<readonly ChecklistItem[]>
 }
@@ -40,32 +45,28 @@ export class CutOverError extends Error {
 }
 
 export class CutOvers {
-  readonly #file: CutOverFile
   readonly #log: Log
-  /** By service; oldest first. */
-  readonly #stored = new Map<string, StoredCutOver>()
+  /** By service. */
+  readonly #kept: KeptEntries<StoredCutOver>
   /** Why a plan whose time has come is not done yet. */
   readonly #problems = new Map<string, string>()
   #parts: CutOverParts | undefined
   #timer: NodeJS.Timeout | undefined
   #isRunning = false
-  #writing: Promise<unknown> = Promise.resolve()
 
-  private constructor(file: CutOverFile, log: Log) {
-    this.#file = file
+  private constructor(kept: KeptEntries<StoredCutOver>, log: Log) {
+    this.#kept = kept
     this.#log = log
   }
 
   static async read(stateDir: string, log: Log): Promise<CutOvers> {
-    const file = new CutOverFile(stateDir)
-    const cutOvers = new CutOvers(file, log)
-    cutOvers.#take(await readOrSetAside(file, log))
-    return cutOvers
-  }
-
-  #take(stored: readonly StoredCutOver[]): void {
-    this.#stored.clear()
-    for (const one of stored) this.#stored.set(one.service, one)
+    const kept = await KeptEntries.read({
+      file: new CutOverFile(stateDir),
+      keyOf: ({ service }) => service,
+      sayNotRead: (file, error, movedTo) => sayNotRead(log, file, error, movedTo),
+      sayNotStored: (file, error) => sayNotStored(log, file, error),
+    })
+    return new CutOvers(kept, log)
   }
 
   /** Services of a configuration that are not to be open. */
@@ -74,7 +75,7 @@ export class CutOvers {
   }
 
   #isEnabled({ name, enabled }: { readonly name: string; readonly enabled: boolean }): boolean {
-    const word = this.#stored.get(name)?.word
+    const word = this.#kept.get(name)?.word
     return word === undefined || word.fileSaid !== enabled ? enabled : word.enabled
   }
 
@@ -82,7 +83,7 @@ export class CutOvers {
   follow(config: Config): void {
     let hasChanged = false
     for (const { name, enabled } of config.services) {
-      const stored = this.#stored.get(name)
+      const stored = this.#kept.get(name)
       const isOutdated = stored?.word !== undefined && stored.word.fileSaid !== enabled
       const isMoot = stored?.plan !== undefined && this.#isEnabled({ name, enabled })
       if (stored === undefined || (!isOutdated && !isMoot)) continue
@@ -90,7 +91,7 @@ export class CutOvers {
       this.#put({ ...rest, ...(isOutdated ? {} : { word }), ...(isMoot ? {} : { plan }) })
       hasChanged = true
     }
-    if (hasChanged) void this.#store()
+    if (hasChanged) void this.#kept.store()
     this.#arm()
   }
 
@@ -104,16 +105,19 @@ export class CutOvers {
 
   /** The version before may have changed something while this one started. */
   async #readAgain({ reload, config }: CutOverParts): Promise<void> {
-    const before = [...this.closedIn(config())].join('\n')
-    const stored = await this.#file.read().catch(() => undefined)
-    if (stored !== undefined) this.#take(stored)
-    if ([...this.closedIn(config())].join('\n') === before) return
+    const before = this.closedIn(config())
+    await this.#kept.readAgain()
+    const after = this.closedIn(config())
+    const changed = config().services.flatMap(({ name }) => (before.has(name) === after.has(name) ? [] : [name]))
+    if (changed.length === 0) return
     await reload
       .closeServices(
         (now) => this.closedIn(now),
         () => {},
       )
-      .catch((error: Error) => sayCutOverFailed(this.#log, 'of the version before', error.message))
+      .catch((error: Error) => {
+        for (const service of changed) sayCutOverFailed(this.#log, service, error.message)
+      })
   }
 
   stop(): void {
@@ -128,7 +132,7 @@ export class CutOvers {
   /** Throws CutOverError for a service that is not configured. */
   state(service: string): CutOverState {
     const configured = this.#serviceNamed(service)
-    const { plan, last } = this.#stored.get(service) ?? {}
+    const { plan, last } = this.#kept.get(service) ?? {}
     return {
       service,
       enabled: this.#isEnabled(configured),
@@ -151,7 +155,7 @@ export class CutOvers {
     this.#problems.delete(service)
     sayPlanned(this.#log, service, at, by)
     this.#arm()
-    return await this.#store()
+    return await this.#kept.store()
   }
 
   async cancel(service: string, by: string): Promise<boolean> {
@@ -160,7 +164,7 @@ export class CutOvers {
     this.#put(rest)
     this.#problems.delete(service)
     sayPlanned(this.#log, service, null, by)
-    return await this.#store()
+    return await this.#kept.store()
   }
 
   async #switch(
@@ -170,6 +174,7 @@ export class CutOvers {
   ): Promise<boolean> {
     const parts = this.#partsNow()
     this.#serviceNamed(service)
+    if (parts.isUpgrading()) throw new CutOverError('The next version is starting; try again in a moment.')
     await parts.reload.closeServices(
       (config) => {
         const closed = new Set(this.closedIn(config))
@@ -181,7 +186,7 @@ export class CutOvers {
     )
     saySwitched(this.#log, { service, enabled, by, planned })
     if (enabled) void this.#record(service, asked)
-    return await this.#store()
+    return await this.#kept.store()
   }
 
   /** Either word ends what was planned: off means off. */
@@ -194,24 +199,25 @@ export class CutOvers {
 
   /** How the checklist was when the service was opened; nobody waits for it. */
   async #record(service: string, asked: Asked): Promise<void> {
-    const at = this.#stored.get(service)?.last?.at
+    const at = this.#kept.get(service)?.last?.at
     const items = await this.#partsNow()
       .look(service, asked)
       .catch(() => undefined)
-    const stored = this.#stored.get(service)
+    const stored = this.#kept.get(service)
     // Switched again meanwhile: that has a checklist of its own, or needs none.
     if (items === undefined || stored?.last?.at !== at || stored?.last === undefined) return
     sayUnready(this.#log, service, items)
     const checklist = { at: new Date().toISOString(), items: items.map(shortened) }
-    this.#stored.set(service, { ...stored, last: { ...stored.last, checklist } })
-    await this.#store()
+    this.#put({ ...stored, last: { ...stored.last, checklist } })
+    await this.#kept.store()
   }
 
   #arm(): void {
     clearTimeout(this.#timer)
     if (!this.#isRunning) return
-    const dueInMs = [...this.#stored.values()].flatMap(({ service, plan }) => {
+    const dueInMs = this.#kept.all().flatMap(({ service, plan }) => {
       if (plan === undefined || !this.#isConfigured(service)) return []
+      if (this.#parts?.isUpgrading() === true) return [UPGRADE_LOOK_EVERY_MS]
       return [this.#problems.has(service) ? RETRY_AFTER_MS : Math.max(0, Date.parse(plan.at) - Date.now())]
     })
     if (dueInMs.length === 0) return
@@ -222,6 +228,7 @@ export class CutOvers {
   async #doWhatIsDue(): Promise<void> {
     for (const { service, plan } of this.#due()) {
       if (!this.#isRunning) return
+      if (this.#parts?.isUpgrading() === true) break
       try {
         await this.#switch(service, true, { by: plan.by, planned: true, asked: plan.asked })
       } catch (error) {
@@ -235,7 +242,7 @@ export class CutOvers {
   }
 
   #due() {
-    return [...this.#stored.values()].flatMap(({ service, plan }) => {
+    return this.#kept.all().flatMap(({ service, plan }) => {
       const isDue = plan !== undefined && Date.parse(plan.at) <= Date.now() && this.#isConfigured(service)
       return isDue ? [{ service, plan }] : []
     })
@@ -261,40 +268,12 @@ export class CutOvers {
   }
 
   #entry(service: string): StoredCutOver {
-    return this.#stored.get(service) ?? { service }
+    return this.#kept.get(service) ?? { service }
   }
 
   #put(entry: StoredCutOver): void {
-    this.#stored.delete(entry.service)
-    this.#stored.set(entry.service, entry)
-    const forgotten = [...this.#stored.keys()].filter((service) => !this.#isConfigured(service))
-    for (const oldest of forgotten.slice(0, Math.max(0, forgotten.length - FORGOTTEN_CUT_OVERS_MAX)))
-      this.#stored.delete(oldest)
-  }
-
-  /** One write after the other: the last one wins, in the file as here. */
-  #store(): Promise<boolean> {
-    const written = this.#writing.then(async () => {
-      try {
-        await this.#file.write([...this.#stored.values()])
-        return true
-      } catch (error) {
-        sayNotStored(this.#log, this.#file.path, error as Error)
-        return false
-      }
-    })
-    this.#writing = written
-    return written
-  }
-}
-
-async function readOrSetAside(file: CutOverFile, log: Log): Promise<readonly StoredCutOver[]> {
-  try {
-    return await file.read()
-  } catch (error) {
-    const aside = await file.setAside().catch(() => undefined)
-    sayNotRead(log, file.path, error as Error, aside)
-    return []
+    this.#kept.put(entry)
+    this.#kept.forgetOldest((service) => this.#isConfigured(service), FORGOTTEN_CUT_OVERS_MAX)
   }
 }
 

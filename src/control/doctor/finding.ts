@@ -12,39 +12,51 @@ export interface Finding {
   readonly remedy?: string
 }
 
-/** Every finding there is, in the order of the report. */
-export const FINDING_IDS = [
-  'node',
-  'system',
-  'container',
-  'native-calls',
-  'epoll',
-  'splice',
-  'io-uring',
-  'pipe-size',
-  'pipe-pages',
-  'engine',
-  'open-files',
-  'memory',
-  'accept-queue',
-  'syn-queue',
-  'syn-ack-retries',
-  'syn-cookies',
-  'queue-overflows',
-  'local-ports',
-  'local-ports-used',
-  'source-addresses',
-  'buffers',
-  'tcp-memory',
-  'conntrack',
-  'conntrack-loose',
-  'low-ports',
-  'firewall-rights',
-  'firewall-program',
-  'databases',
-  'store',
-] as const
-export type FindingId = (typeof FINDING_IDS)[number]
+/** What findings are about, for a page that shows them together. */
+export const FINDING_GROUPS = {
+  program: 'Program and engine',
+  room: 'Files and memory',
+  queues: 'Queues of the kernel',
+  ports: 'Ports and addresses',
+  firewall: 'Firewall and connection tracking',
+  databases: 'Store and databases',
+} as const
+export type FindingGroup = keyof typeof FINDING_GROUPS
+
+/** Every finding there is, in the order of the report, and its group. */
+export const FINDINGS = {
+  node: 'program',
+  system: 'program',
+  container: 'program',
+  'native-calls': 'program',
+  epoll: 'program',
+  splice: 'program',
+  'io-uring': 'program',
+  'pipe-size': 'program',
+  'pipe-pages': 'program',
+  engine: 'program',
+  'open-files': 'room',
+  memory: 'room',
+  'accept-queue': 'queues',
+  'syn-queue': 'queues',
+  'syn-ack-retries': 'queues',
+  'syn-cookies': 'queues',
+  'queue-overflows': 'queues',
+  'local-ports': 'ports',
+  'local-ports-used': 'ports',
+  'source-addresses': 'ports',
+  buffers: 'room',
+  'tcp-memory': 'room',
+  conntrack: 'firewall',
+  'conntrack-loose': 'firewall',
+  'low-ports': 'ports',
+  'firewall-rights': 'firewall',
+  'firewall-program': 'firewall',
+  databases: 'databases',
+  store: 'databases',
+} as const satisfies Readonly<Record<string, FindingGroup>>
+export type FindingId = keyof typeof FINDINGS
+export const FINDING_IDS = Object.keys(FINDINGS) as readonly FindingId[]
 
 export function ok(id: FindingId, sentence: string, remedy?: string): Finding {
   return { id, level: 'ok', sentence, ...(remedy === undefined ? {} : { remedy }) }

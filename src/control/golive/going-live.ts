@@ -24,6 +24,8 @@ import {
 /** Looks at other machines: each may take half a minute and some dozen connections. */
 export const LOOKS_AT_ONCE_MAX = 4
 const LOOK_FOR_SILENCE_EVERY_MS = 10 * 60_000
+/** While the store does not answer. */
+const LOOK_AGAIN_MS = 20_000
 
 export interface GoingLiveOptions {
   readonly config: () => Config
@@ -43,6 +45,8 @@ export class GoingLive {
   readonly #options: GoingLiveOptions
   #looks = 0
   #timer: NodeJS.Timeout | undefined
+  #retry: NodeJS.Timeout | undefined
+  #isStopped = false
 
   constructor(options: GoingLiveOptions) {
     this.#options = options
@@ -51,7 +55,7 @@ export class GoingLive {
   }
 
   /** Once this node is the one that operators ask. */
-  async start(reload: CutOverParts['reload']): Promise<void> {
+  async start({ reload, isUpgrading }: Pick<CutOverParts, 'reload' | 'isUpgrading'>): Promise<void> {
     const { config } = this.#options
     const look: CutOverParts['look'] = async (name, asked) => {
       const service = config().services.find((service) => service.name === name)
@@ -60,11 +64,13 @@ export class GoingLive {
     this.#timer = setInterval(() => void this.#lookForSilence(), LOOK_FOR_SILENCE_EVERY_MS)
     this.#timer.unref()
     void this.#lookForSilence()
-    await this.cutOvers.start({ reload, config, look })
+    await this.cutOvers.start({ reload, config, isUpgrading, look })
   }
 
   stop(): void {
+    this.#isStopped = true
     clearInterval(this.#timer)
+    clearTimeout(this.#retry)
     this.cutOvers.stop()
   }
 
@@ -118,7 +124,13 @@ export class GoingLive {
   }
 
   async #lookForSilence(): Promise<void> {
-    // Without the store nobody is known; that is told of elsewhere.
-    await this.exposures.lookForSilence().catch(() => {})
+    try {
+      await this.exposures.lookForSilence()
+    } catch {
+      // Without the store nobody is known; that is told of elsewhere. One that opens late is not missed for long: what
+      // was told of before the start would be called over.
+      clearTimeout(this.#retry)
+      if (!this.#isStopped) this.#retry = setTimeout(() => void this.#lookForSilence(), LOOK_AGAIN_MS).unref()
+    }
   }
 }

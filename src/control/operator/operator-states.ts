@@ -1,7 +1,6 @@
 /**
  * What an operator wants of upstreams: `drain` and `down` until they are taken back, over restarts too. Kept here by the
- * names of service and upstream, told to the workers through UpstreamStates, stored in a file. A file that can't be read
- * or written stops nothing: the log says so, and a state then holds until the next start.
+ * names of service and upstream, told to the workers through UpstreamStates, stored in a file (KeptEntries).
  */
 import { monotonicMs } from '../../lib/clock.ts'
 import type { Service, Tables, Upstream } from '../../traffic/tables.ts'
@@ -9,6 +8,7 @@ import { WANTED_NAMES } from '../../traffic/upstream-states.ts'
 import type { UpstreamStates, Wanted } from '../../traffic/upstream-states.ts'
 import type { Log } from '../log/log.ts'
 import { sayLastUpstreamTaken, sayStateSet, sayStatesNotRead, sayStatesNotStored } from './operator-lines.ts'
+import { KeptEntries } from './kept-entries.ts'
 import { StateFile } from './state-file.ts'
 import type { StoredState } from './state-file.ts'
 import { usableUpstreams } from './usable-upstreams.ts'
@@ -33,37 +33,34 @@ export interface StateChange {
 }
 
 export class OperatorStates {
-  readonly #file: StateFile
   readonly #log: Log
-  /** By service and upstream; oldest first. */
-  readonly #stored = new Map<string, StoredState>()
+  /** By service and upstream. */
+  readonly #kept: KeptEntries<StoredState>
   /** Those that the tables of now have. */
   #configured: ReadonlySet<string> = new Set()
-  #writing: Promise<unknown> = Promise.resolve()
 
-  private constructor(file: StateFile, log: Log) {
-    this.#file = file
+  private constructor(kept: KeptEntries<StoredState>, log: Log) {
+    this.#kept = kept
     this.#log = log
   }
 
   static async read(stateDir: string, log: Log): Promise<OperatorStates> {
-    const file = new StateFile(stateDir)
-    const states = new OperatorStates(file, log)
-    for (const state of await readOrSetAside(file, log)) states.#stored.set(keyOf(state.service, state.upstream), state)
-    return states
+    const kept = await KeptEntries.read({
+      file: new StateFile(stateDir),
+      keyOf: ({ service, upstream }) => keyOf(service, upstream),
+      sayNotRead: (file, error, movedTo) => sayStatesNotRead(log, file, error, movedTo),
+      sayNotStored: (file, error) => sayStatesNotStored(log, file, error),
+    })
+    return new OperatorStates(kept, log)
   }
 
   /** What was set in the version before while this one started. */
   async readAgain(tables: Tables, states: UpstreamStates): Promise<void> {
-    const stored = await this.#file.read().catch(() => undefined)
-    if (stored === undefined) return
-    this.#stored.clear()
-    for (const state of stored) this.#stored.set(keyOf(state.service, state.upstream), state)
-    this.applyTo(tables, states)
+    if (await this.#kept.readAgain()) this.applyTo(tables, states)
   }
 
   wanted(service: string, upstream: string): Wanted {
-    return this.#stored.get(keyOf(service, upstream))?.wanted ?? 'up'
+    return this.#kept.get(keyOf(service, upstream))?.wanted ?? 'up'
   }
 
   /** Tells the workers what is wanted of the upstreams of these tables: at the start, and when upstreams come or go. */
@@ -83,7 +80,7 @@ export class OperatorStates {
     const to = this.wanted(service.name, upstream.name)
     if (from === to) return
     states.setWanted(upstream.index, to)
-    sayStateSet(this.#log, service, upstream, { from, to, by: this.#file.path })
+    sayStateSet(this.#log, service, upstream, { from, to, by: this.#kept.path })
   }
 
   /** Holds for new clients when it returns; the promise waits for the file only. */
@@ -102,42 +99,13 @@ export class OperatorStates {
     if (usableBefore > 0 && usableLeft === 0) sayLastUpstreamTaken(this.#log, service, upstream)
     this.#remember(service.name, upstream.name, to, by)
     const closes = to === 'down' && service.onDown === 'close'
-    return { from, closes, usableLeft, stored: await this.#store() }
+    return { from, closes, usableLeft, stored: await this.#kept.store() }
   }
 
   #remember(service: string, upstream: string, wanted: Wanted, by: string): void {
-    const key = keyOf(service, upstream)
-    this.#stored.delete(key)
-    if (wanted !== 'up') this.#stored.set(key, { service, upstream, wanted, since: new Date().toISOString(), by })
-    const forgotten = [...this.#stored.keys()].filter((stored) => !this.#configured.has(stored))
-    for (const oldest of forgotten.slice(0, Math.max(0, forgotten.length - FORGOTTEN_STATES_MAX))) {
-      this.#stored.delete(oldest)
-    }
-  }
-
-  /** One write after the other: the last one wins, in the file as here. */
-  #store(): Promise<boolean> {
-    const written = this.#writing.then(async () => {
-      try {
-        await this.#file.write([...this.#stored.values()])
-        return true
-      } catch (error) {
-        sayStatesNotStored(this.#log, this.#file.path, error as Error)
-        return false
-      }
-    })
-    this.#writing = written
-    return written
-  }
-}
-
-async function readOrSetAside(file: StateFile, log: Log): Promise<readonly StoredState[]> {
-  try {
-    return await file.read()
-  } catch (error) {
-    const aside = await file.setAside().catch(() => undefined)
-    sayStatesNotRead(log, file.path, error as Error, aside)
-    return []
+    if (wanted === 'up') this.#kept.delete(keyOf(service, upstream))
+    else this.#kept.put({ service, upstream, wanted, since: new Date().toISOString(), by })
+    this.#kept.forgetOldest((key) => this.#configured.has(key), FORGOTTEN_STATES_MAX)
   }
 }
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { capturedLog } from '../../../test/harness/captured-log.ts'
 import { temporaryFolder } from '../../../test/harness/config.ts'
 import { parseConfig } from '../config/load.ts'
@@ -13,7 +14,7 @@ interface FakeNode {
   readonly useDatabases?: () => void
 }
 
-function reloadOf(node: FakeNode) {
+function reloadOf(node: FakeNode, more: Partial<ReloadOptions> = {}) {
   const folder = temporaryFolder()
   writeFileSync(join(folder, 'drop.txt'), '192.0.2.0/24\n')
   const text = JSON.stringify({
@@ -35,6 +36,7 @@ function reloadOf(node: FakeNode) {
       databases: () => undefined,
       ...node,
     },
+    ...more,
   } as unknown as ReloadOptions)
   return { reload, records, followed }
 }
@@ -69,4 +71,24 @@ describe('files that changed', () => {
       ],
     )
   })
+})
+
+test('a reload waits for a next version that is starting, which may have read the file as it was before', async () => {
+  const upgrade = Promise.withResolvers<void>()
+  let state = 'ready'
+  const { reload, records } = reloadOf(
+    { state: () => state },
+    { path: 'tidegate.yaml', upgradeDecided: () => upgrade.promise },
+  )
+  const outcome = reload.run('SIGHUP')
+  await nextTurn()
+  // It serves: nothing is taken over here any more.
+  state = 'draining'
+  upgrade.resolve()
+  const { kind, text } = await outcome
+  assert.deepEqual([kind, text], ['failed', 'The node is draining; only a ready one can be reloaded.'])
+  assert.deepEqual(
+    records().map(({ event }) => event),
+    ['reload-failed'],
+  )
 })

@@ -62,6 +62,8 @@ export interface ReloadOptions {
   readonly certificate?: Pick<ServedCertificate, 'renew'>
   /** Begins to follow the hostnames of a new configuration; those of the old one are not followed any more. */
   readonly follow: (upstreams: UpstreamAddresses) => void
+  /** A next version that is starting may have read the file already, and would not have what changes now: it is waited for. */
+  readonly upgradeDecided?: () => Promise<unknown>
   /** Is told of each configuration that came into force. */
   readonly onDone?: (by: ReloadCause) => void
 }
@@ -150,8 +152,8 @@ export class Reload {
    */
   async closeServices(closedIn: (config: Config) => ReadonlySet<string>, done: () => void): Promise<void> {
     await this.#afterLast(async () => {
+      this.#requireReady()
       const { node } = this.#options
-      requireReady(node)
       const { config } = node
       await node.reload(config, this.#upstreams.current, node.lists(), node.databases(), closedIn(config))
       done()
@@ -182,7 +184,8 @@ export class Reload {
   async #load(isDry: boolean, text: string | undefined): Promise<ReloadOutcome> {
     const { path, env, node, watch } = this.#options
     if (path === undefined) return failed('E_NO_FILE', 'This daemon was not started from a file.')
-    requireReady(node)
+    await this.#options.upgradeDecided?.()
+    this.#requireReady()
     if (!isDry) watch.know(await noteConfigFile(path))
     // What could not be read from a file is refused here as well.
     const config =
@@ -194,7 +197,7 @@ export class Reload {
     const keys = restartChanges(difference)
     if (keys.length > 0) return { kind: 'needs-restart', keys, text: restartText(keys) }
     // The names took their time.
-    requireReady(node)
+    this.#requireReady()
     if (!isDry) await this.#swap(config, upstreams, lists, databases)
     const { version: tablesVersion } = node.tables()
     return { kind: isDry ? 'checked' : 'done', difference, text: differenceText(difference), tablesVersion }
@@ -217,6 +220,12 @@ export class Reload {
     follow(upstreams)
   }
 
+  #requireReady(): void {
+    const state = this.#options.node.state()
+    if (state !== 'ready')
+      throw new StartError('E_NOT_READY', `The node is ${state}; only a ready one can be reloaded.`)
+  }
+
   #say(by: ReloadCause, outcome: ReloadOutcome): void {
     const { log } = this.#options
     if (outcome.kind === 'done') {
@@ -236,11 +245,6 @@ export class Reload {
       log.say('reload-failed', { by, why: outcome.kind, code }, sentence)
     }
   }
-}
-
-function requireReady(node: RunningNode): void {
-  const state = node.state()
-  if (state !== 'ready') throw new StartError('E_NOT_READY', `The node is ${state}; only a ready one can be reloaded.`)
 }
 
 function failed(code: string, text: string): ReloadOutcome {

@@ -21,6 +21,12 @@ test('everything in one family does not cover the other', () => {
   assert.deepEqual(cover('::/0', '192.0.2.0/24', '2001:db8::/32'), ['::/0', '192.0.2.0/24'])
 })
 
+test('the halves of the address space, and all of it', () => {
+  assert.deepEqual(cover('0.0.0.0/1', '128.0.0.0/1', '255.255.255.255'), ['0.0.0.0/1', '128.0.0.0/1'])
+  assert.deepEqual(cover('0.0.0.0', '255.0.0.0/8', '255.255.255.255'), ['255.0.0.0/8', '0.0.0.0/32'])
+  assert.deepEqual(cover('0.0.0.0/0', '0.0.0.0', '128.0.0.0/1'), ['0.0.0.0/0'])
+})
+
 test('prefixes that end within a byte', () => {
   assert.deepEqual(cover('10.16.0.0/12', '10.31.255.0/24', '10.32.0.0/24'), ['10.16.0.0/12', '10.32.0.0/24'])
 })

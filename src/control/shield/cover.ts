@@ -14,20 +14,26 @@ export function coverOf<Entry extends { readonly network: Network }>(entries: re
 
 /** Takes prefixes widest first. */
 export class Cover {
-  readonly #keysByLength = new Map<number, Set<string>>()
+  readonly #keysByLength = { 4: new Map<number, Set<Key>>(), 6: new Map<number, Set<Key>>() }
 
   /** False where one that was taken before has all of it. */
-  add({ bytes, prefixLength }: Network): boolean {
-    for (const [length, keys] of this.#keysByLength) if (keys.has(keyOf(bytes, length))) return false
-    const keys = this.#keysByLength.get(prefixLength) ?? new Set<string>()
-    this.#keysByLength.set(prefixLength, keys.add(keyOf(bytes, prefixLength)))
+  add({ family, bytes, prefixLength }: Network): boolean {
+    const keysByLength = this.#keysByLength[family]
+    for (const [length, keys] of keysByLength) if (keys.has(keyOf(bytes, length))) return false
+    const keys = keysByLength.get(prefixLength) ?? new Set()
+    keysByLength.set(prefixLength, keys.add(keyOf(bytes, prefixLength)))
     return true
   }
 }
 
-/** IPv4 and IPv6 differ in length. */
-function keyOf(bytes: Uint8Array, length: number): string {
-  return firstBits(bytes, length).toString('latin1')
+type Key = number | string
+
+/** Of one family and length. A list of IPv4 has tens of thousands, each asked for at every length: numbers are ten times as fast. */
+function keyOf(bytes: Uint8Array, length: number): Key {
+  if (bytes.length > 4) return firstBits(bytes, length).toString('latin1')
+  const word = (bytes[0] << 24) | (bytes[1] << 16) | (bytes[2] << 8) | bytes[3]
+  // A shift by 32 is none.
+  return length === 0 ? 0 : word >>> (32 - length)
 }
 
 /** The rest is cleared. */

@@ -4,7 +4,7 @@
  * There is no table before there is somebody to refuse.
  */
 import { monotonicMs } from '../../lib/clock.ts'
-import type { Network } from '../../lib/ip.ts'
+import { formatNetwork, type Network } from '../../lib/ip.ts'
 import type { Tables } from '../../traffic/tables.ts'
 import type { Log } from '../log/log.ts'
 import { runNft, type RunNft } from '../../kernel/nftables.ts'
@@ -54,8 +54,11 @@ export class Firewall {
 
   /** With the ports that listeners got. Proxies in front speak for many clients: no rule by source may touch them. */
   useTables({ services }: Tables): void {
-    this.#trustedProxies = services.flatMap(({ acceptProxyFrom }) => acceptProxyFrom)
-    this.#sources.allow([...this.#allowed, ...this.#trustedProxies])
+    const trustedProxies = services.flatMap(({ acceptProxyFrom }) => acceptProxyFrom)
+    const areSame = textOf(trustedProxies) === textOf(this.#trustedProxies)
+    this.#trustedProxies = trustedProxies
+    // A reload need not go through a long allow list for nothing: nothing else has its turn meanwhile.
+    if (!areSame) this.#sources.allow([...this.#allowed, ...this.#trustedProxies])
     this.#keeper.useListeners(services.flatMap(({ listeners }) => listeners))
   }
 
@@ -110,7 +113,7 @@ export class Firewall {
     return this.#keeper.view()
   }
 
-  /** The next version serves: it takes the table over, which stays as it is meanwhile. */
+  /** The next version serves: it takes the table over, which stays as it is meanwhile. `close` need not wait for it. */
   async handOver(): Promise<void> {
     await this.#keeper.handOver()
   }
@@ -119,6 +122,10 @@ export class Firewall {
   async close(): Promise<void> {
     await this.#keeper.close()
   }
+}
+
+function textOf(networks: readonly Network[]): string {
+  return networks.map(formatNetwork).join()
 }
 
 function sourceOf({ prefix, timeoutMs }: BanForTime, nowMs: number): BannedSource {

@@ -67,6 +67,7 @@ export class TableKeeper {
   /** A table may be there from a version, or a crash, before. */
   #mayBeLeft: boolean
   readonly #handoverUntilMs: number
+  #handingOver: Promise<void> | undefined
   #handedOverAtMs: number | undefined
   #elementsPerBatch = ELEMENTS_PER_BATCH
   #failures = 0
@@ -355,7 +356,13 @@ export class TableKeeper {
     return this.#isOn(part) && !this.#withouts.has(part)
   }
 
-  async handOver(): Promise<void> {
+  /** Takes as long as the nft that is at work; `close` waits for it, and not without end. */
+  handOver(): Promise<void> {
+    this.#handingOver = this.#handOver()
+    return this.#handingOver
+  }
+
+  async #handOver(): Promise<void> {
     await this.#stop()
     await this.#lock.release()
     this.#handedOverAtMs = monotonicMs()
@@ -371,23 +378,16 @@ export class TableKeeper {
 
   async #leave(): Promise<void> {
     await this.#stop()
-    if (this.#isMade && this.#handedOverAtMs !== undefined) await this.#takeBack(this.#handedOverAtMs)
+    await this.#handingOver
+    // The next version may have another table name, or be gone: then it is ours to remove.
+    if (this.#isMade && this.#handedOverAtMs !== undefined) {
+      await this.#lock.takeBack(this.#handedOverAtMs + HANDOVER_GRACE_MS)
+    }
     if (!this.#lock.isHeld) return
     if (this.#isMade && !this.#config.keep)
       await this.#removeTable().catch((error: Error) => sayRefused(this.#log, error.message))
     await this.#lock.release()
     this.#state = this.#config.keep ? { kind: 'left' } : { kind: 'idle' }
-  }
-
-  /** The next version may have another table name, or be gone: then it is ours to remove. */
-  async #takeBack(handedOverAtMs: number): Promise<void> {
-    const untilMs = handedOverAtMs + HANDOVER_GRACE_MS
-    // A lock that can't even be asked for is not ours: whoever stops us waits for no reason.
-    while (await this.#lock.take().catch(() => false)) {
-      if (monotonicMs() > untilMs) return
-      await this.#lock.release()
-      await delay(HANDOVER_RETRY_MS)
-    }
   }
 
   async #stop(): Promise<void> {

@@ -3,6 +3,10 @@
  * whatever process ids and folders its holders see, and it is gone with its process, however that ends.
  */
 import { createServer, type Server } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+import { monotonicMs } from '../../lib/clock.ts'
+
+const TAKE_BACK_EVERY_MS = 250
 
 export class TableLock {
   readonly #name: string
@@ -31,6 +35,16 @@ export class TableLock {
     if (!(await promise)) return false
     this.#server = server
     return true
+  }
+
+  /** After a release: it is ours again if nobody else takes it until then. */
+  async takeBack(untilMs: number): Promise<void> {
+    // A lock that can't even be asked for is not ours: whoever stops us waits for no reason.
+    while (await this.take().catch(() => false)) {
+      if (monotonicMs() > untilMs) return
+      await this.release()
+      await delay(TAKE_BACK_EVERY_MS)
+    }
   }
 
   async release(): Promise<void> {

@@ -38,6 +38,15 @@ export class Upgrades {
     process.on('SIGUSR2', () => {})
   }
 
+  get isUnderWay(): boolean {
+    return this.#running !== undefined
+  }
+
+  /** When the next version serves, or has failed to; at once where there is none. */
+  async decided(): Promise<void> {
+    await this.#running
+  }
+
   /** Never rejects. Who asks while one is under way gets its outcome. */
   async upgrade(): Promise<SuccessorOutcome> {
     this.#running ??= this.#attempt()

@@ -17,12 +17,30 @@ export interface Answer<Item> {
 
 /** All queries of one probe together. */
 const QUERIES_MAX = 200
-const AT_ONCE_MAX = 8
+export const QUERIES_AT_ONCE_MAX = 8
 const TRIES = 2
 
 export class QueryBudget {
-  left = QUERIES_MAX
-  readonly places = new Semaphore(AT_ONCE_MAX)
+  #left = QUERIES_MAX
+  #isOver = false
+  readonly #places = new Semaphore(QUERIES_AT_ONCE_MAX)
+
+  /** Their time is over: what has not been asked by now, or waits for its turn, is not asked any more. */
+  end(): void {
+    this.#isOver = true
+  }
+
+  async ask<Item>(query: () => Promise<readonly Item[]>): Promise<Answer<Item>> {
+    if (this.#left-- <= 0) return { records: [], problem: 'too many questions for one probe' }
+    return await this.#places.run(async () => {
+      if (this.#isOver) return { records: [], problem: LATE }
+      try {
+        return { records: await query(), problem: undefined }
+      } catch (error) {
+        return { records: [], problem: problemOf((error as NodeJS.ErrnoException).code) }
+      }
+    })
+  }
 }
 
 export class DnsQueries {
@@ -42,8 +60,8 @@ export class DnsQueries {
 
   async addresses(name: string): Promise<Answer<DnsAddress>> {
     const [four, six] = await Promise.all([
-      this.#ask(() => this.#resolver.resolve4(name, { ttl: true })),
-      this.#ask(() => this.#resolver.resolve6(name, { ttl: true })),
+      this.#budget.ask(() => this.#resolver.resolve4(name, { ttl: true })),
+      this.#budget.ask(() => this.#resolver.resolve6(name, { ttl: true })),
     ])
     const records = [...four.records, ...six.records].map(({ address, ttl }) => ({
       address: formatIp(parseIp(address) ?? new Uint8Array(4)),
@@ -53,33 +71,23 @@ export class DnsQueries {
   }
 
   cnames(name: string): Promise<Answer<string>> {
-    return this.#ask(() => this.#resolver.resolveCname(name))
+    return this.#budget.ask(() => this.#resolver.resolveCname(name))
   }
 
   /** Names of mail servers. */
   async mailServers(name: string): Promise<Answer<string>> {
-    const { records, problem } = await this.#ask(() => this.#resolver.resolveMx(name))
+    const { records, problem } = await this.#budget.ask(() => this.#resolver.resolveMx(name))
     return { records: records.map(({ exchange }) => exchange).filter((host) => host !== ''), problem }
   }
 
   /** Each with its parts joined. */
   async texts(name: string): Promise<Answer<string>> {
-    const { records, problem } = await this.#ask(() => this.#resolver.resolveTxt(name))
+    const { records, problem } = await this.#budget.ask(() => this.#resolver.resolveTxt(name))
     return { records: records.map((parts) => parts.join('')), problem }
   }
 
   nameServers(name: string): Promise<Answer<string>> {
-    return this.#ask(() => this.#resolver.resolveNs(name))
-  }
-
-  async #ask<Item>(query: () => Promise<readonly Item[]>): Promise<Answer<Item>> {
-    const budget = this.#budget
-    if (budget.left-- <= 0) return { records: [], problem: 'too many questions for one probe' }
-    try {
-      return { records: await budget.places.run(query), problem: undefined }
-    } catch (error) {
-      return { records: [], problem: problemOf((error as NodeJS.ErrnoException).code) }
-    }
+    return this.#budget.ask(() => this.#resolver.resolveNs(name))
   }
 }
 
@@ -89,9 +97,11 @@ function problemOf(code: string | undefined): string | undefined {
   return PROBLEMS[code ?? ''] ?? `failed (${code ?? 'no reason given'})`
 }
 
+const LATE = 'no answer in time'
+
 const PROBLEMS: Readonly<Record<string, string>> = {
-  ETIMEOUT: 'no answer in time',
-  ECANCELLED: 'no answer in time',
+  ETIMEOUT: LATE,
+  ECANCELLED: LATE,
   ESERVFAIL: 'the server failed (SERVFAIL)',
   EREFUSED: 'the server refused to answer',
   ECONNREFUSED: 'no name server can be reached',

@@ -50,6 +50,11 @@ describe('probe dns', { concurrency: true }, () => {
     assert.deepEqual(found.leaks, [])
   })
 
+  test('an upstream by a name that only its own network knows is not looked up', async () => {
+    const found = await probe({ 'shop.example': { A: ['192.0.2.1'] } }, { upstreams: ['app', 'localhost'] })
+    assert.deepEqual([found.pointsTo, found.namedUpstreams], ['service', []])
+  })
+
   test('an alias is followed, and a circle ends', async () => {
     const found = await probe({
       'shop.example': { CNAME: ['edge.example'] },

@@ -83,8 +83,7 @@ export async function probeDns(text: string, options: ProbeDnsOptions): Promise<
   const isOver = new AbortController()
   void delay(WHOLE_TIMEOUT_MS, undefined, { signal: isOver.signal }).then(
     () => {
-      // What is still to be asked is not asked any more.
-      budget.left = 0
+      budget.end()
       for (const queries of open) queries.cancel()
     },
     () => {},
@@ -153,7 +152,8 @@ class Probe {
     const named: string[] = []
     for (const upstream of this.#options.upstreams ?? []) {
       if (isIP(upstream) !== 0) addresses.push(canonical(upstream, 'upstream'))
-      else {
+      // A name without a dot is a network's own, as of a container: public DNS has none.
+      else if (upstream.includes('.')) {
         const { records } = await main.addresses(readName(upstream))
         if (records.length > 0) named.push(upstream)
         addresses.push(...records.map(({ address }) => address))

@@ -24,7 +24,6 @@ function bookForTest() {
   const db = databaseForTest()
   const exposure: Store['exposure'] = {
     list: (filter) => Promise.resolve(EXPOSURE.reads.list(db, filter)),
-    latest: () => Promise.resolve(EXPOSURE.reads.latest(db)),
     add: (result) => Promise.resolve(EXPOSURE.writes.add(db, result)),
   }
   const captured = capturedLog()

@@ -77,7 +77,8 @@ export function makeFirewallPlan(wishes: FirewallWishes): FirewallPlan {
   const isInRange = rollbackAfterS >= ROLLBACK_AFTER_S_MIN && rollbackAfterS <= ROLLBACK_AFTER_S_MAX
   if (!Number.isInteger(rollbackAfterS) || !isInRange)
     problems.push(`rollback after ${rollbackAfterS} s: expected ${ROLLBACK_AFTER_S_MIN} to ${ROLLBACK_AFTER_S_MAX} s.`)
-  if (wishes.ports.length === 0) problems.push('There is no port to protect.')
+  if (wishes.ports.length === 0)
+    problems.push('There is no port to protect: name one (--port). Upstreams on loopback count for none.')
   if (wishes.nodes.length === 0) problems.push('There is no node: nobody would get through.')
   if (wishes.adminPorts !== undefined && (wishes.admins ?? []).length === 0)
     problems.push('An admin port without an admin network would lock everybody out.')

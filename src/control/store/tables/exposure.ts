@@ -32,8 +32,6 @@ const LIST = `SELECT ${COLUMNS} FROM (
       SELECT ${COLUMNS} FROM exposure WHERE (:service IS NULL OR service = :service)
         AND (:before IS NULL OR id < :before) ORDER BY id DESC LIMIT :limit))
   WHERE bytes <= :bytesMax ORDER BY id DESC`
-const LATEST = `SELECT ${COLUMNS} FROM exposure
-  WHERE id IN (SELECT max(id) FROM exposure GROUP BY service, vantage) ORDER BY service, vantage`
 
 export const EXPOSURE = {
   reads: {
@@ -47,8 +45,6 @@ export const EXPOSURE = {
           bytesMax: EXPOSURE_LIST_BYTES_MAX,
         })
         .map(resultOf),
-    /** The last of each service and vantage. */
-    latest: (db: Database): ExposureResult[] => db.all<ExposureRow>(LATEST).map(resultOf),
   },
   writes: {
     /** Its id. */

@@ -18,7 +18,7 @@ const TOKEN: Token = {
 test('a token is found by the hash of its secret, until it is removed', () => {
   const db = databaseForTest()
   TOKENS.writes.add(db, TOKEN)
-  TOKENS.writes.add(db, { ...TOKEN, id: 't2', hash: 'cd34', services: null, createdMs: 6 })
+  TOKENS.writes.add(db, { ...TOKEN, id: 't2', name: 'ci', hash: 'cd34', services: null, createdMs: 6 })
   assert.deepEqual(TOKENS.reads.findByHash(db, 'ab12'), TOKEN)
   assert.deepEqual(
     TOKENS.reads.list(db).map(({ id, services }) => [id, services]),
@@ -29,6 +29,14 @@ test('a token is found by the hash of its secret, until it is removed', () => {
   )
   assert.equal(TOKENS.writes.remove(db, 't1'), true)
   assert.equal(TOKENS.reads.findByHash(db, 'ab12'), undefined)
+})
+
+test('a name is of one token, and no id of another: by either it is taken back', () => {
+  const db = databaseForTest()
+  TOKENS.writes.add(db, TOKEN)
+  for (const name of ['deploy', 't1']) {
+    assert.throws(() => TOKENS.writes.add(db, { ...TOKEN, id: 't2', hash: 'cd34', name }), { code: 'E_STORE_EXISTS' })
+  }
 })
 
 test('when it was used last is written once a minute', () => {

@@ -39,10 +39,12 @@ export const TOKENS = {
       db.all<TokenRow>(`SELECT ${COLUMNS} FROM tokens ORDER BY createdMs, id`).map(tokenOf),
   },
   writes: {
-    /** E_STORE_EXISTS for an id or a secret that is there; E_STORE_VALUE beyond TOKENS_MAX. */
+    /** E_STORE_EXISTS for a name that is one's name or id, for an id or a secret; E_STORE_VALUE beyond TOKENS_MAX. */
     add(db: Database, token: Token): void {
       if (db.number('SELECT count(*) FROM tokens') >= TOKENS_MAX)
         throw new StoreError('E_STORE_VALUE', `There are ${TOKENS_MAX} tokens already; remove one first.`)
+      if (db.number('SELECT count(*) FROM tokens WHERE name = :name OR id = :name', { name: token.name }) > 0)
+        throw new StoreError('E_STORE_EXISTS', `There is a token ${token.name} already; take another name.`)
       db.run(
         `INSERT INTO tokens (${COLUMNS})
           VALUES (:id, :hash, :name, :role, :services, :createdMs, :expiresMs, :lastUsedMs, :by)`,
