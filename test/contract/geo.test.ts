@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, describe, it } from 'node:test'
+import { after, afterEach, before, describe, it } from 'node:test'
 import { CheckIpAnswer } from '../../src/api/contract.ts'
 import { address } from '../harness/address.ts'
 import { temporaryFolder, type TestConfig, writeConfig } from '../harness/config.ts'
@@ -32,9 +32,21 @@ const DAY_MS = 24 * 60 * 60 * 1000
 forEachEngine((engine) => {
   describe('countries and AS numbers', () => {
     const open: { stop(): void | Promise<void> }[] = []
+    let upstream: Upstream
+    let shared: Daemon
 
+    before(async () => {
+      upstream = await Upstream.listen({ onConnection: echo })
+      shared = await Daemon.start({ engine, services: [{ upstreams: [upstream.address.text] }] })
+    })
     afterEach(async () => {
       for (const one of open.splice(0).reverse()) await one.stop()
+      upstream.forget()
+      await shared.waitForMetric('tidegate_connections_open', {}, 0)
+    })
+    after(async () => {
+      await shared.stop()
+      upstream.close()
     })
 
     function fileOf(name: string, bytes: Buffer): string {
@@ -43,18 +55,21 @@ forEachEngine((engine) => {
       return file
     }
 
+    /** The daemon of all tests, with these rules. */
     async function start(protect: Record<string, unknown>, service: object): Promise<Daemon> {
-      const upstream = await Upstream.listen({ onConnection: echo })
-      open.push({ stop: () => upstream.close() })
-      const services = [{ upstreams: [upstream.address.text], ...service }]
-      const daemon = await Daemon.start({ engine, protect: { allow: [], ...protect }, services })
-      open.push(daemon)
-      return daemon
+      await shared.serve({ upstreams: [upstream.address.text], ...service }, { allow: [], ...protect })
+      return shared
     }
 
     async function byCountry(countries: object, service: object = {}): Promise<Daemon> {
       const countryDatabase = fileOf('country.mmdb', mmdb(COUNTRIES))
       return await start({ countryDatabase }, { ...service, protect: { countries } })
+    }
+
+    async function connect(daemon: Daemon, localAddress: string): Promise<Peer> {
+      const client = await Peer.connect(daemon.addressOf(), { localAddress })
+      open.push({ stop: () => client.destroy() })
+      return client
     }
 
     async function areServed(daemon: Daemon, ...addresses: string[]): Promise<boolean[]> {
@@ -110,8 +125,8 @@ forEachEngine((engine) => {
       const asnDatabase = fileOf('asn.mmdb', mmdb({ ...ASNS, '192.0.2.0/24': { autonomous_system_number: 64_496 } }))
       const own = { acceptProxyFrom: ['127.0.9.0/24'], protect: { perAsn: { connections: 2 } } }
       const daemon = await start({ asnDatabase }, own)
-      const stays = await Peer.connect(daemon.addressOf(), { localAddress: GERMAN })
-      const behindProxy = await Peer.connect(daemon.addressOf(), { localAddress: NOWHERE })
+      const stays = await connect(daemon, GERMAN)
+      const behindProxy = await connect(daemon, NOWHERE)
       await behindProxy.write('PROXY TCP4 192.0.2.9 203.0.113.1 1 2\r\nhello')
       await behindProxy.receiveText('hello')
       await stays.write('hello')
@@ -150,7 +165,10 @@ forEachEngine((engine) => {
     })
 
     it('an IPv4 client of an IPv6 listener is looked up as IPv4', async () => {
-      const daemon = await byCountry({ deny: ['DE'] }, { listen: ['*:0'] })
+      const protect = { allow: [], countryDatabase: fileOf('country.mmdb', mmdb(COUNTRIES)) }
+      const own = { listen: ['*:0'], protect: { countries: { deny: ['DE'] } } }
+      const daemon = await Daemon.start({ engine, protect, services: [{ upstreams: [upstream.address.text], ...own }] })
+      open.push(daemon)
       const to = address('127.0.0.1', daemon.addressOf().port)
       const client = await Peer.connect(to, { localAddress: GERMAN })
       assert.equal((await client.receiveAll()).ending, 'reset')
@@ -164,7 +182,7 @@ forEachEngine((engine) => {
         renameSync(`${countryDatabase}.new`, countryDatabase)
       }
       const daemon = await start({ countryDatabase }, { protect: { countries: { deny: ['DE'] } } })
-      const stays = await Peer.connect(daemon.addressOf(), { localAddress: FRENCH })
+      const stays = await connect(daemon, FRENCH)
       await stays.write('before')
       await stays.receiveText('before')
       replace(mmdb({ '127.0.3.0/24': { country: { iso_code: 'DE' } } }, { type: 'Second' }))

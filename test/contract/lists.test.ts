@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict'
 import { rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { afterEach, describe, it } from 'node:test'
+import { after, afterEach, before, describe, it } from 'node:test'
 import { address } from '../harness/address.ts'
-import { temporaryFolder, type TestConfig, writeConfig } from '../harness/config.ts'
+import { temporaryFolder, writeConfig } from '../harness/config.ts'
 import { Daemon, runTidegate } from '../harness/daemon.ts'
 import { isServed } from '../harness/echo-client.ts'
 import { forEachEngine } from '../harness/engines.ts'
@@ -18,22 +18,27 @@ const NEIGHBOUR = '127.0.3.1'
 forEachEngine((engine) => {
   describe('lists', () => {
     const open: { stop(): void | Promise<void> }[] = []
+    let upstream: Upstream
+    let shared: Daemon
 
+    before(async () => {
+      upstream = await Upstream.listen({ onConnection: echo })
+      shared = await Daemon.start({ engine, services: [{ upstreams: [upstream.address.text] }] })
+    })
     afterEach(async () => {
       for (const one of open.splice(0).reverse()) await one.stop()
+      upstream.forget()
+      await shared.waitForMetric('tidegate_connections_open', {}, 0)
+    })
+    after(async () => {
+      await shared.stop()
+      upstream.close()
     })
 
-    async function upstreamAddress(): Promise<string> {
-      const upstream = await Upstream.listen({ onConnection: echo })
-      open.push({ stop: () => upstream.close() })
-      return upstream.address.text
-    }
-
-    async function start(config: Omit<TestConfig, 'services'>, service: object = {}): Promise<Daemon> {
-      const services = [{ upstreams: [await upstreamAddress()], ...service }]
-      const daemon = await Daemon.start({ engine, ...config, services })
-      open.push(daemon)
-      return daemon
+    /** The daemon of all tests, with these lists. */
+    async function start(protect: Record<string, unknown>, service: object = {}): Promise<Daemon> {
+      await shared.serve({ upstreams: [upstream.address.text], ...service }, protect)
+      return shared
     }
 
     async function refused(daemon: Daemon, reason = 'refused-deny-list'): Promise<number> {
@@ -49,7 +54,7 @@ forEachEngine((engine) => {
     }
 
     it('who is denied is reset, and nobody else is', async () => {
-      const daemon = await start({ protect: { allow: [], deny: ['127.0.2.0/24'] } })
+      const daemon = await start({ allow: [], deny: ['127.0.2.0/24'] })
       assert.equal(await isServed(daemon, STRANGER), false)
       assert.equal(await isServed(daemon, NEIGHBOUR), true)
       assert.equal(await refused(daemon), 1)
@@ -59,18 +64,20 @@ forEachEngine((engine) => {
     })
 
     it('allow wins over deny, whichever prefix is longer', async () => {
-      const daemon = await start({ protect: { allow: ['127.0.0.0/22'], deny: ['127.0.2.1', '127.0.0.0/8'] } })
+      const daemon = await start({ allow: ['127.0.0.0/22'], deny: ['127.0.2.1', '127.0.0.0/8'] })
       assert.equal(await isServed(daemon, STRANGER), true)
       assert.equal(await isServed(daemon, '127.0.9.1'), false)
     })
 
     it('without a word about it, this machine itself is allowed', async () => {
-      const daemon = await start({ protect: { deny: ['127.0.0.0/8'] } })
+      const daemon = await start({ deny: ['127.0.0.0/8'] })
       assert.equal(await isServed(daemon, STRANGER), true)
     })
 
     it('an IPv4 client of an IPv6 listener is on the lists of IPv4', async () => {
-      const daemon = await start({ protect: { allow: [], deny: ['127.0.2.1'] } }, { listen: ['*:0'] })
+      const services = [{ listen: ['*:0'], upstreams: [upstream.address.text] }]
+      const daemon = await Daemon.start({ engine, protect: { allow: [], deny: ['127.0.2.1'] }, services })
+      open.push(daemon)
       const port = daemon.addressOf().port
       const served = async (localAddress: string): Promise<boolean> => {
         const client = await Peer.connect(address('127.0.0.1', port), { localAddress })
@@ -88,7 +95,7 @@ forEachEngine((engine) => {
 
     it('behind a proxy, the address in its header is looked up too', async () => {
       const protect = { allow: [], deny: ['192.0.2.0/24', '2001:db8::/32'] }
-      const daemon = await start({ protect }, { acceptProxyFrom: ['127.0.0.0/8'] })
+      const daemon = await start(protect, { acceptProxyFrom: ['127.0.0.0/8'] })
       assert.equal(await isServed(daemon, NEIGHBOUR, 'PROXY TCP4 192.0.2.9 203.0.113.1 1 2\r\n'), false)
       assert.equal(await isServed(daemon, NEIGHBOUR, 'PROXY TCP6 2001:db8::9 2001:db8::1 1 2\r\n'), false)
       assert.equal(await isServed(daemon, NEIGHBOUR, 'PROXY TCP4 198.51.100.9 203.0.113.1 1 2\r\n'), true)
@@ -100,13 +107,13 @@ forEachEngine((engine) => {
     })
 
     it('refuse: close ends who is denied in order', async () => {
-      const daemon = await start({ protect: { allow: [], deny: ['127.0.2.1'] } }, { protect: { refuse: 'close' } })
+      const daemon = await start({ allow: [], deny: ['127.0.2.1'] }, { protect: { refuse: 'close' } })
       const client = await Peer.connect(daemon.addressOf(), { localAddress: STRANGER })
       assert.equal((await client.receiveAll()).ending, 'fin')
     })
 
     it('a reload changes lists, and open connections stay', async () => {
-      const daemon = await start({ protect: { allow: [], deny: [] } })
+      const daemon = await start({ allow: [], deny: [] })
       const client = await Peer.connect(daemon.addressOf(), { localAddress: STRANGER })
       await client.write('before')
       await client.receiveText('before')
@@ -124,7 +131,7 @@ forEachEngine((engine) => {
       const file = join(temporaryFolder(), 'drop.txt')
       writeFileSync(file, '; Spamhaus DROP List\n127.0.2.0/24 ; SBL123\n127.0.3.0/25 x\n')
       const lists = [{ file, action: 'deny' }]
-      const daemon = await start({ protect: { allow: [], lists } })
+      const daemon = await start({ allow: [], lists })
       const bad = daemon.lines.find(({ event }) => event === 'list-bad-lines')
       assert.match(JSON.stringify(bad), /drop\.txt:3: .*has more than one word/)
       assert.equal(await isServed(daemon, STRANGER), false)
@@ -143,7 +150,7 @@ forEachEngine((engine) => {
     })
 
     it('a reload with a list that was never read changes nothing, and names the place', async () => {
-      const daemon = await start({ protect: { allow: [], deny: ['127.0.2.1'] } })
+      const daemon = await start({ allow: [], deny: ['127.0.2.1'] })
       const answer = await reload(daemon, { lists: [{ file: 'missing.txt', action: 'deny' }] })
       assert.match(answer, /protect\.lists\[0\]\.file: .*missing\.txt.* cannot be read: there is no such file/)
       assert.equal(await isServed(daemon, STRANGER), false)
@@ -152,7 +159,7 @@ forEachEngine((engine) => {
     it('check-ip and lists say where an entry comes from', async () => {
       const file = join(temporaryFolder(), 'drop.txt')
       writeFileSync(file, '# none\n192.0.2.0/24 ; SBL123\n192.0.2.0/33\n')
-      const daemon = await start({ protect: { allow: ['192.0.2.7'], lists: [{ file, action: 'deny', name: 'drop' }] } })
+      const daemon = await start({ allow: ['192.0.2.7'], lists: [{ file, action: 'deny', name: 'drop' }] })
       const admin = ['--admin', `127.0.0.1:${daemon.adminAddress.port}`]
       const denied = await runTidegate(['check-ip', '192.0.2.9', ...admin])
       assert.equal(denied.code, 0)

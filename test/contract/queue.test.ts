@@ -1,6 +1,6 @@
 /** Clients that find all places taken wait for one: in order, bounded, and never with one connection too many. */
 import assert from 'node:assert/strict'
-import { afterEach, describe, it } from 'node:test'
+import { after, afterEach, before, describe, it } from 'node:test'
 import { startAnswering } from '../../bench/run/attacks.ts'
 import { temporaryFolder, type TestService } from '../harness/config.ts'
 import { Daemon } from '../harness/daemon.ts'
@@ -14,14 +14,27 @@ const WAITING = 'tidegate_queue_waiting'
 forEachEngine((engine) => {
   describe('queue', () => {
     const open: { stop(): void | Promise<void> }[] = []
+    let shared: Daemon
 
+    // Two workers: what is bounded is bounded over both.
+    before(async () => {
+      shared = await Daemon.start({ engine, services: [{ upstreams: [(await closedAddress()).text] }] })
+    })
     afterEach(async () => {
       for (const one of open.splice(0).reverse()) await one.stop()
     })
+    after(() => shared.stop())
 
-    /** Two workers: what is bounded is bounded over both. */
-    async function start(service: Omit<TestService, 'name'>): Promise<Daemon> {
-      const daemon = await Daemon.start({ engine, services: [service as TestService] })
+    /** The daemon of all tests; nothing is left of the one before. */
+    async function start(service: TestService): Promise<Daemon> {
+      await shared.waitForMetric('tidegate_connections_open', {}, 0)
+      await shared.serve(service)
+      return shared
+    }
+
+    /** For tests in which it ends. */
+    async function startOwn(service: TestService): Promise<Daemon> {
+      const daemon = await Daemon.start({ engine, services: [service] })
       open.push(daemon)
       return daemon
     }
@@ -250,7 +263,7 @@ forEachEngine((engine) => {
 
     it('a stop ends those who wait with those who are served', async () => {
       const upstream = await upstreamAt()
-      const daemon = await start({ upstreams: one(upstream), queue: { max: 10, timeout: '1h' } })
+      const daemon = await startOwn({ upstreams: one(upstream), queue: { max: 10, timeout: '1h' } })
       const served = await connect(daemon)
       await upstream.next()
       const waiting = await joined(daemon, 1)
@@ -262,7 +275,7 @@ forEachEngine((engine) => {
 
     it('while Tidegate drains those who wait are still served', async () => {
       const upstream = await upstreamAt()
-      const daemon = await start({ upstreams: one(upstream), queue: { max: 10, timeout: '1h' } })
+      const daemon = await startOwn({ upstreams: one(upstream), queue: { max: 10, timeout: '1h' } })
       const served = await connect(daemon)
       const first = await upstream.next()
       const waiting = await joined(daemon, 1)

@@ -44,13 +44,12 @@ export function writeConfig(folder: string, config: TestConfig): string {
     // Daemons of tests leave the firewall of the machine alone, unless they are told otherwise.
     protect: { firewall: { mode: 'off' }, ...config.protect },
     ...(config.notify === undefined ? {} : { notify: config.notify }),
-    services: config.services.map((service, i) => ({
-      name: i === 0 ? 'web' : `web-${i}`,
-      listen: ['127.0.0.1:0'],
-      mode: 'raw',
-      ...service,
-    })),
+    services: config.services.map(wholeService),
   }
   writeFileSync(file, JSON.stringify(whole, undefined, 2))
   return file
+}
+
+export function wholeService(service: TestService, i = 0): TestService {
+  return { name: i === 0 ? 'web' : `web-${i}`, listen: ['127.0.0.1:0'], mode: 'raw', ...service }
 }

@@ -1,31 +1,44 @@
 /** Reads the Prometheus text format as far as the tests need it. */
-export type Labels = Record<string, string>
+type Labels = Record<string, string>
 
-export interface Sample {
+interface Sample {
   readonly name: string
   readonly labels: Labels
   readonly value: number
 }
 
-export class Metrics {
-  readonly samples: readonly Sample[]
+/** What only rises as long as the daemon runs. */
+const COUNTER = /_(?:total|count|sum|bucket)$/
 
-  constructor(text: string) {
-    this.samples = text
-      .split('\n')
-      .filter((line) => line !== '' && !line.startsWith('#'))
-      .map(parseSample)
+export class Metrics {
+  readonly #lines: readonly string[]
+  readonly #since: Metrics | undefined
+
+  /** With `since`, counters begin there. */
+  constructor(text: string, since?: Metrics) {
+    this.#lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'))
+    this.#since = since
   }
 
   /** The sum of all samples with this name and at least these labels; 0 where there is none, as in Prometheus. */
   sum(name: string, labels: Labels = {}): number {
-    return this.samples
-      .filter((sample) => sample.name === name && Object.entries(labels).every(([k, v]) => sample.labels[k] === v))
-      .reduce((sum, sample) => sum + sample.value, 0)
+    const wanted = Object.entries(labels)
+    const sum = this.#named(name)
+      .filter((sample) => wanted.every(([key, value]) => sample.labels[key] === value))
+      .reduce((all, { value }) => all + value, 0)
+    return this.#since === undefined || !COUNTER.test(name) ? sum : sum - this.#since.sum(name, labels)
   }
 
   has(name: string): boolean {
-    return this.samples.some((sample) => sample.name === name)
+    return this.#named(name).length > 0
+  }
+
+  /** Of some thousand lines few are asked for, and often. */
+  #named(name: string): Sample[] {
+    return this.#lines
+      .filter((line) => line.startsWith(name))
+      .map(parseSample)
+      .filter((sample) => sample.name === name)
   }
 }
 
