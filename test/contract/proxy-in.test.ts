@@ -242,7 +242,7 @@ forEachEngine((engine) => {
     assert.equal(ending, 'fin')
     server.finish()
     await peer.receiveAll()
-    const [atFront, atBack] = [await front.lineOf(peer), await daemon.lineOf(peer)]
+    const [atFront, atBack] = [await front.lineOf(peer), await daemon.lineOf(peer.localText)]
     assert.equal(atBack.client, atFront.client)
     assert.notEqual(atBack.id, atFront.id)
     assert.equal(atBack.bytesToUpstream, PAYLOAD.length)

@@ -3,6 +3,7 @@ import { spawn, type ChildProcessByStdio } from 'node:child_process'
 import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
+import { after } from 'node:test'
 import type { CloseReason } from '../../src/traffic/close-reason.ts'
 import { parseAddress, type Address } from './address.ts'
 import { type AdminAnswer, AdminAsking, type AdminRequest } from './admin-asking.ts'
@@ -388,11 +389,14 @@ function isOfConnection({ time, listener }: ConnectionLine, { openedAtMs, remote
   return Date.parse(time) >= openedAtMs && listener.endsWith(`:${remotePort}`)
 }
 
-/** A test that dies must not leave daemons behind. */
 const running = new Set<Daemon>()
-process.once('exit', () => {
+const killRunning = (): void => {
   for (const daemon of running) daemon.kill()
-})
+}
+/** A test that dies must not leave daemons behind. */
+process.once('exit', killRunning)
+/** Nor may the daemon of a test that failed keep the process of its file, and the whole run, waiting for it. */
+if (process.env['NODE_TEST_CONTEXT'] !== undefined) after(killRunning)
 
 /** Runs a command of the CLI to its end. */
 export async function runTidegate(
