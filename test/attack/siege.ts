@@ -112,7 +112,13 @@ export class Siege {
   }
 
   async waitForRefused(service: string, reason: string, count: number): Promise<void> {
-    await this.daemon.waitForMetric('tidegate_refused_total', { service, reason }, count)
+    try {
+      await this.daemon.waitForMetric('tidegate_refused_total', { service, reason }, count)
+    } catch (error) {
+      // Where the others went says why.
+      const became = (await this.daemon.metrics()).linesOf('tidegate_', { service }).join('\n')
+      throw new Error(`${(error as Error).message}\n${became}`, { cause: error })
+    }
   }
 
   async waitForClosed(service: string, reason: string, count: number): Promise<void> {

@@ -29,6 +29,14 @@ export class Metrics {
     return this.#since === undefined || !COUNTER.test(name) ? sum : sum - this.#since.sum(name, labels)
   }
 
+  /** What is not 0, for who reads it. */
+  linesOf(prefix: string, labels: Labels): readonly string[] {
+    const wanted = Object.entries(labels).map(([key, value]) => `${key}="${value}"`)
+    return this.#lines.filter(
+      (line) => line.startsWith(prefix) && wanted.every((label) => line.includes(label)) && !/ 0$|_bucket/.test(line),
+    )
+  }
+
   has(name: string): boolean {
     return this.#named(name).length > 0
   }
