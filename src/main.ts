@@ -39,6 +39,7 @@ import { Reload, type ReloadOptions } from './control/reload/reload.ts'
 import { UpstreamAddresses } from './control/resolve/upstream-addresses.ts'
 import { RunningNode } from './control/running-node.ts'
 import { backUpInto } from './control/store/backups.ts'
+import { bansInStore } from './control/store/ban-mirror.ts'
 import { Store } from './control/store/store.ts'
 import { type StopRequest, StopSignals } from './control/stop-signals.ts'
 import type { Inheritance } from './control/upgrade/handover.ts'
@@ -180,7 +181,7 @@ async function readStored(config: Config, log: Log) {
     closed: cutOvers.closedIn(config),
     store,
     keptLists: await KeptLists.load(store, log),
-    bans: { file: banFile, stored: await banFile.read(log) },
+    bans: { file: banFile, stored: (await banFile.read(log)) ?? (await bansInStore(store, log)) },
     knownClients: new KnownClientsFile(stateDir),
     attacks: { files: attackFiles, stored: await attackFiles.read(log) },
   }

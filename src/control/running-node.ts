@@ -24,7 +24,7 @@ import type { NetworkDatabases } from './databases/network-databases.ts'
 import type { Lists } from './lists/lists.ts'
 import type { Log } from './log/log.ts'
 import { SeriesSampler } from './series/series-sampler.ts'
-import { AttackMirror } from './store/attack-mirror.ts'
+import { Mirrors } from './store/mirrors.ts'
 import { Store } from './store/store.ts'
 import type { RefusedCount } from './log/refused-sums.ts'
 import { type CountByReason, type NodeState, type NodeView, refusedByReason } from './node-view.ts'
@@ -65,7 +65,7 @@ export class RunningNode implements NodeView {
   readonly store: Store
   readonly series: SeriesSampler
   readonly notify: Notify
-  readonly #attackMirror: AttackMirror
+  readonly #mirrors: Mirrors
   #config: Config
   readonly #log: Log
   readonly #capacity: Capacity
@@ -141,7 +141,7 @@ export class RunningNode implements NodeView {
     this.store = options.store ?? Store.none()
     const { memory, bans, store } = this
     this.series = new SeriesSampler({ memory, tables: () => this.tables(), bans, store })
-    this.#attackMirror = new AttackMirror(this.attacks, store)
+    this.#mirrors = new Mirrors(this)
     this.notify = this.#makeNotify(options)
     this.#upstreamWatch = new UpstreamWatch(this, log)
     this.#connectionLog = this.#makeConnectionLog(options, bootId)
@@ -237,7 +237,7 @@ export class RunningNode implements NodeView {
     await this.legacy.start()
     this.attacks.start(this.#config, this.tables())
     this.series.start()
-    this.#attackMirror.start()
+    this.#mirrors.start()
     await this.#workers.start()
     this.#names.learn(this.tables())
     this.firewall.useTables(this.tables())
@@ -352,7 +352,7 @@ export class RunningNode implements NodeView {
 
   /** The next version serves: what the store keeps is its own to write. */
   leaveStore(): void {
-    this.#attackMirror.leave()
+    this.#mirrors.leave()
     this.series.leave()
     this.notify.leave()
   }
@@ -386,7 +386,7 @@ export class RunningNode implements NodeView {
     await this.bans.close()
     await this.legacy.close()
     await this.attacks.close()
-    await this.#attackMirror.close()
+    await this.#mirrors.close()
     this.checks.stop()
     this.notify.close()
     this.#upstreamWatch.close()

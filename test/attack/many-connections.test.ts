@@ -48,7 +48,7 @@ forBothEnginesAtOnce((engine) => {
       const siege = besieged()
       const clients = siege.clients('narrow')
       const attack = siege.attack('asking-flood', 'narrow', {
-        sources: { first: '127.64.0.1', count: 1, step: 1 },
+        sources: { first: '127.63.0.1', count: 1, step: 1 },
         connections: KNOCKS,
         openMax: 500,
         perSecond: 20_000,

@@ -23,6 +23,8 @@ const ALLOW_NOBODY = { allow: [] }
 const CLIENTS_PER_SECOND = 50
 const RESIDENT_EVERY_MS = 50
 const ATTACK_SECONDS_MAX = 90
+/** A SYN that finds the accept queue full comes again after 1, 3, 7, 15 and 31 s. */
+const FLOOD_WITHIN_MS = 60_000
 const MARK_EVERY_MS = 100
 
 export interface SiegeOptions extends Omit<DaemonOptions, 'services'> {
@@ -113,7 +115,7 @@ export class Siege {
 
   async waitForRefused(service: string, reason: string, count: number): Promise<void> {
     try {
-      await this.daemon.waitForMetric('tidegate_refused_total', { service, reason }, count)
+      await this.daemon.waitForMetric('tidegate_refused_total', { service, reason }, count, FLOOD_WITHIN_MS)
     } catch (error) {
       // Where the others went says why.
       const became = (await this.daemon.metrics()).linesOf('tidegate_', { service }).join('\n')

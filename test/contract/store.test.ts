@@ -1,9 +1,10 @@
 /** What the daemon keeps in its store: totals and history go on over restarts, kills and upgrades, and traffic needs none of it. */
 import assert from 'node:assert/strict'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterEach, it } from 'node:test'
+import { BanList } from '../../src/api/contract.ts'
 import { Store } from '../../src/control/store/store.ts'
 import { capturedLog } from '../harness/captured-log.ts'
 import { temporaryFolder } from '../harness/config.ts'
@@ -12,6 +13,7 @@ import { waitFor } from '../harness/deadline.ts'
 import { visit } from '../harness/echo-client.ts'
 import { forEachEngine } from '../harness/engines.ts'
 import { Peer } from '../harness/peer.ts'
+import { tidegate } from '../harness/tidegate.ts'
 import { echo, Upstream } from '../harness/upstream.ts'
 
 forEachEngine((engine) => {
@@ -70,6 +72,39 @@ forEachEngine((engine) => {
     assert.deepEqual(attacks, [{ ...stored, end: began, ended: 'restart' }])
     await store.close()
   })
+
+  for (const [what, lose] of [
+    ['gone', (file: string) => rmSync(file)],
+    ['damaged', (file: string) => writeFileSync(file, '{"version":1,"bans":[{')],
+  ] as const) {
+    it(`bans by hand hold on where their file is ${what}, until they are taken back`, async () => {
+      const stateDir = join(temporaryFolder(), 'state')
+      const first = await start(stateDir)
+      const added = await tidegate(first, 'bans', 'add', '192.0.2.7', '2001:db8::/64', '--ttl', '0', '--comment', 'why')
+      assert.equal(added.code, 0, added.stderr)
+      await end(first)
+      lose(join(stateDir, 'bans.json'))
+      const second = await start(stateDir)
+      assert.equal(second.lines.find(({ event }) => event === 'bans-from-store')?.['bans'], 2)
+      const held = await bansOf(second)
+      assert.deepEqual(held.map(({ prefix, until, why }) => `${prefix} ${until} ${why}`).toSorted(), [
+        '192.0.2.7 null why',
+        '2001:db8::/64 null why',
+      ])
+      await tidegate(second, 'bans', 'remove', '192.0.2.7')
+      await end(second)
+      rmSync(join(stateDir, 'bans.json'))
+      const third = await start(stateDir)
+      assert.deepEqual(
+        (await bansOf(third)).map(({ prefix }) => prefix),
+        ['2001:db8::/64'],
+      )
+    })
+  }
+
+  async function bansOf(daemon: Daemon): Promise<BanList['bans']> {
+    return BanList.parse(JSON.parse((await daemon.get('/api/v1/bans')).body)).bans
+  }
 
   it('a daemon that is killed leaves a store that opens', async () => {
     const stateDir = join(temporaryFolder(), 'state')

@@ -237,10 +237,15 @@ export class Daemon {
   }
 
   /** Waits until a metric says so; counters are read from shared memory and may be a moment behind the log. */
-  async waitForMetric(name: string, labels: Record<string, string>, wanted: number): Promise<void> {
+  async waitForMetric(
+    name: string,
+    labels: Record<string, string>,
+    wanted: number,
+    deadlineMs?: number,
+  ): Promise<void> {
     let last = Number.NaN
     try {
-      await waitFor('a metric', async () => (last = (await this.metrics()).sum(name, labels)) === wanted)
+      await waitFor('a metric', async () => (last = (await this.metrics()).sum(name, labels)) === wanted, deadlineMs)
     } catch (error) {
       const text = `${name}${JSON.stringify(labels)} stayed ${last}, expected ${wanted}`
       throw new Error(text, { cause: error })

@@ -39,27 +39,33 @@ export class BanFile {
     return this.#file.path
   }
 
-  /** A file that can't be read is no reason not to start: it is moved aside, and the log says so. */
-  async read(log: Log): Promise<readonly Ban[]> {
+  /**
+   * Undefined where there is none, and where it can't be read, which is no reason not to start: it is moved aside, and
+   * the log says so.
+   */
+  async read(log: Log): Promise<readonly Ban[] | undefined> {
     try {
-      return await this.readAgain()
+      return bansIn(await this.#file.readText())
     } catch (error) {
       const aside = await this.#file.setAside().catch(() => undefined)
       sayBansNotRead(log, this.path, error as Error, aside)
-      return []
+      return undefined
     }
   }
 
   /** Throws where it can't be read. */
   async readAgain(): Promise<readonly Ban[]> {
-    const text = await this.#file.readText()
-    return text === undefined ? [] : BanFileContent.parse(JSON.parse(text)).bans.map(banOf)
+    return bansIn(await this.#file.readText()) ?? []
   }
 
   /** Throws where it can't be written; the old file is then as it was. */
   async write(bans: readonly Ban[]): Promise<void> {
     await this.#file.write(piecesOf(bans))
   }
+}
+
+function bansIn(text: string | undefined): readonly Ban[] | undefined {
+  return text === undefined ? undefined : BanFileContent.parse(JSON.parse(text)).bans.map(banOf)
 }
 
 export function banOf(stored: StoredBan): Ban {

@@ -98,7 +98,7 @@ export function untilText({ untilMs }: Ban): string {
 
 export function sayBansNotRead(log: Log, file: string, error: Error, movedTo: string | undefined): void {
   const fields = { file, reason: reasonOf(error), ...(movedTo === undefined ? {} : { movedTo }) }
-  log.say('bans-not-read', fields, 'The bans of before could not be read: nobody is banned.')
+  log.say('bans-not-read', fields, 'The bans of before could not be read.')
 }
 
 export function sayBansNotStored(log: Log, file: string, error: Error): void {

@@ -146,6 +146,10 @@ export const LOG_EVENTS = {
     level: 'warn',
     meaning: 'The bans of before are lost, as the file is damaged; `file`, `reason`, `movedTo`.',
   },
+  'bans-from-store': {
+    level: 'info',
+    meaning: 'There is no file of bans that can be read: those by hand are taken from the copy in the store; `bans`.',
+  },
   'bans-not-stored': { level: 'warn', meaning: 'Bans hold until the next start only; `file`, `reason`.' },
   'known-clients-read': { level: 'info', meaning: 'Who was useful before the start is known; `clients`, `file`.' },
   'known-clients-not-read': {

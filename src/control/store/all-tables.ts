@@ -2,6 +2,7 @@
 import type { Client, Table } from './table.ts'
 import { ATTACKS } from './tables/attacks.ts'
 import { AUDIT } from './tables/audit.ts'
+import { BANS } from './tables/bans.ts'
 import { CONFIG_HISTORY } from './tables/config-history.ts'
 import { EXPOSURE } from './tables/exposure.ts'
 import { LIST_ENTRIES } from './tables/list-entries.ts'
@@ -24,6 +25,7 @@ export const TABLES = {
   notifications: NOTIFICATIONS,
   exposure: EXPOSURE,
   attacks: ATTACKS,
+  bans: BANS,
 } satisfies Record<string, Table>
 
 export type TableName = keyof typeof TABLES

@@ -86,7 +86,16 @@ CREATE INDEX attacksByStart ON attacks (startMs);
 CREATE INDEX attacksByNumber ON attacks (number);
 `
 
-export const MIGRATIONS: readonly Migration[] = [{ number: 1, name: 'the first tables', sql: FIRST }]
+const BANS = `
+CREATE TABLE bans (
+  prefix TEXT PRIMARY KEY, sinceMs REAL NOT NULL, untilMs REAL, why TEXT NOT NULL, by TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+`
+
+export const MIGRATIONS: readonly Migration[] = [
+  { number: 1, name: 'the first tables', sql: FIRST },
+  { number: 2, name: 'bans by hand', sql: BANS },
+]
 
 /** 'TIDE': says in the file's header whose it is [sqlite.org/pragma.html#pragma_application_id]. */
 const APPLICATION_ID = 0x54494445

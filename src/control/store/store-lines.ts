@@ -7,6 +7,11 @@ export function sayStoreFailing(log: Log, file: string, { code, message }: Store
   log.say('store-failing', { file, code, reason: message }, sentence)
 }
 
+export function sayBansFromStore(log: Log, bans: number): void {
+  const sentence = `There is no file of bans that can be read: ${bans} bans by hand are taken from the store; \`tidegate bans flush\` ends them.`
+  log.say('bans-from-store', { bans }, sentence)
+}
+
 export function sayStoreBack(log: Log, file: string, forMs: number): void {
   const seconds = Math.round(forMs / 1000)
   log.say('store-back', { file, seconds }, `${file} is read and written again, after ${seconds} s.`)

@@ -62,6 +62,7 @@ export class Store implements Clients {
   readonly notifications: Clients['notifications']
   readonly exposure: Clients['exposure']
   readonly attacks: Clients['attacks']
+  readonly bans: Clients['bans']
   /** Undefined for a node without a store. */
   readonly path: string | undefined
   readonly #log: Log | undefined
@@ -100,6 +101,7 @@ export class Store implements Clients {
     this.notifications = clients.notifications
     this.exposure = clients.exposure
     this.attacks = clients.attacks
+    this.bans = clients.bans
   }
 
   /** Never throws; after 5 s at most, whatever came of it. */
