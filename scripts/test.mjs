@@ -13,7 +13,7 @@ const ENVIRONMENT = await withPackageCopy(withCompileCache(process.env))
 const RUNNER = [
   '--test',
   // Most of a file's time is waiting. More at once would starve each other: files have deadlines.
-  '--test-concurrency=5',
+  '--test-concurrency=4',
   // Nothing waits for ever, wherever a test forgot its deadline.
   '--test-timeout=300000',
 ]

@@ -10,7 +10,7 @@ import type { CloseReason } from '../../src/traffic/close-reason.ts'
 import { waitFor } from '../harness/deadline.ts'
 import { forBothEnginesAtOnce } from '../harness/engines.ts'
 import type { SteadyClients } from '../../bench/run/attacks.ts'
-import { assertServedFor, type Siege, siegeForTests, visitsSince } from './siege.ts'
+import { assertServedFor, FLOOD_WITHIN_MS, type Siege, siegeForTests, visitsSince } from './siege.ts'
 
 const PLACES = 400
 const GROWTH_BYTES_MAX = 96 * 1024 * 1024
@@ -47,6 +47,7 @@ forBothEnginesAtOnce((engine) => {
       await waitFor(
         'the node to be full for strangers',
         async () => (await siege.refused('web', 'refused-overload')) > 500,
+        FLOOD_WITHIN_MS,
       )
       await clients.mark()
       await assertServedFor(clients, 100)
@@ -104,9 +105,13 @@ forBothEnginesAtOnce((engine) => {
 })
 
 async function waitForEnds({ daemon }: Siege, service: string, reason: CloseReason, countMin: number): Promise<void> {
-  await waitFor(`${countMin} ends by ${reason}`, async () => {
-    return (await daemon.metrics()).sum('tidegate_connections_closed_total', { service, reason }) >= countMin
-  })
+  await waitFor(
+    `${countMin} ends by ${reason}`,
+    async () => {
+      return (await daemon.metrics()).sum('tidegate_connections_closed_total', { service, reason }) >= countMin
+    },
+    FLOOD_WITHIN_MS,
+  )
 }
 
 async function assertShareServed(clients: SteadyClients): Promise<void> {

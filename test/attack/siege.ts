@@ -24,7 +24,7 @@ const CLIENTS_PER_SECOND = 50
 const RESIDENT_EVERY_MS = 50
 const ATTACK_SECONDS_MAX = 90
 /** A SYN that finds the accept queue full comes again after 1, 3, 7, 15 and 31 s. */
-const FLOOD_WITHIN_MS = 60_000
+export const FLOOD_WITHIN_MS = 60_000
 const MARK_EVERY_MS = 100
 
 export interface SiegeOptions extends Omit<DaemonOptions, 'services'> {

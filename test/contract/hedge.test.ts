@@ -325,8 +325,8 @@ forEachEngine((engine) => {
       await one.receiveText('hello')
       const two = await client(daemon)
       // Its own dial comes through; had it hedged, the second upstream would have been faster.
-      letThrough(SILENT.host, SILENT.port)
       const first = await upstream(SILENT)
+      letThrough(SILENT.host, SILENT.port)
       await first.next()
       const line = await served(daemon, two)
       assert.deepEqual([line.upstream, line.attempts], [SILENT.text, 1])

@@ -159,12 +159,13 @@ export class Bans {
     if (bans.length === 0) return
     // One may have been displaced by those after it.
     const standing = bans.filter((ban) => this.#book.get(ban.network) === ban)
+    // Before anybody can read of it.
+    this.#hold(standing, nowMs)
     for (const ban of standing) {
       const counts = ban.isWatched ? this.#watchedByOrigin : this.#madeByOrigin
       counts[ban.origin]++
       this.#lines.banned(ban, nowMs)
     }
-    this.#hold(standing, nowMs)
     this.#news?.banned(standing.filter(({ isWatched }) => !isWatched).map(storedOf))
   }
 
