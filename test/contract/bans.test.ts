@@ -155,7 +155,7 @@ forEachEngine((engine) => {
         ['127.0.3.9', /is on the allow list/],
         ['127.0.3.128/25', /is on the allow list/],
         ['127.0.5.1', /is a proxy in front/],
-        ['64.0.0.0/7', /is wider than a \/8, to be banned by --force only/],
+        ['64.0.0.0/7', /is wider than a \/8, to be banned by force only \(--force, "force": true\)/],
         ['192.0.2.1/24', /has bits set beyond its length; perhaps 192\.0\.2\.0\/24 is meant/],
         ['example.net', /is neither an address nor a prefix/],
       ]

@@ -17,5 +17,7 @@ export function whyNotByHand(
 
 export function whyTooWide({ family, prefixLength }: Network, isForced: boolean): string | undefined {
   const widest = WIDE_BITS[family]
-  return isForced || prefixLength >= widest ? undefined : `is wider than a /${widest}, to be banned by --force only`
+  return isForced || prefixLength >= widest
+    ? undefined
+    : `is wider than a /${widest}, to be banned by force only (--force, "force": true)`
 }

@@ -6,49 +6,28 @@ import type { Attacks } from '../detect/attacks.ts'
 import type { AttackRecord } from '../detect/attack.ts'
 import type { Store } from './store.ts'
 
-const COPY_EVERY_MS = 10_000
-
 export class AttackMirror {
   readonly #attacks: Pick<Attacks, 'list'>
   readonly #store: Pick<Store, 'attacks'>
   /** By attack: as it is in the store. Only of those that are listed. */
   #stored = new Map<string, string>()
-  #timer: NodeJS.Timeout | undefined
-  #hasLeft = false
 
   constructor(attacks: Pick<Attacks, 'list'>, store: Pick<Store, 'attacks'>) {
     this.#attacks = attacks
     this.#store = store
   }
 
-  start(): void {
-    this.#timer = setInterval(() => void this.copy(), COPY_EVERY_MS)
-    this.#timer.unref()
-  }
-
   /** Never throws. */
   async copy(): Promise<void> {
     const records = this.#attacks.list()
     const changed = records.filter((record) => this.#stored.get(keyOf(record)) !== versionOf(record))
-    if (changed.length === 0 || this.#hasLeft) return
+    if (changed.length === 0) return
     try {
       await this.#store.attacks.put(changed, Date.now())
       this.#stored = new Map(records.map((record) => [keyOf(record), versionOf(record)]))
     } catch {
       // The store has said what is wrong with it.
     }
-  }
-
-  /** The next version copies from now on. */
-  leave(): void {
-    clearInterval(this.#timer)
-    this.#hasLeft = true
-  }
-
-  /** After the attacks are closed, which ends those under way. */
-  async close(): Promise<void> {
-    clearInterval(this.#timer)
-    await this.copy()
   }
 }
 
