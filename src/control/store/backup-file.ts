@@ -21,7 +21,7 @@ export async function backUp(db: Database, path: string): Promise<BackupResult> 
   try {
     // `wx`: never through a link that somebody else has put there.
     closeSync(openSync(fresh, 'wx', FILE_MODE))
-    await backup(db.sqlite, fresh, { rate: PAGES_PER_PIECE })
+    await copy(db.sqlite.location()!, fresh)
     finish(fresh)
     flush(fresh)
     renameSync(fresh, path)
@@ -35,15 +35,31 @@ export async function backUp(db: Database, path: string): Promise<BackupResult> 
   }
 }
 
+/**
+ * From a connection of its own: what is written meanwhile by the one that is copied, which the copy would use in another
+ * thread, made copies fail now and then (node:sqlite: error 0). And from one moment: a copy that follows the writes would begin again with each.
+ */
+async function copy(from: string, to: string): Promise<void> {
+  const source = new DatabaseSync(from, { readOnly: true })
+  try {
+    source.exec('BEGIN')
+    // A transaction begins with its first read.
+    source.prepare('SELECT count(*) FROM sqlite_schema').get()
+    await backup(source, to, { rate: PAGES_PER_PIECE })
+  } finally {
+    source.close()
+  }
+}
+
 /** One file without companions, that was read through once. */
 function finish(path: string): void {
-  const copy = new DatabaseSync(path)
+  const copied = new DatabaseSync(path)
   try {
-    copy.exec('PRAGMA journal_mode = DELETE')
-    const said = Object.values(copy.prepare('PRAGMA quick_check(1)').get() ?? {})[0]
+    copied.exec('PRAGMA journal_mode = DELETE')
+    const said = Object.values(copied.prepare('PRAGMA quick_check(1)').get() ?? {})[0]
     if (said !== 'ok') throw new StoreError('E_STORE_IO', `The copy at ${path} is not whole (${String(said)}).`)
   } finally {
-    copy.close()
+    copied.close()
   }
 }
 

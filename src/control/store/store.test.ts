@@ -262,6 +262,25 @@ describe('the store', { timeout: 60_000 }, () => {
     assert.deepEqual(left, ['backup.db'])
   })
 
+  test('backups beside writes that do not end are whole, each of them', { timeout: 60_000 }, async () => {
+    const { store, folder } = await open()
+    await Promise.all(Array.from({ length: 500 }, (_, i) => store.audit.add(entry(`before ${i}`))))
+    let isOver = false
+    const writing = (async () => {
+      for (let i = 0; !isOver; i++) await store.audit.add(entry(`meanwhile ${i}`))
+    })()
+    try {
+      for (let i = 0; i < 40; i++) {
+        const { path, bytes } = await store.backup(join(folder, `backup-${i}.db`))
+        assert.equal(statSync(path).size, bytes)
+        rmSync(path)
+      }
+    } finally {
+      isOver = true
+      await writing
+    }
+  })
+
   test('what is no plain value is refused, and holds up nobody', async () => {
     const { store } = await open()
     const details = { call: () => {} }
