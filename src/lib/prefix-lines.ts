@@ -18,7 +18,7 @@ import { keepBits } from './prefix-memory.ts'
 export const PASSED = 1 << 31
 
 export const PLACES_V4 = 6
-export const TAGS_IN_FIRST_WORD = 4
+const TAGS_IN_FIRST_WORD = 4
 export const MARKS_V4 = 1
 export const MISSING_V4 = 2
 export const PREFIX_V4 = 3
@@ -34,15 +34,16 @@ export const PREFIX_V6 = 1
 export const VALUE_V6 = 5
 export const PLACE_INTS_V6 = 5
 /** Lengths that share a bit of the marks: the last of each, from the lowest bit on. Common ones have bits of their own. */
-const SPILL_CLASSES_V6 = [31, 32, 47, 48, 55, 56, 63, 64, 127, 128] as const
+const SPILL_CLASSES_V6 = [31, 39, 47, 48, 55, 56, 63, 64, 127, 128] as const
 export const SPILL_CLASSES_MAX = 16
-const SPILLED_V6_SHIFT = 21
-export const SPILLED_MIDDLE_V6 = 1 << SPILLED_V6_SHIFT
-export const SPILLED_LONG_V6 = 0b110 << SPILLED_V6_SHIFT
+export const SPILLED_V6_SHIFT = 21
+export const SPILLED_WIDE_V6 = 1 << SPILLED_V6_SHIFT
+export const SPILLED_MIDDLE_V6 = 0b10 << SPILLED_V6_SHIFT
+export const SPILLED_LONG_V6 = 0b100 << SPILLED_V6_SHIFT
 export const SPILLED_LONGEST_V6 = 0b11_1111_1000 << SPILLED_V6_SHIFT
 
 /** For each number of bits that miss, the four words that keep the others. */
-const MASKS_V6 = Int32Array.from({ length: 128 * 4 }, (_, i) => keepBits(-1, 128 - (i >> 2) - (i & 3) * 32))
+export const MASKS_V6 = Int32Array.from({ length: 128 * 4 }, (_, i) => keepBits(-1, 128 - (i >> 2) - (i & 3) * 32))
 
 /** The bit of the marks for a spilled prefix of this length. */
 export function spillBitV4(length: number): number {
@@ -68,6 +69,15 @@ export function tagOf(hash: number): number {
   return hash & 0xff
 }
 
+/** Which int32 of the line has the tag of this place, and from which bit on. */
+export function tagWord(place: number): number {
+  return place < TAGS_IN_FIRST_WORD ? 0 : 1
+}
+
+export function tagShift(place: number): number {
+  return (place % TAGS_IN_FIRST_WORD) * 8
+}
+
 /**
  * Places whose prefix may cover the address, free ones among them: bit 8 n + 7 for place n up to 3, bit 8 n + 6 for place
  * 4 + n. Without branches: which place it is can't be foreseen, and a processor that guessed wrong would not have begun to
@@ -78,21 +88,19 @@ export function hitsV4(ints: Int32Array, at: number, hash: number): number {
   return zeroBytes(ints[at] ^ tags) | ((zeroBytes(ints[at + 1] ^ tags) & 0x8080) >>> 1)
 }
 
-/** The highest bit of each byte that is 0, and hardly ever of one above it. */
-function zeroBytes(word: number): number {
-  return (word - 0x0101_0101) & ~word & 0x8080_8080
-}
+/** The highest bit of each byte that is 0, and hardly ever of one above it. A constant, as `mix32`. */
+const zeroBytes = (word: number): number => (word - 0x0101_0101) & ~word & 0x8080_8080
 
-/** One bit for each place that has the first 48 bits of the address. */
-export function hitsLongestV6(ints: Int32Array, at: number, w0: number, w1: number): number {
+/** One bit for each place that has bits 32 to 47 of the address, and hardly ever one of another group. */
+export function hitsLongestV6(ints: Int32Array, at: number, w1: number): number {
   return (
-    isZero((ints[at + 1] ^ w0) | ((ints[at + 2] ^ w1) >>> 16)) |
-    (isZero((ints[at + 6] ^ w0) | ((ints[at + 7] ^ w1) >>> 16)) << 1) |
-    (isZero((ints[at + 11] ^ w0) | ((ints[at + 12] ^ w1) >>> 16)) << 2)
+    isZero((ints[(at + 2) | 0] ^ w1) >>> 16) |
+    (isZero((ints[(at + 7) | 0] ^ w1) >>> 16) << 1) |
+    (isZero((ints[(at + 12) | 0] ^ w1) >>> 16) << 2)
   )
 }
 
-/** One for each place that has the first 32 bits, and of the next 31 as many as its length says. */
+/** For the tiers of 32 and 40: one for each place that has the first 32 bits, and of the next 31 as many as its length says. */
 export function hitsLongV6(ints: Int32Array, at: number, w0: number, w1: number): number {
   const codes = ints[at]
   return (
@@ -103,7 +111,7 @@ export function hitsLongV6(ints: Int32Array, at: number, w0: number, w1: number)
 }
 
 /** One for each place whose first 31 bits cover the address. */
-export function hitsMiddleV6(ints: Int32Array, at: number, w0: number): number {
+export function hitsWideV6(ints: Int32Array, at: number, w0: number): number {
   const codes = ints[at]
   return (
     isZero(((ints[at + 1] ^ w0) >>> 1) >>> (codes - 97)) |
@@ -112,9 +120,7 @@ export function hitsMiddleV6(ints: Int32Array, at: number, w0: number): number {
   )
 }
 
-function isZero(word: number): number {
-  return Math.clz32(word) >>> 5
-}
+const isZero = (word: number): number => Math.clz32(word) >>> 5
 
 /**
  * Reads that are made in the order in which they stand: x64 keeps it, and so does V8, which never exchanges two reads of

@@ -1,6 +1,8 @@
 /** The one writer of a prefix table: every change is seen by all readers at once, prefix by prefix. */
 import { randomInt } from 'node:crypto'
-import type { IpFamily, Network } from './ip.ts'
+import type { Network } from './ip.ts'
+import { type Family, makeFamily, TIERS_MAX } from './prefix-family.ts'
+import { digestBitsV4, digestOfV4, digestOfV6, withPlaceV6 } from './prefix-digests.ts'
 import {
   MARKS_V4,
   MISSING_V4,
@@ -8,63 +10,40 @@ import {
   missingV6,
   PASSED,
   PLACE_INTS_V6,
-  PLACES_V4,
-  PLACES_V6,
   PREFIX_V4,
   PREFIX_V6,
   SPILL_CLASSES_MAX,
   spillBitV4,
   spillBitV6,
   tagOf,
-  TAGS_IN_FIRST_WORD,
+  tagShift,
+  tagWord,
   VALUE_V4,
   VALUE_V6,
 } from './prefix-lines.ts'
 import {
-  groupHash,
+  anyGroupHash,
   HEADER,
   keepBits,
   LINE_INTS,
   lineAt,
-  type LineTable,
+  lineOf,
   type PrefixCapacity,
   prefixHash,
   shapeOf,
   shortIndex,
   SLOT_LENGTH_MAX,
-  SLOTS_V4_AT,
-  SLOTS_V6_AT,
   tierOf,
   wordAt,
 } from './prefix-memory.ts'
 import { NO_PREFIX } from './prefix-table.ts'
 
 const TWO_TO_32 = 2 ** 32
-const SLOT_COUNT = 0x1_0000
-const TIERS = 3
 /** The slot bit of the first tier, as its place. */
 const FIRST_TIER_BIT = 17
-const LENGTHS = 129
 /** A count that got there stays, and so does its mark: which costs lookups and no answer. */
 const MARK_COUNT_MAX = 0xffff
 const NOWHERE = -1
-
-/** One family: where it is, and what the writer keeps about it so that marks can go again. */
-interface Family {
-  readonly version: IpFamily
-  readonly lines: LineTable
-  readonly places: number
-  readonly capacity: number
-  readonly slotsAt: number
-  readonly shortsAt: number
-  /** How many prefixes hold each tier's bit of a slot. */
-  readonly tierCounts: Uint32Array
-  /** How many prefixes of each bit of its marks a line has spilled, and how many it has passed on. */
-  readonly spillCounts: Uint16Array
-  readonly passedCounts: Uint16Array
-  readonly spilledLengthCounts: Uint32Array
-  count: number
-}
 
 export class PrefixTableWriter {
   readonly memory: SharedArrayBuffer
@@ -89,8 +68,8 @@ export class PrefixTableWriter {
   #place = 0
 
   /**
-   * Shared memory: 512 KiB of slots, for each family that there is 512 KiB of short prefixes, and 25 to 31 bytes for each
-   * IPv4 prefix, 58 to 73 for each of IPv6. The writer has 13 to 16 and 31 to 39 bytes more for each, and 2 MiB.
+   * Shared memory: 512 KiB of slots, for each family that there is 512 KiB of short prefixes, and 26 to 33 bytes for each
+   * IPv4 prefix, 60 to 75 for each of IPv6. The writer has 13 to 16 and 31 to 39 bytes more for each, and 2 MiB.
    */
   static bytes(capacity: PrefixCapacity): number {
     return shapeOf(capacity).ints * 4
@@ -101,8 +80,8 @@ export class PrefixTableWriter {
     const { shortsV4At, shortsV6At, linesV4, linesV6, ints } = shapeOf(capacity)
     this.memory = memory
     this.#ints = new Int32Array(memory, 0, ints)
-    this.#v4 = makeFamily(4, linesV4, capacity.v4, shortsV4At)
-    this.#v6 = makeFamily(6, linesV6, capacity.v6, shortsV6At)
+    this.#v4 = makeFamily(4, memory, linesV4, capacity.v4, shortsV4At)
+    this.#v6 = makeFamily(6, memory, linesV6, capacity.v6, shortsV6At)
     this.#family = this.#v4
     this.#ints[HEADER.seed] = this.#seed
     this.#ints[HEADER.secondSeed] = this.#secondSeed
@@ -135,7 +114,10 @@ export class PrefixTableWriter {
     const at = this.#find()
     if (at === NOWHERE) return false
     Atomics.store(this.#ints, at, 0)
-    if (this.#length > SLOT_LENGTH_MAX && this.#line !== this.#groupLine) this.#takeMarksBack()
+    if (this.#length > SLOT_LENGTH_MAX) {
+      this.#renewDigest(this.#line)
+      if (this.#line !== this.#groupLine) this.#takeMarksBack()
+    }
     this.#announce(-1)
     return true
   }
@@ -157,8 +139,7 @@ export class PrefixTableWriter {
     this.#w3 = isV6 ? keepBits(wordAt(bytes, 12), length - 96) : 0
     if (length <= SLOT_LENGTH_MAX) return
     const { groupBits } = this.#tier()
-    const [g0, g1] = [keepBits(this.#w0, groupBits), keepBits(this.#w1, groupBits - 32)]
-    this.#groupHash = groupHash(this.#secondSeed, groupBits, g0, g1)
+    this.#groupHash = anyGroupHash(this.#seed, this.#secondSeed, groupBits, this.#w0, this.#w1)
     this.#ownHash = prefixHash(this.#seed, this.#secondSeed, length, this.#w0, this.#w1, this.#w2, this.#w3)
     this.#groupLine = this.#lineOf(this.#groupHash)
     this.#ownLine = this.#lineOf(this.#ownHash)
@@ -166,7 +147,7 @@ export class PrefixTableWriter {
 
   #lineOf(hash: number): number {
     const { at, factor, shift } = this.#family.lines
-    return lineAt(at, factor, shift, hash)
+    return lineAt(at, lineOf(factor, shift, hash))
   }
 
   #after(line: number): number {
@@ -253,11 +234,12 @@ export class PrefixTableWriter {
   #write(line: number, stored: number): void {
     const ints = this.#ints
     const place = this.#freePlace(line)
+    const hash = line === this.#groupLine ? this.#groupHash : this.#ownHash
+    this.#noteInDigest(line, place, hash)
     if (this.#family === this.#v4) {
       Atomics.store(ints, line + PREFIX_V4 + place, this.#w0)
       this.#storeBits(line + MISSING_V4, place * 4, 15, 32 - this.#length)
-      const tag = tagOf(line === this.#groupLine ? this.#groupHash : this.#ownHash)
-      this.#storeBits(line + (place < TAGS_IN_FIRST_WORD ? 0 : 1), (place % TAGS_IN_FIRST_WORD) * 8, 0xff, tag)
+      this.#storeBits(line + tagWord(place), tagShift(place), 0xff, tagOf(hash))
     } else {
       const at = line + PREFIX_V6 + place * PLACE_INTS_V6
       Atomics.store(ints, at, this.#w0)
@@ -268,6 +250,26 @@ export class PrefixTableWriter {
     }
     Atomics.add(ints, HEADER.changes, 1)
     Atomics.store(ints, this.#valueAt(line, place), stored)
+  }
+
+  #numberOf(line: number): number {
+    return (line - this.#family.lines.at) / LINE_INTS
+  }
+
+  /** Before the value is there: nobody is to be told that nothing is. */
+  #noteInDigest(line: number, place: number, hash: number): void {
+    const { digests } = this.#family
+    const i = this.#numberOf(line)
+    const isV4 = this.#family === this.#v4
+    Atomics.store(digests, i, isV4 ? digests[i] | digestBitsV4(hash) : withPlaceV6(digests[i], place, hash))
+  }
+
+  /** After something has left the line, or its marks have become others. */
+  #renewDigest(line: number): void {
+    const { digests } = this.#family
+    const i = this.#numberOf(line)
+    const isV4 = this.#family === this.#v4
+    Atomics.store(digests, i, isV4 ? digestOfV4(this.#ints, line) : digestOfV6(this.#ints, line, digests[i]))
   }
 
   #storeBits(at: number, shift: number, mask: number, bits: number): void {
@@ -287,18 +289,20 @@ export class PrefixTableWriter {
   }
 
   #countSpill(change: 1 | -1): void {
-    const { lines, spillCounts, spilledLengthCounts, version } = this.#family
+    const { spillCounts, spilledLengthCounts, version } = this.#family
     const bit = this.#spillBit()
-    const at = ((this.#groupLine - lines.at) / LINE_INTS) * SPILL_CLASSES_MAX + (bit % SPILL_CLASSES_MAX)
+    const at = this.#numberOf(this.#groupLine) * SPILL_CLASSES_MAX + (bit % SPILL_CLASSES_MAX)
     this.#count(spillCounts, at, this.#spilledAt(this.#groupLine), bit, change)
+    this.#renewDigest(this.#groupLine)
     spilledLengthCounts[this.#length] += change
     if (version === 4) return
     this.#setBit(HEADER.spilledV6 + (this.#length >>> 5), this.#length & 31, spilledLengthCounts[this.#length] > 0)
   }
 
   #countPassed(line: number, change: 1 | -1): void {
-    const { lines, passedCounts } = this.#family
-    this.#count(passedCounts, (line - lines.at) / LINE_INTS, this.#passedAt(line), 31, change)
+    const { passedCounts } = this.#family
+    this.#count(passedCounts, this.#numberOf(line), this.#passedAt(line), 31, change)
+    this.#renewDigest(line)
   }
 
   /** Sets the bit with the first, takes it away with the last. */
@@ -326,7 +330,7 @@ export class PrefixTableWriter {
     const { tierCounts, slotsAt } = this.#family
     const bit = 31 - Math.clz32(this.#tier().slotBit)
     const slot = this.#w0 >>> 16
-    const at = slot * TIERS + bit - FIRST_TIER_BIT
+    const at = slot * TIERS_MAX + bit - FIRST_TIER_BIT
     tierCounts[at] += change
     this.#setBit(slotsAt + slot, bit, tierCounts[at] > 0)
   }
@@ -339,21 +343,5 @@ export class PrefixTableWriter {
     const before = this.#ints[at]
     const after = isSet ? before | (1 << bit) : before & ~(1 << bit)
     if (after !== before) Atomics.store(this.#ints, at, after)
-  }
-}
-
-function makeFamily(version: IpFamily, lines: LineTable, capacity: number, shortsAt: number): Family {
-  return {
-    version,
-    lines,
-    places: version === 4 ? PLACES_V4 : PLACES_V6,
-    capacity,
-    slotsAt: version === 4 ? SLOTS_V4_AT : SLOTS_V6_AT,
-    shortsAt,
-    tierCounts: new Uint32Array(SLOT_COUNT * TIERS),
-    spillCounts: new Uint16Array(lines.count * SPILL_CLASSES_MAX),
-    passedCounts: new Uint16Array(lines.count),
-    spilledLengthCounts: new Uint32Array(LENGTHS),
-    count: 0,
   }
 }

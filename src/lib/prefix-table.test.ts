@@ -4,6 +4,7 @@ import { describe, test } from 'node:test'
 import { Worker } from 'node:worker_threads'
 import { Random } from '../../test/harness/random.ts'
 import { networkContains, type Network, parseIp, parseNetwork } from './ip.ts'
+import { shapeOf } from './prefix-memory.ts'
 import { NO_PREFIX, PrefixTable } from './prefix-table.ts'
 import { PrefixTableWriter } from './prefix-table-writer.ts'
 import { type WatchStart, WATCHED, WATCHES } from './prefix-watch-for-test.ts'
@@ -61,6 +62,7 @@ function randomNetwork(random: Random): Network {
   return { family, bytes, prefixLength }
 }
 
+const ROUNDS_MAX = 200_000
 const SEEDS = [1, 2, 3, 4, 5, 6]
 const STEPS = 2000
 
@@ -208,6 +210,48 @@ describe('prefix table', () => {
     assert.equal(writer.count, 2)
   })
 
+  test('a line that holds prefixes of several tiers: the longest of all is found, in whichever it is', () => {
+    const random = new Random(9)
+    const address = new Uint8Array(16)
+    for (let i = 0; i < 1000; i++) {
+      const { writer, table } = tableFor(0, 17)
+      const covering: number[] = []
+      for (let length = 30; length < 48; length += 1 + random.integer(3)) covering.push(length)
+      for (const prefixLength of covering) {
+        assert.ok(writer.set({ family: 6, bytes: address, prefixLength }, 1000 - prefixLength))
+      }
+      // The rest of the line of the address's /48, and more than has room there, is of others that don't cover it.
+      for (let n = 1; n <= 4; n++) {
+        const bytes = Uint8Array.from(address, (_, at) => (at === 7 ? n : 0))
+        writer.set({ family: 6, bytes, prefixLength: 64 }, 0)
+      }
+      assert.equal(table.longest(address, 0, 6), 1000 - Math.max(...covering))
+      assert.equal(table.greatest(address, 0, 6), 1000 - Math.min(...covering))
+    }
+  })
+
+  test('a digest tells of nothing that has gone, spilled or not', () => {
+    const random = new Random(10)
+    const capacity = { v4: 500, v6: 500 }
+    const writer = new PrefixTableWriter(capacity)
+    const { linesV4, linesV6 } = shapeOf(capacity)
+    const bytes = new Uint8Array(writer.memory)
+    const digests = () =>
+      [linesV4, linesV6].map(({ digestsAtByte, digestBytes, count }) => {
+        return bytes.subarray(digestsAtByte, digestsAtByte + count * digestBytes).reduce((sum, byte) => sum + byte, 0)
+      })
+    const inside: Network[] = []
+    for (let i = 0; i < 1000; i++) {
+      const one = randomNetwork(random)
+      const prefixLength = Math.max(17, one.prefixLength)
+      const crowded = { ...one, prefixLength, bytes: one.bytes.map((byte, at) => (at < 3 ? 0 : byte)) }
+      if (writer.get(crowded) === NO_PREFIX && writer.set(crowded, i)) inside.push(crowded)
+    }
+    for (const sum of digests()) assert.ok(sum > 0)
+    for (const one of inside) assert.ok(writer.delete(one))
+    assert.deepEqual(digests(), [0, 0])
+  })
+
   test('a reader in another thread sees each change, never half of one, and never misses what stays', async () => {
     const writer = new PrefixTableWriter({ v4: 600, v6: 600 })
     const counts = new Int32Array(new SharedArrayBuffer(WATCHES * 4))
@@ -218,7 +262,8 @@ describe('prefix table', () => {
     const random = new Random(8)
     const inside: Network[] = []
     // The thread says when it has looked often enough; places of the table are used again and again meanwhile.
-    while (Atomics.load(counts, WATCHED.done) === 0) {
+    for (let rounds = 0; Atomics.load(counts, WATCHED.done) === 0; rounds++) {
+      assert.ok(rounds < ROUNDS_MAX, 'the other thread has not ended')
       for (let i = 0; i < 100; i++) {
         const one = WATCHED.network(random.integer(WATCHED.networks))
         if (inside.length > 500) writer.delete(inside.splice(random.integer(inside.length), 1)[0])

@@ -2,23 +2,24 @@
  * A map from prefixes of IPv4 and IPv6 to small numbers, in shared memory of a fixed size: one writer
  * (prefix-table-writer.ts), any number of readers, who take no lock, never wait and never see half of an entry.
  *
- * A lookup reads one slot by the first 16 bits of the address, and then one line (prefix-lines.ts) for each tier that has
- * prefixes below them, none of which waits for another: out of the caches they cost little more than one read. Only a
- * prefix that found its group's line full costs another.
+ * A lookup reads one slot by the first 16 bits of the address, then for each tier that may have prefixes below them the
+ * digest of one line (prefix-digests.ts), and a line (prefix-lines.ts) only where its digest says so: who is in no list
+ * reads none, who is in one reads most often a single one. Only a prefix that found its group's line full costs another.
  */
-import { HEADER, SLOT_LENGTH_MAX, wordAt } from './prefix-memory.ts'
+import { HEADER, SLOT_LENGTH_MAX } from './prefix-memory.ts'
 import { PrefixesV4 } from './prefixes-v4.ts'
 import { PrefixesV6 } from './prefixes-v6.ts'
 
 /** No prefix covers the address. */
 export const NO_PREFIX = -1
 
-const word = wordAt
-
 export class PrefixTable {
   readonly #ints: Int32Array
   readonly #v4: PrefixesV4
   readonly #v6: PrefixesV6
+  /** Where the last address was, and most often the next one is: a word of a view is one read, and not four. */
+  #bytes: Uint8Array = new Uint8Array(0)
+  #view: DataView = new DataView(this.#bytes.buffer)
 
   constructor(memory: SharedArrayBuffer) {
     this.#ints = new Int32Array(memory)
@@ -33,18 +34,21 @@ export class PrefixTable {
 
   /** The value of the longest prefix that covers the address, whose bytes begin at `at`; NO_PREFIX without one. */
   longest(bytes: Uint8Array, at: number, family: 4 | 6): number {
-    return family === 4 ? this.#v4.find(word(bytes, at), false) : this.#v6.find(bytes, at, false)
+    const view = bytes === this.#bytes ? this.#view : this.#viewOf(bytes)
+    return family === 4 ? this.#v4.find(view.getInt32(at), false) : this.#v6.find(view, at, false)
   }
 
   /** The greatest value of all prefixes that cover the address; NO_PREFIX without one. */
   greatest(bytes: Uint8Array, at: number, family: 4 | 6): number {
-    return family === 4 ? this.#v4.find(word(bytes, at), true) : this.#v6.find(bytes, at, true)
+    const view = bytes === this.#bytes ? this.#view : this.#viewOf(bytes)
+    return family === 4 ? this.#v4.find(view.getInt32(at), true) : this.#v6.find(view, at, true)
   }
 
   /** The values of all prefixes that cover the address, the longest first. One search for each length: not for workers. */
   covering(address: Uint8Array): number[] {
     const isV6 = address.length === 16
-    const [w0, w1, w2, w3] = [0, 4, 8, 12].map((at) => (isV6 || at === 0 ? wordAt(address, at) : 0))
+    const view = this.#viewOf(address)
+    const [w0, w1, w2, w3] = [0, 4, 8, 12].map((at) => (isV6 || at === 0 ? view.getInt32(at) : 0))
     const values: number[] = []
     const add = (value: number): void => {
       if (value !== NO_PREFIX) values.push(value)
@@ -55,5 +59,11 @@ export class PrefixTable {
     const { shorts } = isV6 ? this.#v6 : this.#v4
     for (let length = SLOT_LENGTH_MAX; length >= 0; length--) add(shorts.valueOf(length, w0))
     return values
+  }
+
+  #viewOf(bytes: Uint8Array): DataView {
+    this.#bytes = bytes
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    return this.#view
   }
 }

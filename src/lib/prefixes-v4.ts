@@ -1,4 +1,5 @@
 /** What a prefix table knows of IPv4, for readers. */
+import { mayHoldV4 } from './prefix-digests.ts'
 import {
   hitsV4,
   MARKS_V4,
@@ -20,6 +21,7 @@ import {
   keepBits,
   LINE_INTS,
   lineAt,
+  lineOf,
   prefixHash,
   shapeOf,
   SLOTS_V4_AT,
@@ -35,7 +37,7 @@ const LENGTHS_0_TO_16 = 0x0001_ffff
 
 // Under names of this file the compiler takes them for constants; what is imported it reads and checks each time, which
 // made a lookup a third slower.
-const LONGER_V4 = TIER.v4Wide.slotBit | TIER.v4Middle.slotBit | TIER.v4Long.slotBit
+const SELDOM_V4 = TIER.v4Wide.slotBit | LENGTHS_0_TO_16
 const HAS_WIDE_V4 = TIER.v4Wide.slotBit
 const LONG_BITS_V4 = TIER.v4Long.groupBits
 const MIDDLE_BITS_V4 = TIER.v4Middle.groupBits
@@ -43,6 +45,10 @@ const WIDE_BITS_V4 = TIER.v4Wide.groupBits
 const SPILLED_IN_LONG_V4 = SPILLED_LONG_V4
 const SPILLED_IN_MIDDLE_V4 = SPILLED_MIDDLE_V4
 const SPILLED_IN_WIDE_V4 = SPILLED_WIDE_V4
+// What is missing at most in a prefix of the tier. Others that cover the address may be in the same line.
+const MISSING_IN_LONG_V4 = 32 - LONG_BITS_V4
+const MISSING_IN_MIDDLE_V4 = 32 - MIDDLE_BITS_V4
+const MISSING_IN_WIDE_V4 = 32 - WIDE_BITS_V4
 const SLOTS_V4 = SLOTS_V4_AT
 const MARKS = MARKS_V4
 const MISSING = MISSING_V4
@@ -53,22 +59,32 @@ const CHANGES = HEADER.changes
 const PASSED_ON = PASSED
 const hashOfGroup = groupHash
 const hashOfPrefix = prefixHash
+const lineFor = lineOf
 const placeOf = lineAt
+const mayHold4 = mayHoldV4
 const hits4 = hitsV4
 const read = readInOrder
 const missing4 = missingV4
 
+/** Of one of the bits that `hitsV4` answers. No branch, which would be guessed wrong. */
+function placeOfHit(bit: number): number {
+  const i = 31 - Math.clz32(bit)
+  return (i >>> 3) + ((~i & 1) << 2)
+}
+
 export class PrefixesV4 {
   readonly shorts: ShortPrefixes
   readonly #ints: Int32Array
+  readonly #digests: Int32Array
   /** The same count by another way, so that a compiler that has it does not take it for the same. */
   readonly #changes: Int32Array
-  readonly #linesAt: number
-  readonly #linesEnd: number
-  readonly #linesFactor: number
-  readonly #linesShift: number
-  readonly #seed: number
-  readonly #secondSeed: number
+  // With a number from the start: a field that is undefined first is never known to hold a small one.
+  readonly #linesAt: number = 0
+  readonly #linesEnd: number = 0
+  readonly #linesFactor: number = 0
+  readonly #linesShift: number = 0
+  readonly #seed: number = 0
+  readonly #secondSeed: number = 0
 
   constructor(memory: SharedArrayBuffer) {
     const ints = new Int32Array(memory)
@@ -76,7 +92,8 @@ export class PrefixesV4 {
     this.#changes = new Int32Array(memory, HEADER.changes * 4, 1)
     const shape = shapeOf({ v4: ints[HEADER.capacityV4], v6: ints[HEADER.capacityV6] })
     this.shorts = new ShortPrefixes(ints, SLOTS_V4, shape.shortsV4At)
-    const { at, end, factor, shift } = shape.linesV4
+    const { count, at, end, factor, shift, digestsAtByte } = shape.linesV4
+    this.#digests = new Int32Array(memory, digestsAtByte, count)
     this.#linesAt = at
     this.#linesEnd = end
     this.#linesFactor = factor
@@ -85,57 +102,92 @@ export class PrefixesV4 {
     this.#secondSeed = ints[HEADER.secondSeed]
   }
 
-  /** The value of the longest prefix that covers the address, or the greatest of all that do. */
+  /**
+   * The value of the longest prefix that covers the address, or the greatest of all that do. What is seldom is called, and
+   * what is usual stands here: the fewer instructions there are, the earlier a processor that waits for this line begins to
+   * read the next address's.
+   */
   find(w0: number, wantsGreatest: boolean): number {
     const ints = this.#ints
     const slot = ints[SLOTS_V4 + (w0 >>> 16)]
     if (slot === 0) return NOTHING
     let found = NOTHING
-    if ((slot & LONGER_V4) !== 0) {
-      // Two of the three tiers whatever the slot says: to guess which of them wrong costs more than to read in vain.
-      const longHash = hashOfGroup(this.#secondSeed, LONG_BITS_V4, w0 & -0x100, 0)
-      const middleHash = hashOfGroup(this.#secondSeed, MIDDLE_BITS_V4, w0 & -0x1000, 0)
-      const longAt = this.#lineAt(longHash)
-      const middleAt = this.#lineAt(middleHash)
-      let hits = hits4(ints, longAt, longHash) | (hits4(ints, middleAt, middleHash) >>> 2)
-      let spilled = (ints[longAt + MARKS] & SPILLED_IN_LONG_V4) | (ints[middleAt + MARKS] & SPILLED_IN_MIDDLE_V4)
-      let wideAt = 0
-      if ((slot & HAS_WIDE_V4) !== 0) {
-        const wideHash = hashOfGroup(this.#secondSeed, WIDE_BITS_V4, w0 & -0x1_0000, 0)
-        wideAt = this.#lineAt(wideHash)
-        hits |= hits4(ints, wideAt, wideHash) >>> 4
-        spilled |= ints[wideAt + MARKS] & SPILLED_IN_WIDE_V4
+    const longHash = hashOfGroup(this.#seed, LONG_BITS_V4, w0 & -0x100)
+    const longLine = lineFor(this.#linesFactor, this.#linesShift, longHash)
+    if (mayHold4(this.#digests[longLine], longHash)) {
+      const at = placeOf(this.#linesAt, longLine)
+      const hits = hits4(ints, at, longHash)
+      const spilled = ints[at + MARKS] & SPILLED_IN_LONG_V4
+      const changes = read(ints, CHANGES)
+      if (hits !== 0 && ((hits & (hits - 1)) | spilled) === 0) {
+        const place = placeOfHit(hits)
+        const missing = missing4(read(ints, (at + MISSING) | 0), place)
+        const differs = (read(ints, (at + PREFIX4 + place) | 0) ^ w0) >>> missing
+        if (differs === 0 && missing <= MISSING_IN_LONG_V4) found = ~read(ints, (at + VALUE4 + place) | 0)
       }
-      if ((hits | spilled) !== 0) found = this.#choose(hits, spilled, longAt, middleAt, wideAt, w0, wantsGreatest)
+      if ((hits & (hits - 1)) !== 0 || spilled !== 0 || read(this.#changes, 0) !== changes) {
+        found = this.#choose(at, hits, spilled, MISSING_IN_LONG_V4, w0, wantsGreatest)
+      }
+      if (found !== NOTHING && !wantsGreatest) return found
     }
-    if ((found !== NOTHING && !wantsGreatest) || (slot & LENGTHS_0_TO_16) === 0) return found
-    return this.shorts.find(slot, w0, wantsGreatest, found)
+    const middleHash = hashOfGroup(this.#seed, MIDDLE_BITS_V4, w0 & -0x1000)
+    const middleLine = lineFor(this.#linesFactor, this.#linesShift, middleHash)
+    if (mayHold4(this.#digests[middleLine], middleHash)) {
+      const other = this.#findInLine(
+        middleLine,
+        middleHash,
+        SPILLED_IN_MIDDLE_V4,
+        MISSING_IN_MIDDLE_V4,
+        w0,
+        wantsGreatest,
+      )
+      if (other > found) found = other
+      if (found !== NOTHING && !wantsGreatest) return found
+    }
+    return (slot & SELDOM_V4) === 0 ? found : this.#findWide(slot, w0, wantsGreatest, found)
   }
 
-  /** `hits` says where to look; what is there may have become another meanwhile. */
-  #choose(
-    hits: number,
-    spilled: number,
-    longAt: number,
-    middleAt: number,
-    wideAt: number,
+  /** What is shorter than 20. */
+  #findWide(slot: number, w0: number, wantsGreatest: boolean, soFar: number): number {
+    let found = soFar
+    if ((slot & HAS_WIDE_V4) !== 0) {
+      const hash = hashOfGroup(this.#seed, WIDE_BITS_V4, w0 & -0x1_0000)
+      const line = lineFor(this.#linesFactor, this.#linesShift, hash)
+      if (mayHold4(this.#digests[line], hash)) {
+        found = Math.max(found, this.#findInLine(line, hash, SPILLED_IN_WIDE_V4, MISSING_IN_WIDE_V4, w0, wantsGreatest))
+        if (found !== NOTHING && !wantsGreatest) return found
+      }
+    }
+    return (slot & LENGTHS_0_TO_16) === 0 ? found : this.shorts.find(slot, w0, wantsGreatest, found)
+  }
+
+  #findInLine(
+    line: number,
+    hash: number,
+    spilledMask: number,
+    missingMax: number,
     w0: number,
     wantsGreatest: boolean,
   ): number {
     const ints = this.#ints
+    const at = placeOf(this.#linesAt, line)
+    const hits = hits4(ints, at, hash)
+    const spilled = ints[at + MARKS] & spilledMask
+    return (hits | spilled) === 0 ? NOTHING : this.#choose(at, hits, spilled, missingMax, w0, wantsGreatest)
+  }
+
+  /** `hits` says where to look; what is there may have become another meanwhile. */
+  #choose(at: number, hits: number, spilled: number, missingMax: number, w0: number, wantsGreatest: boolean): number {
+    const ints = this.#ints
     let changes = read(ints, CHANGES)
     for (;;) {
       let found = NOTHING
-      let leastMissing = 32
+      let leastMissing = missingMax
       for (let left = hits; left !== 0; left &= left - 1) {
-        const bit = 31 - Math.clz32(left & -left)
-        // Of each byte bits 7 and 6 are the long line's, 5 and 4 the middle one's, 3 and 2 the wide one's.
-        const line = (bit & 6) === 6 ? longAt : (bit & 6) === 4 ? middleAt : wideAt
-        // 4 more where the lower of the two is set: no branch, which would be guessed wrong.
-        const place = (bit >>> 3) + ((~bit & 1) << 2)
-        const missing = missing4(read(ints, line + MISSING), place)
-        if ((read(ints, line + PREFIX4 + place) ^ w0) >>> missing !== 0) continue
-        const value = ~read(ints, line + VALUE4 + place)
+        const place = placeOfHit(left & -left)
+        const missing = missing4(read(ints, at + MISSING), place)
+        if ((read(ints, at + PREFIX4 + place) ^ w0) >>> missing !== 0) continue
+        const value = ~read(ints, at + VALUE4 + place)
         if (value === NOTHING || (wantsGreatest ? value < found : missing > leastMissing)) continue
         found = value
         leastMissing = missing
@@ -163,7 +215,10 @@ export class PrefixesV4 {
   /** Of exactly this prefix, outside of its group's line. */
   #spilled(missing: number, prefix: number): number {
     const ints = this.#ints
-    let line = this.#lineAt(hashOfPrefix(this.#seed, this.#secondSeed, 32 - missing, prefix, 0, 0, 0))
+    const hash = hashOfPrefix(this.#seed, this.#secondSeed, 32 - missing, prefix, 0, 0, 0)
+    const own = lineFor(this.#linesFactor, this.#linesShift, hash)
+    if (!mayHold4(this.#digests[own], hash)) return NOTHING
+    let line = placeOf(this.#linesAt, own)
     for (;;) {
       const value = this.#valueIn(line, missing, prefix)
       if (value !== NOTHING || (ints[line + MISSING] & PASSED_ON) === 0) return value
@@ -186,7 +241,8 @@ export class PrefixesV4 {
   valueOf(length: number, w0: number): number {
     const ints = this.#ints
     const { groupBits } = tierOf(4, length)
-    const line = this.#lineAt(hashOfGroup(this.#secondSeed, groupBits, keepBits(w0, groupBits), 0))
+    const hash = hashOfGroup(this.#seed, groupBits, keepBits(w0, groupBits))
+    const line = placeOf(this.#linesAt, lineFor(this.#linesFactor, this.#linesShift, hash))
     const prefix = keepBits(w0, length)
     for (;;) {
       const changes = Atomics.load(ints, CHANGES)
@@ -194,9 +250,5 @@ export class PrefixesV4 {
       if (value === NOTHING) value = this.#spilled(32 - length, prefix)
       if (value === NOTHING || Atomics.load(ints, CHANGES) === changes) return value
     }
-  }
-
-  #lineAt(hash: number): number {
-    return placeOf(this.#linesAt, this.#linesFactor, this.#linesShift, hash)
   }
 }
