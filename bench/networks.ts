@@ -5,20 +5,16 @@
  */
 import { readFileSync } from 'node:fs'
 import { makeDatabase } from '../src/control/databases/read-database.ts'
-import { countryCode } from '../src/lib/country-code.ts'
-import { formatIp } from '../src/lib/ip.ts'
 import { NetworkDatabase } from '../src/traffic/admit/network-database.ts'
-import { mmdb, type MmdbValue } from '../test/harness/mmdb.ts'
 import { Random } from '../test/harness/random.ts'
+import { madeDatabase, randomBytes } from './made-database.ts'
 
-const NETWORKS = 200_000
-const COUNTRIES = 250
 const LOOKUPS = 500_000
 /** The least of all rounds of so many counts: others use the machine too. */
 const LOOKUPS_PER_ROUND = 2_000
 
 const random = new Random(1)
-const file = process.argv[2] === undefined ? made() : readFileSync(process.argv[2])
+const file = process.argv[2] === undefined ? madeDatabase(random) : readFileSync(process.argv[2])
 const startedMs = performance.now()
 const { memory, type } = await makeDatabase(file, 'country')
 const readMs = performance.now() - startedMs
@@ -28,31 +24,10 @@ const database = new NetworkDatabase(memory)
 console.log(`IPv4  ${nsPerLookup(4).toFixed(0)} ns`)
 console.log(`IPv6  ${nsPerLookup(6).toFixed(0)} ns`)
 
-/** Half of it IPv4, of the lengths that there are in the Internet; IPv6 in some ten thousand providers' networks. */
-function made(): Buffer {
-  const networks: Record<string, MmdbValue> = {}
-  for (let i = 0; i < NETWORKS; i++) {
-    const record = { country: { iso_code: countryCode(1 + random.integer(COUNTRIES)) } }
-    const v4Length = 16 + random.integer(9)
-    networks[`${formatIp(randomBytes(4, v4Length))}/${v4Length}`] = record
-    const v6Length = 32 + random.integer(17)
-    networks[`${formatIp(randomBytes(16, v6Length))}/${v6Length}`] = record
-  }
-  return mmdb(networks, { type: 'made for this' })
-}
-
-function randomBytes(size: 4 | 16, prefixLength = size * 8): Uint8Array {
-  const bytes = Uint8Array.from({ length: size }, (_, i) => {
-    return random.integer(256) & (0xff00 >> Math.min(8, Math.max(0, prefixLength - i * 8)))
-  })
-  if (size === 16) bytes.set([0x2a, random.integer(16)])
-  return bytes
-}
-
 function nsPerLookup(family: 4 | 6): number {
   const size = family === 4 ? 4 : 16
   const bytes = new Uint8Array(LOOKUPS * size)
-  for (let i = 0; i < LOOKUPS; i++) bytes.set(randomBytes(size), i * size)
+  for (let i = 0; i < LOOKUPS; i++) bytes.set(randomBytes(random, size), i * size)
   let best = Infinity
   let known = 0
   const step = LOOKUPS_PER_ROUND * size
