@@ -5,6 +5,7 @@
  */
 import { tableMemory } from '../src/kernel/huge-pages.ts'
 import { makeDatabase } from '../src/control/databases/read-database.ts'
+import { numberSet } from '../src/lib/number-set.ts'
 import { PrefixTableWriter } from '../src/lib/prefix-table-writer.ts'
 import { Admission, ADMITTED } from '../src/traffic/admit/admission.ts'
 import { BanTable } from '../src/traffic/admit/ban-table.ts'
@@ -38,7 +39,7 @@ const EVERY_RULE: ServiceProtect = {
   newConnections: { rule: 'on', rate: PLENTY },
 }
 /** Which keeps nobody out: all must be asked. */
-const NOBODY: NetworkRule = { rule: 'on', named: 'refuse', numbers: new Set([0xffff_ffff]), unknown: 'admit' }
+const NOBODY: NetworkRule = { rule: 'on', named: 'refuse', numbers: numberSet([0xffff_ffff]), unknown: 'admit' }
 const EVERY_RULE_AND_NETWORKS: ServiceProtect = { ...EVERY_RULE, countries: NOBODY, asns: NOBODY, perAsn: on }
 const NEVER = rateLimit(1, 3_600_000, 1)
 

@@ -11,6 +11,7 @@ import type { CounterShape } from './counters.ts'
 import type { WorkerStart } from './events.ts'
 import { ringBytes } from './log-ring.ts'
 import { NodeWide } from './node-wide.ts'
+import { numberSet } from '../lib/number-set.ts'
 import type { NetworkRule, Service, ServiceProtect, UpstreamShare } from './tables.ts'
 import { WorkerWakes } from './queue/worker-wakes.ts'
 import { UpstreamStates } from './upstream-states.ts'
@@ -28,7 +29,7 @@ export const NO_WIRE_RULES: WireRules = {
 
 export const PLAIN_SHARE: UpstreamShare = { weight: 1, backup: false, maxConnections: 0 }
 
-const NO_NETWORK_RULE: NetworkRule = { rule: 'off', named: 'refuse', numbers: new Set(), unknown: 'admit' }
+const NO_NETWORK_RULE: NetworkRule = { rule: 'off', named: 'refuse', numbers: numberSet([]), unknown: 'admit' }
 
 /** Everybody is let in. */
 export const PLAIN_PROTECT: ServiceProtect = {

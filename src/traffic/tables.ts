@@ -2,6 +2,7 @@
  * The frozen knowledge traffic works from, made by control and swapped as a whole.
  * A connection keeps the tables it was accepted under. All of it survives structured clone.
  */
+import type { NumberSet } from '../lib/number-set.ts'
 import type { Network, SocketAddress } from '../lib/ip.ts'
 import type { WireRules } from './wire/wire-rules.ts'
 import type { MakeWayRule } from './admit/make-way.ts'
@@ -127,7 +128,7 @@ export interface NetworkRule {
   /** What becomes of those in `numbers`; all others get the opposite. */
   readonly named: 'admit' | 'refuse'
   /** Of countries (lib/country-code.ts), or AS numbers. */
-  readonly numbers: ReadonlySet<number>
+  readonly numbers: NumberSet
   /** Of whom the database says nothing. */
   readonly unknown: 'admit' | 'refuse'
 }

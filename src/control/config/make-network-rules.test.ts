@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { countryNumber } from '../../lib/country-code.ts'
+import { numberSet } from '../../lib/number-set.ts'
 import { parseConfig } from './load.ts'
 import { makeNetworkRules } from './make-network-rules.ts'
 
@@ -20,13 +21,13 @@ test('who is unknown counts as not named, unless the rule says otherwise', () =>
   assert.deepEqual(rulesOf('{ countries: { deny: [DE, NO] } }').countries, {
     rule: 'on',
     named: 'refuse',
-    numbers: new Set([countryNumber('DE'), countryNumber('NO')]),
+    numbers: numberSet([countryNumber('DE'), countryNumber('NO')]),
     unknown: 'admit',
   })
   assert.deepEqual(rulesOf('{ asns: { rule: watch, allow: [AS64496, 1] } }').asns, {
     rule: 'watch',
     named: 'admit',
-    numbers: new Set([64_496, 1]),
+    numbers: numberSet([64_496, 1]),
     unknown: 'refuse',
   })
   assert.equal(rulesOf('{ asns: { allow: [1], unknown: admit } }').asns.unknown, 'admit')

@@ -1,5 +1,6 @@
 /** `protect.countries` and `protect.asns`: from what is written to what the configuration keeps, and to what admission works with. */
 import { countryNumber } from '../../lib/country-code.ts'
+import { numberSet } from '../../lib/number-set.ts'
 import type { NetworkRule, NetworkRuleSet } from '../../traffic/tables.ts'
 import type { NetworkRuleConfig, NetworkRulesConfig } from './config.ts'
 import type { ParsedService } from './schema.ts'
@@ -31,6 +32,6 @@ function networkRule<Named>(
   { rule, allow, deny, unknown }: NetworkRuleConfig<Named>,
   numberOf: (named: Named) => number,
 ): NetworkRule {
-  const numbers = new Set((allow ?? deny ?? []).map(numberOf))
+  const numbers = numberSet((allow ?? deny ?? []).map(numberOf))
   return { rule, named: allow === undefined ? 'refuse' : 'admit', numbers, unknown }
 }

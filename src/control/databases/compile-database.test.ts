@@ -2,10 +2,11 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { Reader } from 'mmdb-lib'
-import { header, mmdb, mmdbOf, type MmdbOptions, nodeBytes } from '../../../test/harness/mmdb.ts'
+import { header, mmdb, mmdbOf, type MmdbOptions, type MmdbValue, nodeBytes } from '../../../test/harness/mmdb.ts'
+import { Random } from '../../../test/harness/random.ts'
 import { countryNumber } from '../../lib/country-code.ts'
 import { formatIp, parseIp } from '../../lib/ip.ts'
-import { NetworkDatabase } from '../../traffic/admit/network-database.ts'
+import { NetworkDatabase, RANGE_INTS } from '../../traffic/admit/network-database.ts'
 import { UnusableFile } from '../read-whole-file.ts'
 import { makeDatabase } from './read-database.ts'
 
@@ -83,6 +84,32 @@ describe('a compiled database', () => {
     await fc.assert(property, { numRuns: 100 })
   })
 
+  test('says what mmdb-lib says in networks with thousands of ranges', async () => {
+    const random = new Random(2)
+    const networks: Record<string, MmdbValue> = {}
+    // Everywhere in a /16 and a /32, and close together in another.
+    for (let i = 0; i < 6000; i++) {
+      const [high, low] = [random.integer(256), random.integer(256)]
+      const country = ['DE', 'FR', 'US'][random.integer(3)]
+      networks[`10.1.${high}.${low}/32`] = { country }
+      networks[`10.2.7.${low}/32`] = { country }
+      networks[`2001:db8:${high.toString(16)}${low.toString(16).padStart(2, '0')}::/48`] = { country }
+    }
+    const file = mmdb(networks)
+    const reader = new Reader(file) as { get(address: string): AnyRecord | null }
+    const database = await databaseOf(file, 'country')
+    for (let i = 0; i < 20_000; i++) {
+      const [high, low] = [random.integer(256), random.integer(256)]
+      const places = [
+        `10.1.${high}.${low}`,
+        `10.2.7.${low}`,
+        `10.2.${high}.${low}`,
+        `2001:db8:${high.toString(16)}:1::${low}`,
+      ]
+      for (const text of places) assert.equal(lookUp(database, text), countryOf(reader.get(text)), text)
+    }
+  })
+
   test('with any bytes wrong it is an error of the file, or answers', async () => {
     const whole = mmdb({
       '192.0.2.0/24': { country: { iso_code: 'DE', names: { en: 'Germany', fr: 'Allemagne' } } },
@@ -134,7 +161,24 @@ describe('a compiled database', () => {
     // 2^64 ways lead through 64 nodes with both sides alike.
     const nodes = Array.from({ length: 64 }, (_, i) => (i === 63 ? nodeBytes(80, 64, 24) : nodeBytes(i + 1, i + 1, 24)))
     const { memory } = await makeDatabase(mmdbOf(nodes, country), 'country')
-    assert.ok(new NetworkDatabase(memory).nodes.length <= 2 * 64)
+    // The last of them tells neighbours apart, in a step of 16 bits; it has an index of 2^15.
+    assert.ok(new NetworkDatabase(memory).nodes.length <= 65_536 * RANGE_INTS + 2 ** 15 + 64)
+  })
+
+  test('a tree that would be too large where each place has its own is an error', async () => {
+    // 128 levels of 64 nodes, each of which leads to any two of the next level.
+    const random = new Random(1)
+    const [levels, width] = [128, 64]
+    const count = levels * width
+    const nodes = Array.from({ length: count }, (_, i) => {
+      const next = Math.floor(i / width + 1) * width
+      const any = () => (next === count ? count + 16 : next + random.integer(width))
+      return nodeBytes(any(), next === count ? count : any(), 24)
+    })
+    await assert.rejects(
+      makeDatabase(mmdbOf(nodes, country), 'country'),
+      /its tree names the same nodes again and again/,
+    )
   })
 
   test('networks that say the same take no room', async () => {

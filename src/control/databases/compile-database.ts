@@ -1,15 +1,15 @@
 /**
- * A MaxMind DB as the tree that workers walk: checked from end to end, with the one value that rules ask for in place of
+ * A MaxMind DB as the tree that workers ask: checked from end to end, with the one value that rules ask for in place of
  * each record, and without the nodes whose two sides say the same.
  */
 import { type MmdbFile } from '../../lib/mmdb/mmdb-file.ts'
 import { MmdbError } from '../../lib/mmdb/mmdb-data.ts'
 import { NetworkDatabase, ROOTS, UNKNOWN, UNKNOWN_LEAF } from '../../traffic/admit/network-database.ts'
 import { Pacer } from '../lists/pacer.ts'
+import { FoldedTree } from './fold-tree.ts'
 
 /** In an IPv6 tree, IPv4 addresses are those that begin with 96 zero bits. */
 const IPV4_AT_DEPTH = 96
-const ROOT_BITS = Math.log2(ROOTS)
 
 /** What was found of a node: nothing yet, that it is on the way to where we are, or its new place, moved up by NEW_PLACE. */
 const UNSEEN = 0
@@ -19,15 +19,21 @@ const NEW_PLACE = 2
 /** `valueAt` says the value of the data at an offset, UNKNOWN where it has none. Throws MmdbError. */
 export async function compileDatabase(file: MmdbFile, valueAt: (at: number) => number): Promise<SharedArrayBuffer> {
   const leaves = new Leaves(file, valueAt)
+  const pacer = new Pacer()
   // Memory that is never written to is never had: most files shrink.
   const nodes = new Int32Array(file.nodeCount * 2)
-  const { root, count } = await compileTree(file, leaves, nodes)
+  const { root, count } = await compileTree(file, leaves, nodes, pacer)
   const { values } = leaves
-  const { memory, database } = NetworkDatabase.ofSize(count, values.length)
-  database.nodes.set(nodes.subarray(0, count * 2))
+  const tree = new FoldedTree(nodes.subarray(0, count * 2), values)
+  const [ipv4Roots, ipv6Roots] = [new Int32Array(ROOTS), new Int32Array(ROOTS)]
+  tree.fillRoots(ipv4Roots, file.ipVersion === 4 ? root : leftmost(nodes, root))
+  tree.fillRoots(ipv6Roots, file.ipVersion === 4 ? UNKNOWN_LEAF : root)
+  await tree.fold(pacer, [ipv4Roots, ipv6Roots])
+  const { memory, database } = NetworkDatabase.ofSize(values.length, tree.nodes.length)
+  database.ipv4Roots.set(ipv4Roots)
+  database.ipv6Roots.set(ipv6Roots)
   database.values.set(values)
-  fillRoots(database.ipv4Roots, nodes, file.ipVersion === 4 ? root : leftmost(nodes, root))
-  fillRoots(database.ipv6Roots, nodes, file.ipVersion === 4 ? UNKNOWN_LEAF : root)
+  database.nodes.set(tree.nodes)
   return memory
 }
 
@@ -70,11 +76,11 @@ async function compileTree(
   file: MmdbFile,
   leaves: Leaves,
   nodes: Int32Array,
+  pacer: Pacer,
 ): Promise<{ readonly root: number; readonly count: number }> {
   const depthMax = file.ipVersion === 4 ? 32 : 128
   const found = new Int32Array(file.nodeCount)
   const way = new Int32Array(depthMax)
-  const pacer = new Pacer()
   let count = 0
   const placeOf = (record: number): number => {
     if (record >= file.nodeCount) return leaves.placeOf(record)
@@ -109,14 +115,6 @@ function openNode(record: number, file: MmdbFile, found: Int32Array): number | u
   if (record >= file.nodeCount || found[record] < UNSEEN || found[record] >= NEW_PLACE) return undefined
   if (found[record] === UNDER_WAY) throw new MmdbError(`is damaged: node ${record} of its tree leads to itself`)
   return record
-}
-
-function fillRoots(roots: Int32Array, nodes: Int32Array, root: number): void {
-  for (let first = 0; first < ROOTS; first++) {
-    let place = root
-    for (let bit = ROOT_BITS - 1; bit >= 0 && place >= 0; bit--) place = nodes[place * 2 + ((first >> bit) & 1)]
-    roots[first] = place
-  }
 }
 
 function leftmost(nodes: Int32Array, root: number): number {

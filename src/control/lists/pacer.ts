@@ -10,9 +10,12 @@ export class Pacer {
   #steps = 0
   #turnStartedMs = performance.now()
 
-  /** To be asked after each small step; true when it is time for `rest`. */
-  isTired(): boolean {
-    return ++this.#steps % STEPS_PER_LOOK === 0 && performance.now() - this.#turnStartedMs > TURN_MS
+  /** To be asked after each small step, or after several; true when it is time for `rest`. */
+  isTired(steps = 1): boolean {
+    this.#steps += steps
+    if (this.#steps < STEPS_PER_LOOK) return false
+    this.#steps = 0
+    return performance.now() - this.#turnStartedMs > TURN_MS
   }
 
   async rest(): Promise<void> {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { countryNumber } from '../../lib/country-code.ts'
 import { formatIp, parseIp } from '../../lib/ip.ts'
+import { numberSet } from '../../lib/number-set.ts'
 import { CLOSE_REASON_CODES, CLOSE_REASON_NAMES, type CloseReason } from '../close-reason.ts'
 import { Counters, SERVICE, SERVICE_STRIDE, WORKER } from '../counters.ts'
 import { PLAIN_PROTECT, serviceForTest } from '../service-for-test.ts'
@@ -173,8 +174,8 @@ describe('admission by rates and counts', () => {
     const asns = databaseMemoryForTest({ '192.0.0.0': 7, '198.51.0.0': 8 })
     const rule = { rule: 'on', named: 'refuse', unknown: 'admit' } as const
     const { admission, judgeNetwork, watched } = admissionFor({
-      countries: { ...rule, rule: 'watch', numbers: new Set([de]) },
-      asns: { ...rule, named: 'admit', numbers: new Set([8]) },
+      countries: { ...rule, rule: 'watch', numbers: numberSet([de]) },
+      asns: { ...rule, named: 'admit', numbers: numberSet([8]) },
     })
     assert.equal(judgeNetwork('192.0.2.1'), 'admitted')
     admission.useDatabases({ countries, asns })

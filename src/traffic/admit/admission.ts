@@ -136,6 +136,9 @@ export class Admission {
   /** By lists. Takes no place. */
   judgeAddress(service: Service, { addressBytes, addressAt, family }: Source, nowMs: MonotonicMs): number {
     const lists = this.#lists
+    const { perAddress, perPrefix } = service.protect
+    if (perAddress.rule !== 'off') this.#sources.expect(service.index, SOURCE.address, addressBytes, addressAt, family)
+    if (perPrefix.rule !== 'off') this.#sources.expect(service.index, SOURCE.prefix, addressBytes, addressAt, family)
     this.isAllowed = lists.isAllowed(addressBytes, addressAt, family)
     if (this.isAllowed) return ADMITTED
     const ban = lists.banOf(addressBytes, addressAt, family, nowMs)
@@ -171,6 +174,7 @@ export class Admission {
     if (this.isAllowed) return ADMITTED
     const sources = this.#sources
     const { perAsn } = service.protect
+    const hasAsn = perAsn.rule !== 'off' && this.#findAsn(service, source)
     this.#isStrict = sources.areBudgetsStrict(service.index) && !this.#isKnown(source, nowMs)
     const perAddress = limitsFor(this.#isStrict, service.protect.perAddress, service.protect.attack.perAddress)
     const perPrefix = limitsFor(this.#isStrict, service.protect.perPrefix, service.protect.attack.perPrefix)
@@ -184,7 +188,7 @@ export class Admission {
     const byPrefix = this.#takePlace(service, SOURCE.prefix, perPrefix, source, nowMs)
     this.prefixHandle = sources.handle
     const hasPrefixSpent = sources.hasSpent
-    const byAsn = byPrefix === ADMITTED ? this.#takeAsnPlace(service, source, nowMs) : byPrefix
+    const byAsn = byPrefix === ADMITTED ? this.#takeAsnPlace(service, hasAsn, nowMs) : byPrefix
     this.asnHandle = byPrefix === ADMITTED ? sources.handle : NO_HANDLE
     const hasAsnSpent = sources.hasSpent
     const verdict = byAsn === ADMITTED ? this.#takeServiceRate(service, nowMs) : byAsn
@@ -216,14 +220,18 @@ export class Admission {
   }
 
   /** Whose AS nobody knows is not counted. */
-  #takeAsnPlace(service: Service, { addressBytes, addressAt, family }: Source, nowMs: MonotonicMs): number {
-    this.#sources.takeNothing()
-    const { perAsn } = service.protect
-    if (perAsn.rule === 'off') return ADMITTED
+  #findAsn(service: Service, { addressBytes, addressAt, family }: Source): boolean {
     const asn = this.#networks.asnOf(addressBytes, addressAt, family)
-    if (asn === UNKNOWN) return ADMITTED
+    if (asn === UNKNOWN) return false
     writeAsn(this.#asn.addressBytes, asn)
-    return this.#takePlace(service, SOURCE.asn, perAsn, this.#asn, nowMs)
+    this.#sources.expect(service.index, SOURCE.asn, this.#asn.addressBytes, 0, 4)
+    return true
+  }
+
+  #takeAsnPlace(service: Service, hasAsn: boolean, nowMs: MonotonicMs): number {
+    if (hasAsn) return this.#takePlace(service, SOURCE.asn, service.protect.perAsn, this.#asn, nowMs)
+    this.#sources.takeNothing()
+    return ADMITTED
   }
 
   /** Who comes in an attack does not earn its way in by it. */

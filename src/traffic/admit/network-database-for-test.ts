@@ -5,7 +5,7 @@ import { NetworkDatabase, UNKNOWN, UNKNOWN_LEAF } from './network-database.ts'
 /** By an address of each network: its country or AS. */
 export function databaseMemoryForTest(valueByAddress: Readonly<Record<string, number>>): SharedArrayBuffer {
   const entries = Object.entries(valueByAddress)
-  const { memory, database } = NetworkDatabase.ofSize(0, entries.length + 1)
+  const { memory, database } = NetworkDatabase.ofSize(entries.length + 1, 0)
   database.values.set([UNKNOWN, ...entries.map(([, value]) => value)])
   database.ipv4Roots.fill(UNKNOWN_LEAF)
   database.ipv6Roots.fill(UNKNOWN_LEAF)

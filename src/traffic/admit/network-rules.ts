@@ -1,4 +1,5 @@
 /** What a worker asks of the databases about an address: is its country, or its AS, let in? The databases come with the tables. */
+import { hasNumber } from '../../lib/number-set.ts'
 import type { DatabaseMemories, NetworkRule } from '../tables.ts'
 import { NetworkDatabase, UNKNOWN } from './network-database.ts'
 
@@ -27,7 +28,7 @@ export class NetworkRules {
 /** `number` is that of a country or an AS. */
 export function isKeptOut({ named, numbers, unknown }: NetworkRule, number: number): boolean {
   if (number === UNKNOWN) return unknown === 'refuse'
-  return numbers.has(number) === (named === 'refuse')
+  return hasNumber(numbers, number) === (named === 'refuse')
 }
 
 function databaseOf(memory: SharedArrayBuffer | undefined): NetworkDatabase | undefined {

@@ -37,10 +37,16 @@ class NewcomerRing {
 }
 
 export class NewcomersWriter extends NewcomerRing {
+  /** The reader's position when it was looked at last: it is at least there. */
+  #read = 0
+
   write(serviceIndex: number, bytes: Uint8Array, at: number, family: 4 | 6, isRefused: boolean): void {
     const written = this.header[WRITTEN]
     // As a difference modulo 2^32: both positions grow for ever.
-    if (((written - Atomics.load(this.header, READ)) | 0) > this.mask) return
+    if (((written - this.#read) | 0) > this.mask) {
+      this.#read = Atomics.load(this.header, READ)
+      if (((written - this.#read) | 0) > this.mask) return
+    }
     const i = (written & this.mask) * NEWCOMER_INTS
     this.ints[i] = (serviceIndex << 2) | (isRefused ? REFUSED : 0) | (family === 6 ? IS_IPV6 : 0)
     this.ints[i + 1] = word(bytes, at)

@@ -77,8 +77,8 @@ export function makeSourceMemory(bytes: number, services: number): SharedArrayBu
   const buckets = Math.max(1, Math.floor((bytes / 4 - fixedInts) / BUCKET_INTS))
   const memory = new SharedArrayBuffer((fixedInts + buckets * BUCKET_INTS) * 4)
   const ints = new Int32Array(memory)
-  ints[HEAD.seedHigh] = randomInt(TWO_TO_32) | 0
-  ints[HEAD.seedLow] = randomInt(TWO_TO_32) | 0
+  ints[HEAD.seedHigh] = randomInt(TWO_TO_32) | 1
+  ints[HEAD.seedLow] = randomInt(TWO_TO_32) | 1
   ints[HEAD.services] = services
   return memory
 }
@@ -88,12 +88,17 @@ export class SourceTable {
   readonly #ints: Int32Array
   readonly #floats: Float64Array
   readonly #counts: Float64Array
-  readonly #bucketsAt: number
-  readonly #buckets: number
+  // With a number from the start: a field that is undefined first is never known to hold a small one.
+  readonly #bucketsAt: number = 0
+  readonly #buckets: number = 0
+  readonly #seedHigh: number = 0
+  readonly #seedLow: number = 0
   /** Of the last `take`: what the connection gives back at its end; NO_HANDLE where it was refused or is not tracked. */
   handle = NO_HANDLE
   /** Of the last `take`: it was counted into the source's rate. */
   hasSpent = false
+  /** Means nothing. */
+  expected = 0
 
   /** `workerCounts` are the worker's own counters: what is tracked, and what is not. */
   constructor(memory: SharedArrayBuffer, workerCounts: Float64Array) {
@@ -102,6 +107,23 @@ export class SourceTable {
     this.#counts = workerCounts
     this.#bucketsAt = HEAD_INTS + this.#ints[HEAD.services] * SERVICE_INTS
     this.#buckets = (this.#ints.length - this.#bucketsAt) / BUCKET_INTS
+    this.#seedHigh = this.#ints[HEAD.seedHigh]
+    this.#seedLow = this.#ints[HEAD.seedLow]
+  }
+
+  /**
+   * Begins to read what `take` will look at: memory answers late, but answers several questions in the time of one. The
+   * lock of `take` would let none of the other lines be read before it is there.
+   */
+  expect(serviceIndex: number, kind: SourceKind, bytes: Uint8Array, at: number, family: 4 | 6): void {
+    const ints = this.#ints
+    const bucket = this.#bucketAt(
+      highWord(kind, bytes, at, family),
+      lowWord(kind, bytes, at, family),
+      ownerOf(serviceIndex, kind, family),
+    )
+    // Of each line that `take` reads; kept, so that no compiler leaves the reads out.
+    this.expected = ints[bucket] | ints[bucket + BUCKET.owner] | ints[bucket + BUCKET.open]
   }
 
   get entries(): number {
@@ -243,7 +265,8 @@ export class SourceTable {
     const fullAt = fullAtOf(bucketAt, entry)
     const fullAtMs = this.#floats[fullAt]
     let found = TAKEN
-    if (connectionsMax > 0 && Atomics.load(this.#ints, openAt) >= connectionsMax) found = OVER_CONNECTIONS
+    // Only who holds the lock adds, so that plain reads are right: a connection that ends meanwhile may be seen or not.
+    if (connectionsMax > 0 && this.#ints[openAt] >= connectionsMax) found = OVER_CONNECTIONS
     else if (rate !== null && !isWithinRate(fullAtMs, rate, nowMs)) found = OVER_RATE
     if (found !== TAKEN && !takesAnyway) return found
     if (Atomics.add(this.#ints, openAt, 1) === 0) this.#counts[WORKER.sourcesTracked] += 1
@@ -293,17 +316,20 @@ export class SourceTable {
     for (let entry = 0; entry < ENTRIES; entry++) {
       const fullAtMs = this.#floats[fullAtOf(bucketAt, entry)]
       if (fullAtMs >= leastMs) continue
-      if (Atomics.load(this.#ints, bucketAt + BUCKET.open + entry) !== 0) continue
+      if (this.#ints[bucketAt + BUCKET.open + entry] !== 0) continue
       least = entry
       leastMs = fullAtMs
     }
     return least
   }
 
+  /** By products with secret odd numbers. The upper bits, in which networks differ, count in the lower ones, too. */
   #bucketAt(high: number, low: number, owner: number): number {
-    const ints = this.#ints
-    const hash = mix32(mix32(mix32(high ^ ints[HEAD.seedHigh]) ^ low ^ ints[HEAD.seedLow]) ^ owner) >>> 0
-    return this.#bucketsAt + Math.floor((hash / TWO_TO_32) * this.#buckets) * BUCKET_INTS
+    const hash =
+      mix32(
+        (Math.imul(high ^ (high >>> 16), this.#seedHigh) + Math.imul(low ^ (low >>> 16), this.#seedLow)) ^ owner,
+      ) >>> 0
+    return (this.#bucketsAt + (((hash / TWO_TO_32) * this.#buckets) | 0) * BUCKET_INTS) | 0
   }
 
   #bucketOf(handle: number): number {

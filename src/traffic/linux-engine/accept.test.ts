@@ -5,6 +5,7 @@ import type { Socket } from 'node:net'
 import { after, before, describe, it } from 'node:test'
 import { MessageChannel } from 'node:worker_threads'
 import { ffiProblem } from '../../kernel/limits.ts'
+import { numberSet } from '../../lib/number-set.ts'
 import { CLOSE_REASON_CODES } from '../close-reason.ts'
 import { SERVICE } from '../counters.ts'
 import { LOOPBACK, PLAIN_PROTECT, serviceForTest, workerMemoryForTest } from '../service-for-test.ts'
@@ -15,7 +16,7 @@ import { Loop } from './loop.ts'
 const skip = process.platform === 'linux' && ffiProblem() === undefined ? false : 'the linux engine does not run here'
 
 /** Nobody's AS is known here, so nobody is let in. */
-const asns = { rule: 'on', named: 'refuse', numbers: new Set<number>(), unknown: 'refuse' } as const
+const asns = { rule: 'on', named: 'refuse', numbers: numberSet([]), unknown: 'refuse' } as const
 const QUEUED = 100
 
 /** A loop that takes no turn but those of the test. */
