@@ -56,8 +56,7 @@ async function main(prefixes: number): Promise<void> {
     for (let i = 0; i < prefixes; i++) writer.set(networks[i], i)
     const addMs = performance.now() - startedMs
     console.log(`IPv${family}: ${writer.count} prefixes in ${(writer.memory.byteLength / 2 ** 20).toFixed(1)} MiB`)
-    const table = new PrefixTable(writer.memory)
-    printLookups(writer.memory, table, networks, random)
+    printLookups(writer.memory, networks, random)
     console.log(`  add                ${Math.round(prefixes / addMs)},000 changes/s`)
     startedMs = performance.now()
     for (let i = 0; i < prefixes; i++) writer.delete(networks[i])
@@ -68,7 +67,8 @@ async function main(prefixes: number): Promise<void> {
     const writer = new PrefixTableWriter(capacity, tableMemory(PrefixTableWriter.bytes(capacity)))
     networks.forEach((network, i) => writer.set(network, i))
     const lookups = coveredBy(networks, new Random(SEED), LOOKUPS_HARD)
-    const times = timesOf(LOOKUPS_HARD, [(from) => lookUp(new PrefixTable(writer.memory), lookups, from)])
+    const table = new PrefixTable(writer.memory)
+    const times = timesOf(LOOKUPS_HARD, [(from) => lookUp(table, lookups, from)])
     console.log(`  ${name}, ${writer.count} prefixes: ${cells(times[0])} ns`)
   }
   console.log(`seen by another thread after ${(await microsecondsUntilSeen()).toFixed(1)} µs (median)`)
@@ -110,15 +110,17 @@ function coveredBy(networks: readonly Network[], random: Random, count = LOOKUPS
   return { bytes, size }
 }
 
-function printLookups(memory: SharedArrayBuffer, table: PrefixTable, networks: readonly Network[], random: Random) {
+function printLookups(memory: SharedArrayBuffer, networks: readonly Network[], random: Random) {
+  // One for each array of addresses, as a worker has one.
+  const [forCovered, forOthers] = [new PrefixTable(memory), new PrefixTable(memory)]
   const ints = new Int32Array(memory)
   const places = Int32Array.from({ length: LOOKUPS }, () => random.integer(ints.length - 1))
   const covered = coveredBy(networks, random)
   const others = randomAddresses(random, covered.size)
   const times = timesOf(LOOKUPS, [
     (from) => readInTurn(ints, places, from),
-    (from) => lookUp(table, covered, from),
-    (from) => lookUp(table, others, from),
+    (from) => lookUp(forCovered, covered, from),
+    (from) => lookUp(forOthers, others, from),
   ])
   console.log('                                 tenth   half')
   console.log(`  one read that waits for another${cells(times[0])} ns`)

@@ -7,8 +7,8 @@
  *   shorts   for each family the values of all 2^17 - 1 prefixes that there can be up to a length of 16
  *   lines    for each family lines of 64 bytes, as the processor reads them (prefix-lines.ts): a prefix longer than 16 is
  *            in the line of its group, or, where that is full, in the line of its own hash or one of the next
- *   digests  for each family and each of its lines 32 bits (IPv4) or 16 (IPv6), a Bloom filter of the hashes that brought
- *            something there. All of them fit into a cache that the lines do not fit in: who is on no list reads no line
+ *   digests  for each family and each of its lines 32 bits (IPv4) or 16 (IPv6) that tell of the hashes that brought
+ *            something there (prefix-digests.ts). All of them fit into a cache that the lines do not fit in: who is on no list reads no line
  *
  * Values are kept as their complement, so that 0 is nothing.
  */

@@ -143,6 +143,21 @@ describe('prefix table', () => {
     assert.equal(table.longest(Uint8Array.from([1, 2, 3, 192, 0, 2, 9]), 3, 4), 3)
   })
 
+  test('addresses from several arrays in turn', () => {
+    const { writer, table } = tableFor(4)
+    writer.set(network('192.0.2.0/24'), 1)
+    writer.set(network('2001:db8::/64'), 2)
+    const [v4, v6, other] = [parseIp('192.0.2.1')!, parseIp('2001:db8::1')!, parseIp('2001:db8:0:1::')!]
+    const inMidst = new Uint8Array(40)
+    inMidst.set(v6, 20)
+    inMidst.set(v4, 3)
+    for (let i = 0; i < 3; i++) {
+      assert.deepEqual([table.longest(v4, 0, 4), table.longest(inMidst, 3, 4)], [1, 1])
+      assert.deepEqual([table.longest(v6, 0, 6), table.greatest(inMidst, 20, 6)], [2, 2])
+      assert.equal(table.longest(other, 0, 6), NO_PREFIX)
+    }
+  })
+
   test('memory is as large as bytes() says', () => {
     const capacity = { v4: 1000, v6: 500 }
     assert.equal(new PrefixTableWriter(capacity).memory.byteLength, PrefixTableWriter.bytes(capacity))

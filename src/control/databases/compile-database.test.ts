@@ -181,6 +181,22 @@ describe('a compiled database', () => {
     )
   })
 
+  test('a small file that would become a large tree is an error', async () => {
+    // 15 of all /16 have a node of their own, which leads to one chain of 15 nodes with both sides alike, and so to 2^16
+    // neighbours that differ. To go through it is not what takes long.
+    const [top, own] = [2 ** 16 - 1, 15]
+    const chain = top + own
+    const count = chain + 15
+    const leaf = count + 16
+    const nodes = Array.from({ length: count }, (_, i) => {
+      const below = (side: number): number => (side < chain ? side : side % 2 === 0 ? leaf : count)
+      if (i < top) return nodeBytes(below(2 * i + 1), below(2 * i + 2), 24)
+      if (i < chain) return nodeBytes(chain, chain, 24)
+      return i === count - 1 ? nodeBytes(leaf, count, 24) : nodeBytes(i + 1, i + 1, 24)
+    })
+    await assert.rejects(makeDatabase(mmdbOf(nodes, country), 'country'), /names the same nodes again and again/)
+  })
+
   test('networks that say the same take no room', async () => {
     const same = Object.fromEntries(Array.from({ length: 256 }, (_, i) => [`192.0.2.${i}/32`, { country: 'DE' }]))
     const { memory } = await makeDatabase(mmdb({ ...same, '192.0.2.7/32': { country: 'DE', city: 'Ulm' } }), 'country')

@@ -38,7 +38,7 @@ class NewcomerRing {
 
 export class NewcomersWriter extends NewcomerRing {
   /** The reader's position when it was looked at last: it is at least there. */
-  #read = 0
+  #read = Atomics.load(this.header, READ)
 
   write(serviceIndex: number, bytes: Uint8Array, at: number, family: 4 | 6, isRefused: boolean): void {
     const written = this.header[WRITTEN]

@@ -123,7 +123,8 @@ export class SourceTable {
       ownerOf(serviceIndex, kind, family),
     )
     // Of each line that `take` reads; kept, so that no compiler leaves the reads out.
-    this.expected = ints[bucket] | ints[bucket + BUCKET.owner] | ints[bucket + BUCKET.open]
+    this.expected =
+      ints[bucket] | ints[bucket + BUCKET.owner] | ints[bucket + BUCKET.open] | ints[bucket + BUCKET_INTS - 1]
   }
 
   get entries(): number {
