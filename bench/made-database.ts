@@ -8,8 +8,8 @@ const NETWORKS = 200_000
 const COUNTRIES = 250
 const ASNS = 70_000
 
-/** Half of it IPv4, of the lengths that there are in the Internet; IPv6 in some ten thousand providers' networks. */
-export function madeDatabase(random: Random): Buffer {
+/** Half of it IPv4, of the lengths that there are in the Internet; IPv6 in some ten thousand providers' networks. `others` on top. */
+export function madeDatabase(random: Random, others: Readonly<Record<string, MmdbValue>> = {}): Buffer {
   const networks: Record<string, MmdbValue> = {}
   for (let i = 0; i < NETWORKS; i++) {
     const record = {
@@ -21,7 +21,7 @@ export function madeDatabase(random: Random): Buffer {
     const v6Length = 32 + random.integer(17)
     networks[`${formatIp(randomBytes(random, 16, v6Length))}/${v6Length}`] = record
   }
-  return mmdb(networks, { type: 'made for this' })
+  return mmdb({ ...networks, ...others }, { type: 'made for this' })
 }
 
 /** An address, or the network of this length around it. */

@@ -49,12 +49,15 @@ function peer(name: PeerName, engine: 'linux' | 'node'): Peer {
   }
 }
 
-/** The linux engine with this `protect` for its services, and nobody on the allow list, where loopback is by default. */
-export function tidegateWith(protect: string): Peer {
+/**
+ * The linux engine with this `protect` for its services, and nobody on the allow list, where loopback is by default.
+ * `forAll` is what else stands in the `protect` of the whole configuration.
+ */
+export function tidegateWith(protect: string, forAll: readonly string[] = []): Peer {
   const launch: Peer['launch'] = (routes, connectionLog) => {
     const services = routes.map((route) => `${service(route)}\n    protect: ${protect}`)
     const { config, ...rest } = launchServices('linux', services, connectionLog)
-    return { ...rest, config: `${config}protect: { allow: [] }\n` }
+    return { ...rest, config: `${config}protect: { ${['allow: []', ...forAll].join(', ')} }\n` }
   }
   return { ...tidegate, launch }
 }

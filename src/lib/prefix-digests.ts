@@ -53,6 +53,8 @@ const TAG_MASK_V6 = 31
 /** 1 and the highest bit in each place's tag. */
 const ONES_V6 = 0b00001_00001_00001
 const HIGHEST_V6 = 0b10000_10000_10000
+/** 1 to 31; 0 is a free place. A constant, as `mix32`. */
+const tagOfV6 = (hash: number): number => (((hash & 0xff) * TAG_MASK_V6) >>> 8) + 1
 /** Not exported itself: even in this file's own functions that would be read and checked at each use. */
 const MARKED = 0x8000
 export const MARKED_V6 = MARKED
@@ -62,8 +64,7 @@ export const MARKED_V6 = MARKED
  * if the line holds no such thing. In vain once in 30 times.
  */
 export function matchesV6(digest: number, hash: number): number {
-  // A tag is 1 to 31.
-  const differs = digest ^ Math.imul((((hash & 0xff) * TAG_MASK_V6) >>> 8) + 1, ONES_V6)
+  const differs = digest ^ Math.imul(tagOfV6(hash), ONES_V6)
   return ((differs - ONES_V6) & ~differs & HIGHEST_V6) | (digest & MARKED)
 }
 
@@ -75,8 +76,7 @@ export function placeOfMatchV6(match: number): number {
 /** With what this hash brings to the place. */
 export function withPlaceV6(digest: number, place: number, hash: number): number {
   const shift = place * TAG_BITS_V6
-  const tag = (((hash & 0xff) * TAG_MASK_V6) >>> 8) + 1
-  return (digest & ~(TAG_MASK_V6 << shift)) | (tag << shift)
+  return (digest & ~(TAG_MASK_V6 << shift)) | (tagOfV6(hash) << shift)
 }
 
 /** As it should be after something has left the line, or its marks have become others. */

@@ -8,7 +8,7 @@ export function sayStoreFailing(log: Log, file: string, { code, message }: Store
 }
 
 export function sayBansFromStore(log: Log, bans: number): void {
-  const sentence = `There is no file of bans that can be read: ${bans} bans by hand are taken from the store; \`tidegate bans flush\` ends them.`
+  const sentence = `There is no file of bans that can be read: those by hand are taken from the store (${bans}); \`tidegate bans flush\` ends them.`
   log.say('bans-from-store', { bans }, sentence)
 }
 
