@@ -4,6 +4,7 @@
  * address, prefix, AS and service, and given back.
  */
 import { tableMemory } from '../src/kernel/huge-pages.ts'
+import { joinDatabases } from '../src/control/databases/join-databases.ts'
 import { makeDatabase } from '../src/control/databases/read-database.ts'
 import { numberSet } from '../src/lib/number-set.ts'
 import { PrefixTableWriter } from '../src/lib/prefix-table-writer.ts'
@@ -85,10 +86,8 @@ allowed.set({ family: 4, bytes: Uint8Array.of(127, 0, 0, 0), prefixLength: 8 }, 
 const LISTS = { allow: allowed.memory, deny: denied.memory }
 const BANS = new BanTable(100_000)
 const file = madeDatabase(new Random(1))
-const DATABASES = {
-  countries: (await makeDatabase(file, 'country')).memory,
-  asns: (await makeDatabase(file, 'asn')).memory,
-}
+const [countries, asns] = [await makeDatabase(file, 'country'), await makeDatabase(file, 'asn')]
+const NETWORKS = await joinDatabases(countries.memory, asns.memory)
 
 console.log(`ns per client, ${sources} sources, least, tenth and half of ${ROUNDS} rounds of ${CLIENTS}`)
 for (const { name, protect, addresses, hasLists, family } of CASES) {
@@ -112,7 +111,7 @@ function nsPerClient(service: Service, addresses: number, hasLists: boolean, fam
     newcomers: new NewcomersWriter(ring),
     known: new KnownClients(makeKnownClientsMemory(1)),
   })
-  admission.useDatabases(DATABASES)
+  admission.useNetworks(NETWORKS)
   const reader = new NewcomersReader(ring)
   const addressBytes = new Uint8Array(family === 4 ? 4 : 16)
   // The client's own 32 bits: all of IPv4, of IPv6 those that tell its /48.
@@ -129,7 +128,7 @@ function nsPerClient(service: Service, addresses: number, hasLists: boolean, fam
       if (family === 6) addressBytes[1] = address & 15
       if (i % 64 === 0) nowMs += 0.1
       if (admission.judgeAddress(service, source, nowMs) !== ADMITTED) continue
-      if (admission.judgeNetwork(service, source) !== ADMITTED) continue
+      if (admission.judgeNetwork(service) !== ADMITTED) continue
       if (admission.takeSourcePlaces(service, source, nowMs) !== ADMITTED) continue
       admission.noteNewcomer(service, source, false)
       admission.giveSourcePlacesBack(admission.addressHandle, admission.prefixHandle, admission.asnHandle)

@@ -6,9 +6,9 @@ import type { Lists } from './lists/lists.ts'
 export function memoriesOf(
   lists: Lists | undefined,
   databases: NetworkDatabases | undefined,
-): Pick<Tables, 'lists' | 'databases'> {
+): Pick<Tables, 'lists' | 'networks'> {
   return {
     ...(lists === undefined ? {} : { lists: lists.memories }),
-    ...(databases === undefined ? {} : { databases: databases.memories }),
+    ...(databases?.memory === undefined ? {} : { networks: databases.memory }),
   }
 }

@@ -1,7 +1,7 @@
 /**
  * The shared memory of a prefix table: what prefix-table.ts (readers) and prefix-table-writer.ts agree on.
  *
- *   header   32 int32: seeds, sizes, how many prefixes, a count of changes
+ *   header   28 int32: seeds, sizes, how many prefixes, a count of changes; then a line of the cache begins (cache-line.ts)
  *   slots    for each family and each value of an address's first 16 bits, one int32: bits 0 to 16 say which prefixes of
  *            these lengths cover it, bits 17 to 20 in which tiers longer ones lie below it
  *   shorts   for each family the values of all 2^17 - 1 prefixes that there can be up to a length of 16
@@ -12,6 +12,7 @@
  *
  * Values are kept as their complement, so that 0 is nothing.
  */
+import { FIRST_LINE_AT, LINE_INTS } from './cache-line.ts'
 import type { IpFamily } from './ip.ts'
 
 export const SLOT_COUNT = 0x1_0000
@@ -29,14 +30,13 @@ export const HEADER = {
   count: 16,
   changes: 17,
 } as const
-const HEADER_INTS = 32
+const HEADER_INTS = LINE_INTS + FIRST_LINE_AT
 
 export const SLOTS_V4_AT = HEADER_INTS
 export const SLOTS_V6_AT = SLOTS_V4_AT + SLOT_COUNT
 const SHORTS_V4_AT = SLOTS_V6_AT + SLOT_COUNT
 const SHORTS = 2 * SLOT_COUNT
 
-export const LINE_INTS = 16
 /** Places are multiples of it by a shift: what a module exports, its own code reads as a variable. */
 const LINE_INTS_SHIFT = 4
 /** A line of IPv4 has room for 6, one of IPv6 for 3; with these, 1 prefix in 100 and 1 in 30 is not in its group's. */

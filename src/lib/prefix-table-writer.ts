@@ -1,5 +1,6 @@
 /** The one writer of a prefix table: every change is seen by all readers at once, prefix by prefix. */
 import { randomInt } from 'node:crypto'
+import { LINE_INTS } from './cache-line.ts'
 import type { Network } from './ip.ts'
 import { type Family, makeFamily, TIERS_MAX } from './prefix-family.ts'
 import { digestBitsV4, digestOfV4, digestOfV6, withPlaceV6 } from './prefix-digests.ts'
@@ -25,7 +26,6 @@ import {
   anyGroupHash,
   HEADER,
   keepBits,
-  LINE_INTS,
   lineAt,
   lineOf,
   type PrefixCapacity,

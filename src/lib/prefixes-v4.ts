@@ -1,4 +1,5 @@
 /** What a prefix table knows of IPv4, for readers. */
+import { LINE_INTS } from './cache-line.ts'
 import { mayHoldV4 } from './prefix-digests.ts'
 import {
   hitsV4,
@@ -19,7 +20,6 @@ import {
   groupHash,
   HEADER,
   keepBits,
-  LINE_INTS,
   lineAt,
   lineOf,
   prefixHash,

@@ -1,4 +1,5 @@
 /** What a prefix table knows of IPv6, for readers. */
+import { LINE_INTS } from './cache-line.ts'
 import { MARKED_V6, matchesV6, placeOfMatchV6 } from './prefix-digests.ts'
 import {
   isCoveredV6,
@@ -24,7 +25,6 @@ import {
   groupHash,
   HEADER,
   keepBits,
-  LINE_INTS,
   lineAt,
   lineOf,
   longGroupHash,

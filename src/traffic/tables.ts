@@ -27,14 +27,11 @@ export interface Tables {
   readonly services: readonly Service[]
   /** Without them nobody is on any. */
   readonly lists?: ListMemories
-  /** Without one, nobody's country or AS is known. */
-  readonly databases?: DatabaseMemories
-}
-
-/** What addresses are looked up in (admit/network-database.ts). Never changed: another file, new memory. */
-export interface DatabaseMemories {
-  readonly countries: SharedArrayBuffer | undefined
-  readonly asns: SharedArrayBuffer | undefined
+  /**
+   * In what countries and ASes are looked up (admit/network-database.ts); without it, nobody's is known. Never changed:
+   * another file, new memory.
+   */
+  readonly networks?: SharedArrayBuffer
 }
 
 /** The prefix tables of the lists that people keep; undefined where a list is empty. Never changed: new lists, new memory. */

@@ -53,7 +53,7 @@ export const protectNodeSchema = z.strictObject({
   memory: size(
     SOURCE_MEMORY_BYTES_MIN,
     SOURCE_MEMORY_BYTES_MAX,
-    'Memory for counting sources (addresses and prefixes), over all services and workers.',
+    'Memory for counting sources (addresses, prefixes, ASes), over all services and workers.',
   ).prefault('64MiB'),
 })
 export type ParsedNodeProtect = z.output<typeof protectNodeSchema>

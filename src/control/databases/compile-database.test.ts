@@ -6,7 +6,7 @@ import { header, mmdb, mmdbOf, type MmdbOptions, type MmdbValue, nodeBytes } fro
 import { Random } from '../../../test/harness/random.ts'
 import { countryNumber } from '../../lib/country-code.ts'
 import { formatIp, parseIp } from '../../lib/ip.ts'
-import { NetworkDatabase, RANGE_INTS } from '../../traffic/admit/network-database.ts'
+import { LEAF_INTS, NetworkDatabase } from '../../traffic/admit/network-database.ts'
 import { UnusableFile } from '../read-whole-file.ts'
 import { makeDatabase } from './read-database.ts'
 
@@ -14,9 +14,10 @@ async function databaseOf(bytes: Buffer, kind: 'country' | 'asn'): Promise<Netwo
   return new NetworkDatabase((await makeDatabase(bytes, kind)).memory)
 }
 
-function lookUp(database: NetworkDatabase, text: string): number {
+function lookUp(database: NetworkDatabase, text: string): { readonly country: number; readonly asn: number } {
   const address = parseIp(text)!
-  return database.valueOf(address, 0, address.length === 4 ? 4 : 6)
+  database.find(address, 0, address.length === 4 ? 4 : 6)
+  return { country: database.country, asn: database.asn }
 }
 
 const ipv4 = fc.uint8Array({ minLength: 4, maxLength: 4 })
@@ -77,8 +78,8 @@ describe('a compiled database', () => {
         const text = formatIp(bytes)
         // It would look an IPv6 address up as if its first 32 bits were IPv4.
         const found = options.ipVersion === 4 && bytes.length === 16 ? null : reader.get(text)
-        assert.equal(lookUp(countries, text), countryOf(found), `country of ${text}`)
-        assert.equal(lookUp(asns, text), asnOf(found), `AS of ${text}`)
+        assert.deepEqual(lookUp(countries, text), { country: countryOf(found), asn: 0 }, text)
+        assert.deepEqual(lookUp(asns, text), { country: 0, asn: asnOf(found) }, text)
       }
     })
     await fc.assert(property, { numRuns: 100 })
@@ -106,7 +107,7 @@ describe('a compiled database', () => {
         `10.2.${high}.${low}`,
         `2001:db8:${high.toString(16)}:1::${low}`,
       ]
-      for (const text of places) assert.equal(lookUp(database, text), countryOf(reader.get(text)), text)
+      for (const text of places) assert.equal(lookUp(database, text).country, countryOf(reader.get(text)), text)
     }
   })
 
@@ -161,8 +162,8 @@ describe('a compiled database', () => {
     // 2^64 ways lead through 64 nodes with both sides alike.
     const nodes = Array.from({ length: 64 }, (_, i) => (i === 63 ? nodeBytes(80, 64, 24) : nodeBytes(i + 1, i + 1, 24)))
     const { memory } = await makeDatabase(mmdbOf(nodes, country), 'country')
-    // The last of them tells neighbours apart, in a step of 16 bits; it has an index of 2^15.
-    assert.ok(new NetworkDatabase(memory).nodes.length <= 65_536 * RANGE_INTS + 2 ** 15 + 64)
+    // The last of them tells neighbours apart, in a step of 16 bits; it has an index of 2^16.
+    assert.ok(new NetworkDatabase(memory).nodes.length <= 65_536 * LEAF_INTS + 2 ** 16 + 64)
   })
 
   test('a tree that would be too large where each place has its own is an error', async () => {

@@ -4,9 +4,11 @@
  */
 import { type MmdbFile } from '../../lib/mmdb/mmdb-file.ts'
 import { MmdbError } from '../../lib/mmdb/mmdb-data.ts'
-import { NetworkDatabase, ROOTS, UNKNOWN, UNKNOWN_LEAF } from '../../traffic/admit/network-database.ts'
+import { ROOTS, UNKNOWN, UNKNOWN_LEAF } from '../../traffic/admit/network-database.ts'
 import { Pacer } from '../lists/pacer.ts'
+import { databaseMemory } from './database-memory.ts'
 import { FoldedTree } from './fold-tree.ts'
+import { Leaves } from './leaves.ts'
 
 /** In an IPv6 tree, IPv4 addresses are those that begin with 96 zero bits. */
 const IPV4_AT_DEPTH = 96
@@ -16,65 +18,60 @@ const UNSEEN = 0
 const UNDER_WAY = 1
 const NEW_PLACE = 2
 
-/** `valueAt` says the value of the data at an offset, UNKNOWN where it has none. Throws MmdbError. */
-export async function compileDatabase(file: MmdbFile, valueAt: (at: number) => number): Promise<SharedArrayBuffer> {
-  const leaves = new Leaves(file, valueAt)
+/** What a file is read for. */
+export type DatabaseKind = 'country' | 'asn'
+
+/** `valueAt` says the value of the data at an offset, UNKNOWN where it has none. Undefined where it has none at all. Throws MmdbError. */
+export async function compileDatabase(
+  file: MmdbFile,
+  kind: DatabaseKind,
+  valueAt: (at: number) => number,
+): Promise<SharedArrayBuffer | undefined> {
+  const leaves = new Leaves()
+  const records = new Records(file, (at) => {
+    const value = valueAt(at)
+    return kind === 'country' ? leaves.placeOf(value, UNKNOWN) : leaves.placeOf(UNKNOWN, value)
+  })
   const pacer = new Pacer()
   // Memory that is never written to is never had: most files shrink.
   const nodes = new Int32Array(file.nodeCount * 2)
-  const { root, count } = await compileTree(file, leaves, nodes, pacer)
-  const { values } = leaves
-  const tree = new FoldedTree(nodes.subarray(0, count * 2), values)
+  const { root, count } = await compileTree(file, records, nodes, pacer)
+  if (leaves.knowNothing) return undefined
+  const tree = new FoldedTree(nodes.subarray(0, count * 2), leaves.words)
   const [ipv4Roots, ipv6Roots] = [new Int32Array(ROOTS), new Int32Array(ROOTS)]
   tree.fillRoots(ipv4Roots, file.ipVersion === 4 ? root : leftmost(nodes, root))
   tree.fillRoots(ipv6Roots, file.ipVersion === 4 ? UNKNOWN_LEAF : root)
   await tree.fold(pacer, [ipv4Roots, ipv6Roots])
-  const { memory, database } = NetworkDatabase.ofSize(values.length, tree.nodes.length)
-  database.ipv4Roots.set(ipv4Roots)
-  database.ipv6Roots.set(ipv6Roots)
-  database.values.set(values)
-  database.nodes.set(tree.nodes)
-  return memory
+  return databaseMemory({ ipv4Roots, ipv6Roots, leaves: leaves.words, nodes: tree.nodes })
 }
 
-/** Leaves have equal places exactly where their values are equal. */
-class Leaves {
+/** Thousands of records share their data. */
+class Records {
   readonly #file: MmdbFile
-  readonly #valueAt: (at: number) => number
-  readonly values = [UNKNOWN]
-  readonly #placeByValue = new Map([[UNKNOWN, UNKNOWN_LEAF]])
-  /** Thousands of records share their data. */
-  readonly #placeByRecord = new Map<number, number>()
+  readonly #leafAt: (at: number) => number
+  readonly #leafByRecord = new Map<number, number>()
 
-  constructor(file: MmdbFile, valueAt: (at: number) => number) {
+  /** `leafAt` says the leaf of the data at an offset. */
+  constructor(file: MmdbFile, leafAt: (at: number) => number) {
     this.#file = file
-    this.#valueAt = valueAt
+    this.#leafAt = leafAt
   }
 
   /** Of a record that is no node. */
-  placeOf(record: number): number {
+  leafOf(record: number): number {
     if (record === this.#file.nodeCount) return UNKNOWN_LEAF
-    const known = this.#placeByRecord.get(record)
+    const known = this.#leafByRecord.get(record)
     if (known !== undefined) return known
-    const place = this.#placeOfValue(this.#valueAt(this.#file.dataAt(record)))
-    this.#placeByRecord.set(record, place)
-    return place
-  }
-
-  #placeOfValue(value: number): number {
-    const known = this.#placeByValue.get(value)
-    if (known !== undefined) return known
-    const place = ~this.values.length
-    this.values.push(value)
-    this.#placeByValue.set(value, place)
-    return place
+    const leaf = this.#leafAt(this.#file.dataAt(record))
+    this.#leafByRecord.set(record, leaf)
+    return leaf
   }
 }
 
 /** Depth first, each node once: several places of a tree may lead to one node (IPv4 in 2002::/16), but none to itself. */
 async function compileTree(
   file: MmdbFile,
-  leaves: Leaves,
+  records: Records,
   nodes: Int32Array,
   pacer: Pacer,
 ): Promise<{ readonly root: number; readonly count: number }> {
@@ -83,7 +80,7 @@ async function compileTree(
   const way = new Int32Array(depthMax)
   let count = 0
   const placeOf = (record: number): number => {
-    if (record >= file.nodeCount) return leaves.placeOf(record)
+    if (record >= file.nodeCount) return records.leafOf(record)
     return found[record] < 0 ? found[record] : found[record] - NEW_PLACE
   }
   found[0] = UNDER_WAY

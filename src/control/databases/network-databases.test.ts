@@ -45,24 +45,36 @@ describe('databases in force', () => {
     assert.equal(databases.lookUp('country', CLIENT), countryNumber('DE'))
     assert.equal(databases.lookUp('asn', CLIENT), 64_496)
     assert.equal(databases.lookUp('asn', parseIp('2001:db8::1')!), 0)
-    assert.notEqual(databases.memories.countries, databases.memories.asns)
   })
 
   test('without a database nothing is looked up', async () => {
     const databases = await NetworkDatabases.read(configFor({}))
     assert.equal(databases.lookUp('country', CLIENT), undefined)
-    assert.deepEqual(databases.memories, { countries: undefined, asns: undefined })
+    assert.equal(databases.memory, undefined)
   })
 
   test('a file that is as it was is not read again; another one is', async () => {
     const file = fileWith(german)
     const first = await NetworkDatabases.read(configFor({ country: file }))
     const second = await NetworkDatabases.read(configFor({ country: file }), first)
-    assert.equal(second.memories.countries, first.memories.countries)
+    assert.equal(second.memory, first.memory)
     writeFileSync(file, french)
     const third = await NetworkDatabases.read(configFor({ country: file }), second)
     assert.equal(third.lookUp('country', CLIENT), countryNumber('FR'))
     assert.equal(first.lookUp('country', CLIENT), countryNumber('DE'))
+  })
+
+  test('two files: one that is as it was is joined with another one that is not', async () => {
+    const [country, asn] = [fileWith(german), fileWith(german)]
+    const config = configFor({ country, asn })
+    const first = await NetworkDatabases.read(config)
+    const second = await NetworkDatabases.read(config, first)
+    assert.equal(second.memory, first.memory)
+    writeFileSync(country, french)
+    const third = await NetworkDatabases.read(config, second)
+    assert.equal(third.lookUp('country', CLIENT), countryNumber('FR'))
+    assert.equal(third.lookUp('asn', CLIENT), 64_496)
+    assert.equal(third.of('asn')?.memory, first.of('asn')?.memory)
   })
 
   test('a damaged file keeps what was read before, until it is right again', async () => {

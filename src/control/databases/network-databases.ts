@@ -3,12 +3,14 @@
  * another file makes another `NetworkDatabases`, and what stayed as it was is not read again.
  */
 import { NetworkDatabase } from '../../traffic/admit/network-database.ts'
-import type { DatabaseMemories } from '../../traffic/tables.ts'
 import type { DatabaseConfig, NodeProtectConfig } from '../config/config.ts'
 import { ConfigError, type ConfigProblem } from '../config/problem.ts'
+import { MmdbError } from '../../lib/mmdb/mmdb-data.ts'
 import { UnusableFile } from '../read-whole-file.ts'
 import { type ConfigFile, noteConfigFile } from '../reload/config-watch.ts'
-import { type DatabaseKind, type ReadDatabase, readDatabase } from './read-database.ts'
+import type { DatabaseKind } from './compile-database.ts'
+import { joinDatabases } from './join-databases.ts'
+import { type ReadDatabase, readDatabase } from './read-database.ts'
 
 /** Networks change hands: after that long, too many rules hit the wrong ones. Vendors publish each week or month. */
 export const DATABASE_AGE_MS_MAX = 90 * 24 * 60 * 60 * 1000
@@ -26,9 +28,12 @@ export interface Database extends ReadDatabase {
 
 export class NetworkDatabases {
   readonly all: readonly Database[]
+  /** What workers look addresses up in: all of them as one (traffic/admit/network-database.ts); undefined where there is none. */
+  readonly memory: SharedArrayBuffer | undefined
 
-  private constructor(all: readonly Database[]) {
+  private constructor(all: readonly Database[], memory: SharedArrayBuffer | undefined) {
     this.all = all
+    this.memory = memory
   }
 
   /**
@@ -44,7 +49,7 @@ export class NetworkDatabases {
       else all.push(database)
     }
     if (problems.length > 0) throw new ConfigError(problems)
-    return new NetworkDatabases(all)
+    return new NetworkDatabases(all, await joinedMemory(all, protect, before))
   }
 
   of(kind: DatabaseKind): Database | undefined {
@@ -56,14 +61,12 @@ export class NetworkDatabases {
     return this.all.map(({ noted }) => noted)
   }
 
-  get memories(): DatabaseMemories {
-    return { countries: this.of('country')?.memory, asns: this.of('asn')?.memory }
-  }
-
   /** The number of its country or AS, UNKNOWN where the database has none; undefined without a database. */
   lookUp(kind: DatabaseKind, address: Uint8Array): number | undefined {
-    const database = this.of(kind)
-    return database && new NetworkDatabase(database.memory).valueOf(address, 0, address.length === 4 ? 4 : 6)
+    if (this.memory === undefined || this.of(kind) === undefined) return undefined
+    const database = new NetworkDatabase(this.memory)
+    database.find(address, 0, address.length === 4 ? 4 : 6)
+    return kind === 'country' ? database.country : database.asn
   }
 
   /** In words: databases that are too old to go by. */
@@ -103,6 +106,24 @@ async function fromFile(
   } catch (error) {
     if (!(error instanceof UnusableFile)) throw error
     return known === undefined ? error.message : { ...known, noted, problem: error.message }
+  }
+}
+
+async function joinedMemory(
+  all: readonly Database[],
+  { asnDatabase }: DatabaseConfigs,
+  before: NetworkDatabases | undefined,
+): Promise<SharedArrayBuffer | undefined> {
+  if (all.length < 2 || asnDatabase === undefined) return all[0]?.memory
+  const [countries, asns] = all
+  const isAsBefore = all.every(({ kind, memory }) => before?.of(kind)?.memory === memory)
+  if (isAsBefore) return before?.memory
+  try {
+    return await joinDatabases(countries.memory, asns.memory)
+  } catch (error) {
+    if (!(error instanceof MmdbError)) throw error
+    const message = `cannot be used beside ${countries.file}: the tree of one of them names the same nodes again and again`
+    throw new ConfigError([problemOf(asnDatabase, message)])
   }
 }
 

@@ -1,15 +1,12 @@
 /** Reads one database file of an operator, and makes of it what workers look addresses up in. */
 import { MmdbError } from '../../lib/mmdb/mmdb-data.ts'
 import { MmdbFile } from '../../lib/mmdb/mmdb-file.ts'
-import { NetworkDatabase } from '../../traffic/admit/network-database.ts'
 import { readWholeFile, UnusableFile } from '../read-whole-file.ts'
-import { compileDatabase } from './compile-database.ts'
+import { compileDatabase, type DatabaseKind } from './compile-database.ts'
 import { asnAt, countryAt } from './record-values.ts'
 
 /** Several times the largest of the free ones; all of it is in memory while it is read. */
 export const DATABASE_BYTES_MAX = 512 * 2 ** 20
-
-export type DatabaseKind = 'country' | 'asn'
 
 const VALUE_AT = { country: countryAt, asn: asnAt } as const
 const VALUES_CALLED = { country: 'countries', asn: 'AS numbers' } as const
@@ -41,8 +38,8 @@ export async function makeDatabase(bytes: Buffer, kind: DatabaseKind): Promise<R
   try {
     const file = new MmdbFile(bytes)
     const { data, type, builtAtMs } = file
-    const memory = await compileDatabase(file, (at) => VALUE_AT[kind](data, at))
-    if (new NetworkDatabase(memory).knowsNothing) {
+    const memory = await compileDatabase(file, kind, (at) => VALUE_AT[kind](data, at))
+    if (memory === undefined) {
       throw new UnusableFile(`is a MaxMind DB (${JSON.stringify(type)}) with no ${VALUES_CALLED[kind]} in it`)
     }
     return { memory, type, builtAtMs }

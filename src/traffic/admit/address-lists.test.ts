@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { type Network, parseIp, parseNetwork } from '../../lib/ip.ts'
-import { PrefixTableWriter } from '../../lib/prefix-table-writer.ts'
 import { CLOSE_REASON_NAMES } from '../close-reason.ts'
 import { Counters } from '../counters.ts'
 import { serviceForTest } from '../service-for-test.ts'
@@ -10,6 +9,7 @@ import { AddressLists } from './address-lists.ts'
 import { BanTable } from './ban-table.ts'
 import { KnownClients, makeKnownClientsMemory } from './known-clients.ts'
 import { newcomerRingBytes, NewcomersWriter } from './newcomers.ts'
+import { listOf } from './list-for-test.ts'
 import { makeSourceMemory, SOURCE_MEMORY_BYTES_MIN } from './source-table.ts'
 import { strikeRingBytes, StrikesWriter } from './strikes.ts'
 
@@ -17,12 +17,6 @@ const NOW_MS = 1_000_000
 
 function network(text: string): Network {
   return parseNetwork(text)!
-}
-
-function listOf(...texts: string[]): SharedArrayBuffer {
-  const writer = new PrefixTableWriter({ v4: texts.length, v6: texts.length })
-  texts.forEach((text, i) => writer.set(network(text), i))
-  return writer.memory
 }
 
 describe('address lists', () => {

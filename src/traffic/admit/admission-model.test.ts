@@ -237,6 +237,7 @@ function play(
       const watched = () =>
         questions.map((each) => reasons(each).map((reason) => watchedOf(counters, step.service, reason)))
       const before = watched()
+      admission.judgeAddress(services[step.service], who.source, nowMs)
       const code = admission.takeSourcePlaces(services[step.service], who.source, nowMs)
       const verdict = code === ADMITTED ? undefined : CLOSE_REASON_NAMES[code]
       const after = watched()

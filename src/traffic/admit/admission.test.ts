@@ -9,9 +9,10 @@ import { PLAIN_PROTECT, serviceForTest } from '../service-for-test.ts'
 import type { ServiceProtect } from '../tables.ts'
 import { Admission, ADMITTED, type Source } from './admission.ts'
 import { BanTable } from './ban-table.ts'
-import { databaseMemoryForTest } from './network-database-for-test.ts'
+import { networksForTest } from './network-database-for-test.ts'
 import { rateLimit } from './rate-limit.ts'
 import { KnownClients, makeKnownClientsMemory } from './known-clients.ts'
+import { listOf } from './list-for-test.ts'
 import { newcomerRingBytes, NewcomersWriter } from './newcomers.ts'
 import { ALERT, makeSourceMemory, NO_HANDLE, SourceTable } from './source-table.ts'
 import { strikeRingBytes, StrikesReader, StrikesWriter } from './strikes.ts'
@@ -25,6 +26,8 @@ function sourceOf(text: string): Source {
   const addressBytes = parseIp(text)!
   return { addressBytes, addressAt: 0, family: addressBytes.length === 4 ? 4 : 6 }
 }
+
+const ALLOWED = { allow: listOf('192.0.2.0/24'), deny: undefined }
 
 /** Admission of one worker, asked in words. */
 function admissionFor(protect: Partial<ServiceProtect>, index = 0) {
@@ -50,11 +53,14 @@ function admissionFor(protect: Partial<ServiceProtect>, index = 0) {
     counters,
     /** `admitted`, or why not. */
     judge: (text: string, nowMs = 1000): string => {
-      const code = admission.takeSourcePlaces(service, sourceOf(text), nowMs)
+      const source = sourceOf(text)
+      admission.judgeAddress(service, source, nowMs)
+      const code = admission.takeSourcePlaces(service, source, nowMs)
       return code === ADMITTED ? 'admitted' : CLOSE_REASON_NAMES[code]
     },
     judgeNetwork: (text: string): string => {
-      const code = admission.judgeNetwork(service, sourceOf(text))
+      admission.judgeAddress(service, sourceOf(text), 1000)
+      const code = admission.judgeNetwork(service)
       return code === ADMITTED ? 'admitted' : CLOSE_REASON_NAMES[code]
     },
     /** What control hears of since the last time, as `kind address`. */
@@ -129,13 +135,13 @@ describe('admission by rates and counts', () => {
   })
 
   test('clients of one AS share its limits, over all their prefixes; those of no known AS have none', () => {
-    const memory = databaseMemoryForTest({ '192.0.0.0': 7, '2001::': 7 })
+    const memory = networksForTest({ '192.0.0.0': { asn: 7 }, '2001::': { asn: 7 } })
     const { admission, judge, watched, counters } = admissionFor({
       perPrefix: { rule: 'on', connectionsMax: 2, rate: null },
       perAsn: { rule: 'on', connectionsMax: 3, rate: null },
       newConnections: { rule: 'on', rate: rateLimit(1, 3_600_000, 6) },
     })
-    admission.useDatabases({ countries: undefined, asns: memory })
+    admission.useNetworks(memory)
     const asked = ['192.0.2.1', '192.0.2.2', '192.0.2.3', '2001:db8::1', '2001:db8::2', '198.51.100.1', '198.51.100.2']
     assert.deepEqual(
       asked.map((text) => judge(text)),
@@ -156,9 +162,9 @@ describe('admission by rates and counts', () => {
   })
 
   test('what the last client of an AS had taken is given back', () => {
-    const memory = databaseMemoryForTest({ '192.0.0.0': 4_200_000_000 })
+    const memory = networksForTest({ '192.0.0.0': { asn: 4_200_000_000 } })
     const { admission, judge, counters } = admissionFor({ perAsn: { rule: 'on', connectionsMax: 1, rate: null } })
-    admission.useDatabases({ countries: undefined, asns: memory })
+    admission.useNetworks(memory)
     for (let i = 0; i < 3; i++) {
       assert.equal(judge('192.0.2.1'), 'admitted')
       const { addressHandle, prefixHandle, asnHandle } = admission
@@ -170,29 +176,28 @@ describe('admission by rates and counts', () => {
 
   test('countries and AS numbers: the first that is broken, on watch only counted', () => {
     const [de, fr] = ['DE', 'FR'].map(countryNumber)
-    const countries = databaseMemoryForTest({ '192.0.0.0': de, '198.51.0.0': fr })
-    const asns = databaseMemoryForTest({ '192.0.0.0': 7, '198.51.0.0': 8 })
+    const networks = networksForTest({ '192.0.0.0': { country: de, asn: 7 }, '198.51.0.0': { country: fr, asn: 8 } })
     const rule = { rule: 'on', named: 'refuse', unknown: 'admit' } as const
     const { admission, judgeNetwork, watched } = admissionFor({
       countries: { ...rule, rule: 'watch', numbers: numberSet([de]) },
       asns: { ...rule, named: 'admit', numbers: numberSet([8]) },
     })
     assert.equal(judgeNetwork('192.0.2.1'), 'admitted')
-    admission.useDatabases({ countries, asns })
+    admission.useNetworks(networks)
     const asked = ['192.0.2.1', '198.51.100.1', '203.0.113.1', '2001:db8::1'].map(judgeNetwork)
     assert.deepEqual(asked, ['refused-asn', 'admitted', 'admitted', 'admitted'])
     assert.equal(watched('refused-country'), 1)
-    admission.isAllowed = true
+    admission.useLists(ALLOWED)
     assert.equal(judgeNetwork('192.0.2.1'), 'admitted')
     assert.equal(watched('refused-country'), 1)
   })
 
   test('the allow list is above all of it', () => {
     const { admission, judge } = admissionFor({ perAddress: { rule: 'on', connectionsMax: 1, rate: null } })
-    admission.isAllowed = true
+    admission.useLists(ALLOWED)
     for (let i = 0; i < 3; i++) assert.equal(judge('192.0.2.1'), 'admitted')
     assert.equal(admission.addressHandle, NO_HANDLE)
-    admission.isAllowed = false
+    admission.useLists(undefined)
     assert.deepEqual([judge('192.0.2.1'), judge('192.0.2.1')], ['admitted', 'refused-address-connections'])
   })
 
@@ -226,6 +231,7 @@ describe('admission by rates and counts', () => {
         index,
         protect: { ...PLAIN_PROTECT, perAddress, perPrefix: { rule: 'off', ...none } },
       })
+      admission.judgeAddress(service, sourceOf('2001:db8::1'), 1000)
       return admission.takeSourcePlaces(service, sourceOf('2001:db8::1'), 1000)
     })
     assert.deepEqual(found, [ADMITTED, ADMITTED, CLOSE_REASON_CODES['refused-address-connections']])
@@ -274,7 +280,7 @@ describe('admission under attack', () => {
   test('who is allowed has no budget', () => {
     const asked = admissionFor({ perAddress: wide, attack: budgets })
     asked.sources.setAlert(0, ALERT.attack)
-    asked.admission.isAllowed = true
+    asked.admission.useLists(ALLOWED)
     assert.equal(tenOf(asked, '192.0.2.2'), '10, admitted')
   })
 

@@ -3,7 +3,8 @@
  * nothing allocated before the verdict. One object for each worker, used by both engines. A client whose PROXY header is
  * believed is judged again at hello, by the address in it.
  *
- *   judgeAddress        allow list, bans, deny list                        takes nothing
+ *   judgeAddress        allow list, bans, deny list; finds what the        takes nothing
+ *                       others of the same client need, too
  *   judgeNetwork        its country, its AS                                takes nothing
  *   (by the caller)     the ceilings of node and service                   take a place each
  *   takeSourcePlaces    its address, prefix and AS, the service's rate     take a place each, for the connection's life
@@ -22,12 +23,12 @@ import type { MonotonicMs } from '../node-wide.ts'
 import { KnownClients } from './known-clients.ts'
 import { NewcomersWriter } from './newcomers.ts'
 import { UNKNOWN } from './network-database.ts'
-import { isKeptOut, NetworkRules } from './network-rules.ts'
+import { asksForNetworks, isKeptOut, NetworkRules } from './network-rules.ts'
 import { NO_HANDLE, OVER_CONNECTIONS, OVER_RATE, SOURCE, SourceTable, TAKEN } from './source-table.ts'
 import type { SourceKind } from './source-table.ts'
 import { STRIKE_CODES } from './strike-kinds.ts'
 import type { StrikesWriter } from './strikes.ts'
-import type { DatabaseMemories, ListMemories, Rule, Service, SourceRule } from '../tables.ts'
+import type { ListMemories, Rule, Service, SourceRule } from '../tables.ts'
 
 /** Anything else that a question returns is the code of the reason for which the client is refused. */
 export const ADMITTED = -1
@@ -85,7 +86,7 @@ export function workerAdmission(start: WorkerStart, counters: Counters, strikes:
     newcomers: new NewcomersWriter(newcomersMemory),
     known: new KnownClients(knownClientsMemory),
   })
-  admission.useDatabases(tables.databases)
+  admission.useNetworks(tables.networks)
   return admission
 }
 
@@ -99,7 +100,7 @@ export class Admission {
   addressHandle = NO_HANDLE
   prefixHandle = NO_HANDLE
   asnHandle = NO_HANDLE
-  /** As `writeAsn` left it. */
+  /** Of the last `judgeAddress`, as `writeAsn` left it; nothing where it is unknown. */
   readonly #asn: { -readonly [Key in keyof Source]: Source[Key] } = {
     addressBytes: new Uint8Array(4),
     addressAt: 0,
@@ -129,16 +130,15 @@ export class Admission {
   }
 
   /** At the start, and with each new tables. */
-  useDatabases(databases: DatabaseMemories | undefined): void {
-    this.#networks.use(databases)
+  useNetworks(memory: SharedArrayBuffer | undefined): void {
+    this.#networks.use(memory)
   }
 
   /** By lists. Takes no place. */
-  judgeAddress(service: Service, { addressBytes, addressAt, family }: Source, nowMs: MonotonicMs): number {
+  judgeAddress(service: Service, source: Source, nowMs: MonotonicMs): number {
+    this.#askMemory(service, source)
+    const { addressBytes, addressAt, family } = source
     const lists = this.#lists
-    const { perAddress, perPrefix } = service.protect
-    if (perAddress.rule !== 'off') this.#sources.expect(service.index, SOURCE.address, addressBytes, addressAt, family)
-    if (perPrefix.rule !== 'off') this.#sources.expect(service.index, SOURCE.prefix, addressBytes, addressAt, family)
     this.isAllowed = lists.isAllowed(addressBytes, addressAt, family)
     if (this.isAllowed) return ADMITTED
     const ban = lists.banOf(addressBytes, addressAt, family, nowMs)
@@ -147,18 +147,32 @@ export class Admission {
     return lists.isDenied(addressBytes, addressAt, family) ? REFUSED_DENY_LIST : ADMITTED
   }
 
-  /** By country and AS, after `judgeAddress`. Not for a proxy in front, who may stand anywhere. Takes no place. */
-  judgeNetwork(service: Service, { addressBytes, addressAt, family }: Source): number {
+  /**
+   * All that will be looked at of a client, as early as its place is known: memory answers late, but answers several
+   * questions in the time of one, and the first lock lets nothing behind it be read before all is there.
+   */
+  #askMemory(service: Service, { addressBytes, addressAt, family }: Source): void {
+    const { index, protect } = service
+    const sources = this.#sources
+    if (protect.perAddress.rule !== 'off') sources.expect(index, SOURCE.address, addressBytes, addressAt, family)
+    if (protect.perPrefix.rule !== 'off') sources.expect(index, SOURCE.prefix, addressBytes, addressAt, family)
+    if (!asksForNetworks(protect)) return
+    this.#networks.find(addressBytes, addressAt, family)
+    if (protect.perAsn.rule === 'off' || this.#networks.asn === UNKNOWN) return
+    writeAsn(this.#asn.addressBytes, this.#networks.asn)
+    sources.expect(index, SOURCE.asn, this.#asn.addressBytes, 0, 4)
+  }
+
+  /** By country and AS, those of the last `judgeAddress`. Not for a proxy in front, who may stand anywhere. Takes no place. */
+  judgeNetwork(service: Service): number {
     if (this.isAllowed) return ADMITTED
     const { countries, asns } = service.protect
-    if (countries.rule !== 'off') {
-      const country = this.#networks.countryOf(addressBytes, addressAt, family)
-      const code = isKeptOut(countries, country) ? this.broken(service, countries.rule, 'refused-country') : ADMITTED
+    const { country, asn } = this.#networks
+    if (countries.rule !== 'off' && isKeptOut(countries, country)) {
+      const code = this.broken(service, countries.rule, 'refused-country')
       if (code !== ADMITTED) return code
     }
-    if (asns.rule === 'off') return ADMITTED
-    const asn = this.#networks.asnOf(addressBytes, addressAt, family)
-    return isKeptOut(asns, asn) ? this.broken(service, asns.rule, 'refused-asn') : ADMITTED
+    return asns.rule !== 'off' && isKeptOut(asns, asn) ? this.broken(service, asns.rule, 'refused-asn') : ADMITTED
   }
 
   /** For open connections: would it be refused for a ban? Keeps `isAllowed` as it is. */
@@ -168,13 +182,12 @@ export class Admission {
     return !lists.isAllowed(addressBytes, addressAt, family)
   }
 
-  /** By rates and counts. What a refusal has taken so far is given back before it returns. */
+  /** By rates and counts, of the client of the last `judgeAddress`. What a refusal has taken so far is given back before it returns. */
   takeSourcePlaces(service: Service, source: Source, nowMs: MonotonicMs): number {
     this.takeNoPlaces()
     if (this.isAllowed) return ADMITTED
     const sources = this.#sources
     const { perAsn } = service.protect
-    const hasAsn = perAsn.rule !== 'off' && this.#findAsn(service, source)
     this.#isStrict = sources.areBudgetsStrict(service.index) && !this.#isKnown(source, nowMs)
     const perAddress = limitsFor(this.#isStrict, service.protect.perAddress, service.protect.attack.perAddress)
     const perPrefix = limitsFor(this.#isStrict, service.protect.perPrefix, service.protect.attack.perPrefix)
@@ -188,7 +201,7 @@ export class Admission {
     const byPrefix = this.#takePlace(service, SOURCE.prefix, perPrefix, source, nowMs)
     this.prefixHandle = sources.handle
     const hasPrefixSpent = sources.hasSpent
-    const byAsn = byPrefix === ADMITTED ? this.#takeAsnPlace(service, hasAsn, nowMs) : byPrefix
+    const byAsn = byPrefix === ADMITTED ? this.#takeAsnPlace(service, nowMs) : byPrefix
     this.asnHandle = byPrefix === ADMITTED ? sources.handle : NO_HANDLE
     const hasAsnSpent = sources.hasSpent
     const verdict = byAsn === ADMITTED ? this.#takeServiceRate(service, nowMs) : byAsn
@@ -220,16 +233,11 @@ export class Admission {
   }
 
   /** Whose AS nobody knows is not counted. */
-  #findAsn(service: Service, { addressBytes, addressAt, family }: Source): boolean {
-    const asn = this.#networks.asnOf(addressBytes, addressAt, family)
-    if (asn === UNKNOWN) return false
-    writeAsn(this.#asn.addressBytes, asn)
-    this.#sources.expect(service.index, SOURCE.asn, this.#asn.addressBytes, 0, 4)
-    return true
-  }
-
-  #takeAsnPlace(service: Service, hasAsn: boolean, nowMs: MonotonicMs): number {
-    if (hasAsn) return this.#takePlace(service, SOURCE.asn, service.protect.perAsn, this.#asn, nowMs)
+  #takeAsnPlace(service: Service, nowMs: MonotonicMs): number {
+    const { perAsn } = service.protect
+    if (perAsn.rule !== 'off' && this.#networks.asn !== UNKNOWN) {
+      return this.#takePlace(service, SOURCE.asn, perAsn, this.#asn, nowMs)
+    }
     this.#sources.takeNothing()
     return ADMITTED
   }

@@ -1,12 +1,18 @@
 /** A database whose networks are /16: all that tests of rules need. */
 import { parseIp } from '../../lib/ip.ts'
-import { NetworkDatabase, UNKNOWN, UNKNOWN_LEAF } from './network-database.ts'
+import { COUNTRY_SHIFT, LEAF, LEAF_INTS, NetworkDatabase, UNKNOWN, UNKNOWN_LEAF } from './network-database.ts'
 
-/** By an address of each network: its country or AS. */
-export function databaseMemoryForTest(valueByAddress: Readonly<Record<string, number>>): SharedArrayBuffer {
-  const entries = Object.entries(valueByAddress)
-  const { memory, database } = NetworkDatabase.ofSize(entries.length + 1, 0)
-  database.values.set([UNKNOWN, ...entries.map(([, value]) => value)])
+interface Network {
+  readonly country?: number
+  readonly asn?: number
+}
+
+/** By an address of each network. */
+export function networksForTest(networks: Readonly<Record<string, Network>>): SharedArrayBuffer {
+  const entries = Object.entries(networks)
+  const { memory, database } = NetworkDatabase.ofSize((entries.length + 1) * LEAF_INTS, 0)
+  const words = ({ country = UNKNOWN, asn = UNKNOWN }: Network) => [LEAF | (country << COUNTRY_SHIFT), asn]
+  database.leaves.set([{}, ...entries.map(([, network]) => network)].flatMap(words))
   database.ipv4Roots.fill(UNKNOWN_LEAF)
   database.ipv6Roots.fill(UNKNOWN_LEAF)
   for (const [i, [text]] of entries.entries()) {

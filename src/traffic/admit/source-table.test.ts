@@ -157,7 +157,7 @@ describe('the table of sources', () => {
 
   test('lets in without counting whoever finds its bucket full of open connections, and says so', () => {
     const { table, counts, take } = tableOf(makeSourceMemory(256, 1))
-    assert.equal(table.entries, 10)
+    assert.equal(table.entriesFor(SOURCE.address), 10)
     const limit = { connectionsMax: 1 }
     for (let i = 0; i < 10; i++) assert.equal(take(ipv4(i), limit), TAKEN)
     const { handle } = table
@@ -172,7 +172,25 @@ describe('the table of sources', () => {
     assert.equal(take('192.0.2.1', limit), OVER_CONNECTIONS)
   })
 
-  test('gives away the entry whose rate has recovered for longest, and counts it when none has', () => {
+  test('ASes have places of their own, which no flood of addresses takes', () => {
+    const { table } = tableOf(makeSourceMemory(MIB, 1))
+    const [asns, others] = [table.entriesFor(SOURCE.asn), table.entriesFor(SOURCE.prefix)]
+    assert.ok(asns * 16 >= asns + others && asns * 15 <= asns + others, `${asns} beside ${others}`)
+    const [bytes, limits] = [new Uint8Array(4), { connectionsMax: 1, rate: rateLimit(1, 1000, 2) }]
+    const words = new DataView(bytes.buffer)
+    const takeAll = (kind: SourceKind, count: number): number[] => {
+      return Array.from({ length: count }, (_, i) => {
+        words.setUint32(0, i)
+        return table.take(0, kind, bytes, 0, 4, limits, false, 1000)
+      })
+    }
+    assert.ok(takeAll(SOURCE.asn, 100).every((found) => found === TAKEN))
+    takeAll(SOURCE.address, others * 2)
+    takeAll(SOURCE.prefix, others * 2)
+    assert.ok(takeAll(SOURCE.asn, 100).every((found) => found === OVER_CONNECTIONS))
+  })
+
+  test('gives away an entry whose rate has recovered, and counts it when none has', () => {
     const { table, counts, take } = tableOf(makeSourceMemory(256, 1))
     const rate = rateLimit(1, 1000, 5)
     const come = (text: string, nowMs: number): number => {
@@ -194,10 +212,11 @@ describe('the table of sources', () => {
   test('a lock that nobody gives back costs the count, never the client', () => {
     const memory = makeSourceMemory(256, 1)
     const { table, counts, take } = tableOf(memory)
-    new Int32Array(memory)[16 + 16] = 1
+    // Behind the head, one service and the bucket of ASes.
+    new Int32Array(memory)[12 + 16 + 64] = 1
     assert.equal(take('192.0.2.1', { connectionsMax: 1 }), TAKEN)
     assert.equal(table.handle, NO_HANDLE)
-    new Int32Array(memory)[16] = 1
+    new Int32Array(memory)[12] = 1
     assert.equal(table.takeServiceRate(0, rateLimit(1, 1000, 1), false, 0), true)
     assert.equal(counts[WORKER.sourcesUntracked], 2)
   })
@@ -328,9 +347,9 @@ describe('ten million sources', () => {
   )
 
   test('fill a bucket with open connections as seldom as is said', () => {
-    // 1 MiB has about 4,096 buckets; with 4 sources for each, one in 123 newcomers would meet 10 or more [Poisson].
+    // 1 MiB has about 3,840 buckets for them; with 4 sources for each, one in 123 newcomers would meet 10 or more [Poisson].
     const { table, counts } = tableOf(makeSourceMemory(MIB, 2))
-    const buckets = table.entries / 10
+    const buckets = table.entriesFor(SOURCE.address) / 10
     const random = new Random(5)
     const bytes = new Uint8Array(4)
     const words = new DataView(bytes.buffer)

@@ -3,10 +3,13 @@
  * memory that never grows. A source is an address (of IPv6 the /64), a prefix (/24, /48) or an AS at one service, kept whole:
  * two sources are never taken for one.
  *
- *   head       16 int32    seeds of the hash, so that nobody outside can aim at a bucket; services
+ *   head       12 int32    seeds of the hash, so that nobody outside can aim at a bucket; services
  *   services   16 int32 each: lock, alert, full times of its own rate and of the one in attacks (float64), unused
  *   buckets    64 int32 each, 256 bytes:
  *                lock, 3 unused | 10 × high | 10 × low | 10 × owner | 10 × open | 10 × full time (float64)
+ *
+ * A bucket is in four whole lines of the cache (lib/cache-line.ts). The first sixteenth of them is for ASes alone: no flood
+ * of addresses takes their places, and those of the ASes that most clients come from stay in a cache.
  *
  * An entry with open connections is never given to another source, so its place is a handle with which a connection
  * gives back what it took in one atomic step. An entry without is worth no more than its full time (rate-limit.ts):
@@ -22,6 +25,7 @@
  * otherwise. Workers read their clock once a turn, so a client may be judged as if it came a turn earlier.
  */
 import { randomInt } from 'node:crypto'
+import { FIRST_LINE_AT } from '../../lib/cache-line.ts'
 import { lockWithin, unlock } from '../../lib/mutex.ts'
 import { mix32, word } from '../../lib/client-hash.ts'
 import { WORKER } from '../counters.ts'
@@ -51,7 +55,7 @@ export interface SourceLimits {
 export const ALERT = { none: 0, attack: 1, forced: 2 } as const
 export type Alert = (typeof ALERT)[keyof typeof ALERT]
 
-const HEAD_INTS = 16
+const HEAD_INTS = FIRST_LINE_AT
 const HEAD = { seedHigh: 0, seedLow: 1, services: 2 } as const
 const SERVICE_INTS = 16
 const SERVICE_ALERT = 1
@@ -63,6 +67,8 @@ const ENTRIES = 10
 /** Int32 places in a bucket; the highs stand in the cache line of the lock. */
 const BUCKET = { lock: 0, high: 4, low: 14, owner: 24, open: 34, fullAt: 44 } as const
 const TWO_TO_32 = 2 ** 32
+/** Of so many buckets one is for ASes; there is one at least, and one for the others. */
+const BUCKETS_PER_ASN_BUCKET = 16
 /**
  * What is done under a lock takes well below a microsecond. A holder may be off its core for some turns of the scheduler,
  * and is waited for so long; one that has died is not.
@@ -74,7 +80,7 @@ export const SOURCE_MEMORY_BYTES_MIN = 1024 * 1024
 /** `bytes` in all; zero pages until they are used. */
 export function makeSourceMemory(bytes: number, services: number): SharedArrayBuffer {
   const fixedInts = HEAD_INTS + services * SERVICE_INTS
-  const buckets = Math.max(1, Math.floor((bytes / 4 - fixedInts) / BUCKET_INTS))
+  const buckets = Math.max(2, Math.floor((bytes / 4 - fixedInts) / BUCKET_INTS))
   const memory = new SharedArrayBuffer((fixedInts + buckets * BUCKET_INTS) * 4)
   const ints = new Int32Array(memory)
   ints[HEAD.seedHigh] = randomInt(TWO_TO_32) | 1
@@ -90,7 +96,9 @@ export class SourceTable {
   readonly #counts: Float64Array
   // With a number from the start: a field that is undefined first is never known to hold a small one.
   readonly #bucketsAt: number = 0
-  readonly #buckets: number = 0
+  readonly #asnBuckets: number = 0
+  readonly #othersAt: number = 0
+  readonly #otherBuckets: number = 0
   readonly #seedHigh: number = 0
   readonly #seedLow: number = 0
   /** Of the last `take`: what the connection gives back at its end; NO_HANDLE where it was refused or is not tracked. */
@@ -106,7 +114,10 @@ export class SourceTable {
     this.#floats = new Float64Array(memory)
     this.#counts = workerCounts
     this.#bucketsAt = HEAD_INTS + this.#ints[HEAD.services] * SERVICE_INTS
-    this.#buckets = (this.#ints.length - this.#bucketsAt) / BUCKET_INTS
+    const buckets = (this.#ints.length - this.#bucketsAt) / BUCKET_INTS
+    this.#asnBuckets = Math.ceil(buckets / BUCKETS_PER_ASN_BUCKET)
+    this.#otherBuckets = buckets - this.#asnBuckets
+    this.#othersAt = this.#bucketsAt + this.#asnBuckets * BUCKET_INTS
     this.#seedHigh = this.#ints[HEAD.seedHigh]
     this.#seedLow = this.#ints[HEAD.seedLow]
   }
@@ -127,8 +138,9 @@ export class SourceTable {
       ints[bucket] | ints[bucket + BUCKET.owner] | ints[bucket + BUCKET.open] | ints[bucket + BUCKET_INTS - 1]
   }
 
-  get entries(): number {
-    return this.#buckets * ENTRIES
+  /** Places for sources of this kind. Addresses and prefixes share theirs. */
+  entriesFor(kind: SourceKind): number {
+    return (kind === SOURCE.asn ? this.#asnBuckets : this.#otherBuckets) * ENTRIES
   }
 
   /**
@@ -272,10 +284,9 @@ export class SourceTable {
     if (found !== TAKEN && !takesAnyway) return found
     if (Atomics.add(this.#ints, openAt, 1) === 0) this.#counts[WORKER.sourcesTracked] += 1
     this.handle = ((bucketAt - this.#bucketsAt) / BUCKET_INTS) * ENTRIES + entry
-    if (found === TAKEN) {
-      this.hasSpent = rate !== null
-      // Without a rate it is when the source was last seen: the oldest is forgotten first.
-      this.#floats[fullAt] = rate === null ? Math.max(fullAtMs, nowMs) : spend(fullAtMs, rate, nowMs)
+    if (found === TAKEN && rate !== null) {
+      this.hasSpent = true
+      this.#floats[fullAt] = spend(fullAtMs, rate, nowMs)
     }
     return found
   }
@@ -289,7 +300,7 @@ export class SourceTable {
   #entryFor(bucketAt: number, high: number, low: number, owner: number, nowMs: MonotonicMs): number {
     const found = this.#find(bucketAt, high, low, owner)
     if (found !== -1) return found
-    const entry = this.#leastNeeded(bucketAt)
+    const entry = this.#leastNeeded(bucketAt, nowMs)
     if (entry === -1) return -1
     const fullAt = fullAtOf(bucketAt, entry)
     if (this.#floats[fullAt] > nowMs) this.#counts[WORKER.sourcesForgotten] += 1
@@ -310,14 +321,18 @@ export class SourceTable {
     return -1
   }
 
-  /** Among those without open connections the one whose rate has recovered for longest; an unused one is at 0. */
-  #leastNeeded(bucketAt: number): number {
+  /**
+   * One without open connections whose rate has recovered, of which nothing is lost, or that of which the rate has recovered
+   * furthest; an unused one is at 0.
+   */
+  #leastNeeded(bucketAt: number, nowMs: number): number {
     let least = -1
     let leastMs = Infinity
     for (let entry = 0; entry < ENTRIES; entry++) {
       const fullAtMs = this.#floats[fullAtOf(bucketAt, entry)]
       if (fullAtMs >= leastMs) continue
       if (this.#ints[bucketAt + BUCKET.open + entry] !== 0) continue
+      if (fullAtMs <= nowMs) return entry
       least = entry
       leastMs = fullAtMs
     }
@@ -330,7 +345,10 @@ export class SourceTable {
       mix32(
         (Math.imul(high ^ (high >>> 16), this.#seedHigh) + Math.imul(low ^ (low >>> 16), this.#seedLow)) ^ owner,
       ) >>> 0
-    return (this.#bucketsAt + (((hash / TWO_TO_32) * this.#buckets) | 0) * BUCKET_INTS) | 0
+    if ((owner & OWNER_KIND) === OWNER_ASN) {
+      return (this.#bucketsAt + (((hash / TWO_TO_32) * this.#asnBuckets) | 0) * BUCKET_INTS) | 0
+    }
+    return (this.#othersAt + (((hash / TWO_TO_32) * this.#otherBuckets) | 0) * BUCKET_INTS) | 0
   }
 
   #bucketOf(handle: number): number {
@@ -357,6 +375,9 @@ function lowWord(kind: SourceKind, bytes: Uint8Array, at: number, family: 4 | 6)
   const low = word(bytes, at + 4)
   return kind === SOURCE.prefix ? low & 0xffff_0000 : low
 }
+
+const OWNER_KIND = 0b110
+const OWNER_ASN = SOURCE.asn << 1
 
 /** Never 0, which is an entry that nobody has used. */
 function ownerOf(serviceIndex: number, kind: SourceKind, family: 4 | 6): number {

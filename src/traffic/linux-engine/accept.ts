@@ -84,7 +84,7 @@ function admit(loop: Loop, open: OpenListener, fd: Fd): void {
   if (listed !== ADMITTED) return refuse(loop, open, fd, listed)
   // A proxy in front stands anywhere and speaks for many: these rules are for the address in its header.
   const saysHeader = service.acceptProxyFrom.length > 0 && mustSayProxyHeader(service, source)
-  const located = saysHeader ? ADMITTED : admission.judgeNetwork(service, source)
+  const located = saysHeader ? ADMITTED : admission.judgeNetwork(service)
   if (located !== ADMITTED) return refuse(loop, open, fd, located)
   const placed = places.take(service, source, admission.isAllowed || saysHeader, loop.nowMs)
   if (placed !== ADMITTED) {

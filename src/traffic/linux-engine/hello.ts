@@ -98,7 +98,7 @@ function judgeHeaderAddress(loop: Loop, connection: Connection): number {
 
 function judgeSource({ admission, places, source, nowMs }: Loop, service: Service): number {
   const listed = admission.judgeAddress(service, source, nowMs)
-  const located = listed === ADMITTED ? admission.judgeNetwork(service, source) : listed
+  const located = listed === ADMITTED ? admission.judgeNetwork(service) : listed
   if (located !== ADMITTED) return located
   const placed = places.judgeNamed(service, source, admission.isAllowed, nowMs)
   if (placed !== ADMITTED) return placed

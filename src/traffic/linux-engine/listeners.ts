@@ -116,7 +116,7 @@ export function commitListeners(loop: Loop): void {
   const { tables, fresh, kept } = prepared
   loop.logConnections = tables.logConnections
   loop.admission.useLists(tables.lists)
-  loop.admission.useDatabases(tables.databases)
+  loop.admission.useNetworks(tables.networks)
   const gone = loop.listeners.open.filter((open) => !kept.has(open))
   loop.listeners.open = [...kept.keys(), ...fresh]
   for (const [open, plan] of kept) goBy(open, plan)
@@ -154,7 +154,7 @@ export function adopt(loop: Loop, tables: Tables): void {
   warnOfRefusals(loop, tables)
   loop.logConnections = tables.logConnections
   loop.admission.useLists(tables.lists)
-  loop.admission.useDatabases(tables.databases)
+  loop.admission.useNetworks(tables.networks)
   const plans = new Map(planServices(tables.services).map((plan) => [plan.service.index, plan]))
   for (const open of loop.listeners.open) open.plan = plans.get(open.plan.service.index) ?? open.plan
 }

@@ -32,7 +32,7 @@ export function admitClient(worker: TrafficWorker, pause: AcceptPause, client: S
   // gone already has no address to go by.
   const saysHeader = isHeaderRequired(service, clientEnd)
   const isCounted = !saysHeader && clientEnd !== UNKNOWN_ENDPOINT
-  const located = isCounted ? admission.judgeNetwork(service, source) : ADMITTED
+  const located = isCounted ? admission.judgeNetwork(service) : ADMITTED
   if (located !== ADMITTED) return refuseNewcomer(located)
   const placed = places.take(service, source, admission.isAllowed || saysHeader, nowMs)
   if (placed !== ADMITTED) {

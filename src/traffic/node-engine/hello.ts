@@ -87,7 +87,7 @@ export class Hello extends Station {
     const { service, worker } = this.#connection
     const { admission, places } = worker
     const listed = admission.judgeAddress(service, source, nowMs)
-    const located = listed === ADMITTED ? admission.judgeNetwork(service, source) : listed
+    const located = listed === ADMITTED ? admission.judgeNetwork(service) : listed
     if (located !== ADMITTED) return located
     const placed = places.judgeNamed(service, source, admission.isAllowed, nowMs)
     if (placed !== ADMITTED) return placed

@@ -91,7 +91,7 @@ export class TrafficWorker {
   swapTables(tables: Tables): void {
     this.#tables = tables
     this.admission.useLists(tables.lists)
-    this.admission.useDatabases(tables.databases)
+    this.admission.useNetworks(tables.networks)
     for (const service of tables.services) this.#serviceByIndex.set(service.index, service)
   }
 
