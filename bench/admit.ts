@@ -1,7 +1,7 @@
 /**
  * What admission costs a connection: `node bench/admit.ts [sources]`, a million unless told otherwise.
- * Prints ns for each client: asked of the lists and of the databases of networks, its places taken with every rule on, by
- * address, prefix, AS and service, and given back.
+ * Prints ns for each client: asked of the lists and of the databases of networks, its places taken with every rule on, in
+ * the node and the service, by address, prefix, AS and the service's rate, and given back.
  */
 import { tableMemory } from '../src/kernel/huge-pages.ts'
 import { joinDatabases } from '../src/control/databases/join-databases.ts'
@@ -13,12 +13,20 @@ import { BanTable } from '../src/traffic/admit/ban-table.ts'
 import { rateLimit } from '../src/traffic/admit/rate-limit.ts'
 import { KnownClients, makeKnownClientsMemory } from '../src/traffic/admit/known-clients.ts'
 import { newcomerRingBytes, NewcomersReader, NewcomersWriter } from '../src/traffic/admit/newcomers.ts'
-import { makeSourceMemory } from '../src/traffic/admit/source-table.ts'
+import { ALERT, makeSourceMemory, SourceTable } from '../src/traffic/admit/source-table.ts'
 import { mix32 } from '../src/lib/client-hash.ts'
+import type { MakeWay, SilentClient } from '../src/traffic/admit/make-way.ts'
+import { OverloadGate } from '../src/traffic/admit/overload-gate.ts'
+import { Places } from '../src/traffic/admit/places.ts'
+import { Chooser } from '../src/traffic/balance/choose.ts'
+import { NodeWide } from '../src/traffic/node-wide.ts'
+import { WaitingRoom } from '../src/traffic/queue/waiting-room.ts'
+import { WorkerWakes } from '../src/traffic/queue/worker-wakes.ts'
+import { UpstreamStates } from '../src/traffic/upstream-states.ts'
 import { strikeRingBytes, StrikesWriter } from '../src/traffic/admit/strikes.ts'
 import { Counters } from '../src/traffic/counters.ts'
-import { PLAIN_PROTECT, serviceForTest } from '../src/traffic/service-for-test.ts'
-import type { NetworkRule, Service, ServiceProtect } from '../src/traffic/tables.ts'
+import { PLAIN_PROTECT, serviceForTest, workerMemoryForTest } from '../src/traffic/service-for-test.ts'
+import type { NetworkRule, ServiceProtect } from '../src/traffic/tables.ts'
 import { Random } from '../test/harness/random.ts'
 import { madeDatabase } from './made-database.ts'
 
@@ -29,6 +37,9 @@ const ROUNDS = 600
 const LISTED = 1_000_000
 /** Above this a round is no measure: nobody is to be refused here but where it says so. */
 const PLENTY = rateLimit(1_000_000, 1000, 1_000_000)
+
+const SHAPE = { services: 1, upstreams: 1 }
+const CONNECTIONS_MAX = 100_000
 
 const sources = Number(process.argv[2] ?? 1_000_000)
 
@@ -42,21 +53,31 @@ const EVERY_RULE: ServiceProtect = {
 /** Which keeps nobody out: all must be asked. */
 const NOBODY: NetworkRule = { rule: 'on', named: 'refuse', numbers: numberSet([0xffff_ffff]), unknown: 'admit' }
 const EVERY_RULE_AND_NETWORKS: ServiceProtect = { ...EVERY_RULE, countries: NOBODY, asns: NOBODY, perAsn: on }
+/** What strangers are held to besides while the service is under attack. */
+const IN_ATTACK: ServiceProtect = {
+  ...EVERY_RULE_AND_NETWORKS,
+  attack: { ...PLAIN_PROTECT.attack, perAddress: on, perPrefix: on, newConnections: { rule: 'on', rate: PLENTY } },
+}
+const KNOWN_CLIENTS = 100_000
 const NEVER = rateLimit(1, 3_600_000, 1)
 
-const CASES: readonly {
+interface Case {
   readonly name: string
   readonly protect: ServiceProtect
   readonly addresses: number
   readonly hasLists?: true
   readonly family?: 4 | 6
-}[] = [
+  readonly isInAttack?: true
+}
+
+const CASES: readonly Case[] = [
   { name: 'every rule off', protect: PLAIN_PROTECT, addresses: sources },
   { name: 'by address', protect: { ...PLAIN_PROTECT, perAddress: on }, addresses: sources },
   { name: 'every rule on', protect: EVERY_RULE, addresses: sources },
   { name: 'every rule on, lists', protect: EVERY_RULE, addresses: sources, hasLists: true },
   { name: '… and country and AS', protect: EVERY_RULE_AND_NETWORKS, addresses: sources, hasLists: true },
   { name: '… of IPv6', protect: EVERY_RULE_AND_NETWORKS, addresses: sources, hasLists: true, family: 6 },
+  { name: '… in an attack', protect: IN_ATTACK, addresses: sources, hasLists: true, isInAttack: true },
   { name: 'every rule on, one address', protect: EVERY_RULE, addresses: 1 },
   {
     name: 'refused by address',
@@ -85,31 +106,58 @@ const allowed = new PrefixTableWriter({ v4: 1, v6: 0 })
 allowed.set({ family: 4, bytes: Uint8Array.of(127, 0, 0, 0), prefixLength: 8 }, 0)
 const LISTS = { allow: allowed.memory, deny: denied.memory }
 const BANS = new BanTable(100_000)
+/** As many as there can be, none of them a client here. */
+const KNOWN = new KnownClients(makeKnownClientsMemory(KNOWN_CLIENTS))
+for (let i = 0; i < KNOWN_CLIENTS; i++) {
+  const at = mix32(i ^ 0x3c6e_f372)
+  KNOWN.add(Uint8Array.of(240 | (at & 15), at >>> 8, at >>> 16, at >>> 24), 0, 4, 0)
+}
 const file = madeDatabase(new Random(1))
 const [countries, asns] = [await makeDatabase(file, 'country'), await makeDatabase(file, 'asn')]
 const NETWORKS = await joinDatabases(countries.memory, asns.memory)
 
 console.log(`ns per client, ${sources} sources, least, tenth and half of ${ROUNDS} rounds of ${CLIENTS}`)
-for (const { name, protect, addresses, hasLists, family } of CASES) {
-  const rounds = nsPerClient(serviceForTest([], { protect }), addresses, hasLists ?? false, family ?? 4).toSorted(
-    (a, b) => a - b,
-  )
+for (const each of CASES) {
+  const rounds = nsPerClient(each).toSorted((a, b) => a - b)
   const cells = [rounds[0], rounds[ROUNDS / 10], rounds[ROUNDS / 2]].map((ns) => ns.toFixed(0).padStart(6))
-  console.log([name.padEnd(34), ...cells].join(' '))
+  console.log([each.name.padEnd(34), ...cells].join(' '))
 }
 
-function nsPerClient(service: Service, addresses: number, hasLists: boolean, family: 4 | 6): number[] {
-  const shape = { services: 1, upstreams: 1 }
-  const counters = new Counters(new SharedArrayBuffer(Counters.bytes(shape)), shape)
+/** Of a node and a service that are far from their ceilings: nobody has to make way. */
+function placesOf(counters: Counters): Places<SilentClient> {
+  const memory = workerMemoryForTest(SHAPE, 1)
+  const nodeWide = new NodeWide(memory.nodeWideMemory)
+  const states = new UpstreamStates(memory.upstreamStatesMemory, SHAPE)
+  const room = new WaitingRoom(0, new WorkerWakes(memory.workerWakesMemory), states, new Chooser(nodeWide, states))
+  const limits = { connectionsMax: CONNECTIONS_MAX, pipesMax: 0, spillBytesMax: 0 }
+  const gate = new OverloadGate({ ...memory, limits }, counters, nodeWide)
+  gate.state.order({
+    level: 0,
+    rule: 'on',
+    strangersMax: CONNECTIONS_MAX,
+    halvings: 0,
+    idleMsMin: 0,
+    firstByteMsMin: 0,
+  })
+  const makeWay = { oldest: () => undefined } as unknown as MakeWay<SilentClient>
+  return new Places({ gate, nodeWide, states, room, makeWay })
+}
+
+function nsPerClient({ protect, addresses, hasLists, family = 4, isInAttack }: Case): number[] {
+  const service = serviceForTest([], { protect, maxConnections: CONNECTIONS_MAX })
+  const counters = new Counters(new SharedArrayBuffer(Counters.bytes(SHAPE)), SHAPE)
+  const places = placesOf(counters)
+  const sourceMemory = makeSourceMemory(MEMORY_BYTES, 1)
+  if (isInAttack === true) new SourceTable(sourceMemory, counters.worker).setAlert(0, ALERT.attack)
   const ring = new SharedArrayBuffer(newcomerRingBytes(14))
   const admission = new Admission({
     counters,
-    lists: hasLists ? LISTS : undefined,
+    lists: hasLists === undefined ? undefined : LISTS,
     bansMemory: BANS.memory,
-    sourceMemory: makeSourceMemory(MEMORY_BYTES, 1),
+    sourceMemory,
     strikes: new StrikesWriter(new SharedArrayBuffer(strikeRingBytes(13)), counters),
     newcomers: new NewcomersWriter(ring),
-    known: new KnownClients(makeKnownClientsMemory(1)),
+    known: KNOWN,
   })
   admission.useNetworks(NETWORKS)
   const reader = new NewcomersReader(ring)
@@ -129,9 +177,12 @@ function nsPerClient(service: Service, addresses: number, hasLists: boolean, fam
       if (i % 64 === 0) nowMs += 0.1
       if (admission.judgeAddress(service, source, nowMs) !== ADMITTED) continue
       if (admission.judgeNetwork(service) !== ADMITTED) continue
-      if (admission.takeSourcePlaces(service, source, nowMs) !== ADMITTED) continue
-      admission.noteNewcomer(service, source, false)
-      admission.giveSourcePlacesBack(admission.addressHandle, admission.prefixHandle, admission.asnHandle)
+      if (places.take(service, source, admission.isAllowed, nowMs) !== ADMITTED) continue
+      if (admission.takeSourcePlaces(service, source, nowMs) === ADMITTED) {
+        admission.noteNewcomer(service, source, false)
+        admission.giveSourcePlacesBack(admission.addressHandle, admission.prefixHandle, admission.asnHandle)
+      }
+      places.giveBack(service)
     }
     const ns = ((performance.now() - startedMs) * 1e6) / CLIENTS
     reader.read(CLIENTS, () => {})

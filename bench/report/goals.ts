@@ -43,6 +43,11 @@ const GOALS: readonly Goal[] = [
     against: 'tidegate, limits off',
   },
   {
+    ...atLeast('new connections/s, every rule on/off', 'shield', 'ratePerSecond', 0.95, 0.95),
+    row: 'tidegate, every rule on',
+    against: 'tidegate, limits off',
+  },
+  {
     ...atLeast('new connections/s, 100 dashboards/none', 'dashboards', 'ratePerSecond', 0.98, 0.98),
     row: 'tidegate, 100 dashboards',
     against: 'tidegate, no dashboard',

@@ -151,16 +151,27 @@ export class Admission {
    * All that will be looked at of a client, as early as its place is known: memory answers late, but answers several
    * questions in the time of one, and the first lock lets nothing behind it be read before all is there.
    */
-  #askMemory(service: Service, { addressBytes, addressAt, family }: Source): void {
+  #askMemory(service: Service, source: Source): void {
+    const { addressBytes, addressAt, family } = source
     const { index, protect } = service
+    const { perAddress, perPrefix, attack } = protect
     const sources = this.#sources
-    if (protect.perAddress.rule !== 'off') sources.expect(index, SOURCE.address, addressBytes, addressAt, family)
-    if (protect.perPrefix.rule !== 'off') sources.expect(index, SOURCE.prefix, addressBytes, addressAt, family)
-    if (!asksForNetworks(protect)) return
-    this.#networks.find(addressBytes, addressAt, family)
-    if (protect.perAsn.rule === 'off' || this.#networks.asn === UNKNOWN) return
-    writeAsn(this.#asn.addressBytes, this.#networks.asn)
-    sources.expect(index, SOURCE.asn, this.#asn.addressBytes, 0, 4)
+    const isStrict = sources.areBudgetsStrict(index)
+    if (perAddress.rule !== 'off' || (isStrict && attack.perAddress.rule !== 'off')) {
+      sources.expect(index, SOURCE.address, addressBytes, addressAt, family)
+    }
+    if (perPrefix.rule !== 'off' || (isStrict && attack.perPrefix.rule !== 'off')) {
+      sources.expect(index, SOURCE.prefix, addressBytes, addressAt, family)
+    }
+    if (asksForNetworks(protect)) this.#findNetwork(service, source)
+  }
+
+  #findNetwork({ index, protect }: Service, { addressBytes, addressAt, family }: Source): void {
+    const networks = this.#networks
+    networks.find(addressBytes, addressAt, family)
+    if (protect.perAsn.rule === 'off' || networks.asn === UNKNOWN) return
+    writeAsn(this.#asn.addressBytes, networks.asn)
+    this.#sources.expect(index, SOURCE.asn, this.#asn.addressBytes, 0, 4)
   }
 
   /** By country and AS, those of the last `judgeAddress`. Not for a proxy in front, who may stand anywhere. Takes no place. */

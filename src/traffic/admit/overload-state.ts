@@ -64,7 +64,8 @@ export class OverloadState {
   }
 
   get strangersMax(): number {
-    return Atomics.load(this.#ints, INT.strangersMax)
+    // A plain read, as each newcomer asks: which of two moments it sees is the same to it.
+    return this.#ints[INT.strangersMax]
   }
 
   /** Strangers above `strangersMax` are let in and counted. */

@@ -101,7 +101,7 @@ export class SourceTable {
   readonly #otherBuckets: number = 0
   readonly #seedHigh: number = 0
   readonly #seedLow: number = 0
-  /** Of the last `take`: what the connection gives back at its end; NO_HANDLE where it was refused or is not tracked. */
+  /** Of the last `take`: what the connection gives back at its end, the place of its count; NO_HANDLE where it was refused or is not tracked. */
   handle = NO_HANDLE
   /** Of the last `take`: it was counted into the source's rate. */
   hasSpent = false
@@ -178,7 +178,7 @@ export class SourceTable {
   /** At the end of a connection. Needs no lock: while it is open, the entry is its source's. */
   give(handle: number): void {
     if (handle === NO_HANDLE) return
-    if (Atomics.sub(this.#ints, this.#openAt(handle), 1) === 1) this.#counts[WORKER.sourcesTracked] -= 1
+    if (Atomics.sub(this.#ints, handle, 1) === 1) this.#counts[WORKER.sourcesTracked] -= 1
   }
 
   /** For a client that a later step has refused: what it spent is given back too. */
@@ -186,7 +186,7 @@ export class SourceTable {
     if (handle !== NO_HANDLE && hasSpent && rate !== null) {
       const bucketAt = this.#bucketOf(handle)
       if (lockWithin(this.#ints, bucketAt + BUCKET.lock, LOCK_MS_MAX)) {
-        this.#floats[fullAtOf(bucketAt, handle % ENTRIES)] -= rate.intervalMs
+        this.#floats[this.#fullAtOfHandle(handle)] -= rate.intervalMs
         unlock(this.#ints, bucketAt + BUCKET.lock)
       }
     }
@@ -229,9 +229,9 @@ export class SourceTable {
   isBeyond(handle: number, hasSpent: boolean, taken: SourceLimits, limits: SourceLimits, nowMs: MonotonicMs): boolean {
     if (handle === NO_HANDLE) return false
     const { connectionsMax, rate } = limits
-    if (connectionsMax > 0 && Atomics.load(this.#ints, this.#openAt(handle)) > connectionsMax) return true
+    if (connectionsMax > 0 && Atomics.load(this.#ints, handle) > connectionsMax) return true
     const spentMs = hasSpent && taken.rate !== null ? taken.rate.intervalMs : 0
-    const fullAtMs = this.#floats[fullAtOf(this.#bucketOf(handle), handle % ENTRIES)] - spentMs
+    const fullAtMs = this.#floats[this.#fullAtOfHandle(handle)] - spentMs
     return rate !== null && !isWithinRate(fullAtMs, rate, nowMs)
   }
 
@@ -283,7 +283,7 @@ export class SourceTable {
     else if (rate !== null && !isWithinRate(fullAtMs, rate, nowMs)) found = OVER_RATE
     if (found !== TAKEN && !takesAnyway) return found
     if (Atomics.add(this.#ints, openAt, 1) === 0) this.#counts[WORKER.sourcesTracked] += 1
-    this.handle = ((bucketAt - this.#bucketsAt) / BUCKET_INTS) * ENTRIES + entry
+    this.handle = openAt
     if (found === TAKEN && rate !== null) {
       this.hasSpent = true
       this.#floats[fullAt] = spend(fullAtMs, rate, nowMs)
@@ -352,11 +352,12 @@ export class SourceTable {
   }
 
   #bucketOf(handle: number): number {
-    return this.#bucketsAt + Math.floor(handle / ENTRIES) * BUCKET_INTS
+    return handle - ((handle - this.#bucketsAt) % BUCKET_INTS)
   }
 
-  #openAt(handle: number): number {
-    return this.#bucketOf(handle) + BUCKET.open + (handle % ENTRIES)
+  #fullAtOfHandle(handle: number): number {
+    const bucketAt = this.#bucketOf(handle)
+    return fullAtOf(bucketAt, handle - bucketAt - BUCKET.open)
   }
 }
 
