@@ -162,9 +162,28 @@ describe('a compiled database', () => {
     // 2^64 ways lead through 64 nodes with both sides alike.
     const nodes = Array.from({ length: 64 }, (_, i) => (i === 63 ? nodeBytes(80, 64, 24) : nodeBytes(i + 1, i + 1, 24)))
     const { memory } = await makeDatabase(mmdbOf(nodes, country), 'country')
-    // The last of them tells neighbours apart, in a step of 16 bits; it has an index of 2^16.
-    assert.ok(new NetworkDatabase(memory).nodes.length <= 65_536 * LEAF_INTS + 2 ** 16 + 64)
+    // The last of them tells neighbours apart, in a step of 16 bits; it has an index of 2^14.
+    assert.ok(new NetworkDatabase(memory).nodes.length <= 65_536 * LEAF_INTS + 2 ** 14 + 64)
   })
+
+  for (const ranges of [1, 7, 8, 9, 10, 65, 4096, 65_536]) {
+    test(`a node of ${ranges} ranges is right in each of its 65,536 places`, async () => {
+      const networks: Record<string, MmdbValue> = {}
+      // Alternating, and from the last range on the same.
+      const known = (i: number): string => (i % 2 === 0 ? 'DE' : 'FR')
+      for (let i = 0; i < 65_536; i++) {
+        networks[`10.1.${i >> 8}.${i & 255}/32`] = { country: known(Math.min(i, ranges - 1)) }
+      }
+      const database = await databaseOf(mmdb(networks, { ipVersion: 4 }), 'country')
+      const address = Uint8Array.of(10, 1, 0, 0)
+      const words = new DataView(address.buffer)
+      for (let i = 0; i < 65_536; i++) {
+        words.setUint16(2, i)
+        database.find(address, 0, 4)
+        assert.equal(database.country, countryNumber(known(Math.min(i, ranges - 1))), `${ranges} ranges, at ${i}`)
+      }
+    })
+  }
 
   test('a tree that would be too large where each place has its own is an error', async () => {
     // 128 levels of 64 nodes, each of which leads to any two of the next level.

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { header, mmdb, mmdbOf, type MmdbOptions, type MmdbValue, nodeBytes } from '../../../test/harness/mmdb.ts'
+import { mmdb, type MmdbOptions, type MmdbValue } from '../../../test/harness/mmdb.ts'
 import { Random } from '../../../test/harness/random.ts'
 import { formatIp } from '../../lib/ip.ts'
 import { LEAF_INTS, NetworkDatabase } from '../../traffic/admit/network-database.ts'
+import { entangledMmdb } from './entangled-mmdb-for-test.ts'
 import { joinDatabases } from './join-databases.ts'
 import { rangesOf } from './node-writer.ts'
 import { makeDatabase } from './read-database.ts'
@@ -116,40 +117,8 @@ describe('two databases as one', () => {
   })
 
   test('that would be too large together are an error', async () => {
-    // Each alone has 7 levels of 32 parts; together they would have nearly all pairs of parts at each level.
-    const [levels, width, branchBits] = [7, 32, 5]
-    const fileOf = (random: Random): Buffer => {
-      const places = 2 ** branchBits
-      const chainBits = 16 - branchBits
-      const perPart = places - 1 + places * chainBits
-      const count = (1 + (levels - 1) * width) * perPart
-      const partAt = (level: number, part: number): number =>
-        (level === 0 ? 0 : 1 + (level - 1) * width + part) * perPart
-      const nodes: Buffer[] = []
-      for (let level = 0; level < levels; level++) {
-        for (let part = 0; part < (level === 0 ? 1 : width); part++) {
-          const at = partAt(level, part)
-          for (let i = 1; i < places; i++) {
-            const below = (side: number): number => {
-              return side < places ? at + side - 1 : at + places - 1 + (side - places) * chainBits
-            }
-            nodes.push(nodeBytes(below(2 * i), below(2 * i + 1), 24))
-          }
-          for (let i = 0; i < places * chainBits; i++) {
-            const isLast = i % chainBits === chainBits - 1
-            const next = level === levels - 1 ? count + 16 : partAt(level + 1, random.integer(width))
-            nodes.push(nodeBytes(isLast ? next : at + places + i, count, 24))
-          }
-        }
-      }
-      return mmdbOf(nodes, data)
-    }
-    const data = Buffer.concat([
-      header(7, 2),
-      ...['country', 'DE', 'asn', 'AS1'].flatMap((text) => [header(2, text.length), Buffer.from(text)]),
-    ])
-    const countries = (await makeDatabase(fileOf(new Random(1)), 'country')).memory
-    const asns = (await makeDatabase(fileOf(new Random(2)), 'asn')).memory
+    const countries = (await makeDatabase(entangledMmdb(1), 'country')).memory
+    const asns = (await makeDatabase(entangledMmdb(2), 'asn')).memory
     await assert.rejects(joinDatabases(countries, asns), /names the same nodes again and again/)
   })
 })

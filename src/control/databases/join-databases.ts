@@ -17,7 +17,7 @@ export async function joinDatabases(countries: SharedArrayBuffer, asns: SharedAr
   return await new Join(new NetworkDatabase(countries), new NetworkDatabase(asns)).run()
 }
 
-/** A part of a tree is a node, by its place, or, below 0, a leaf, by its place among all of this join. */
+/** In a pair, a part of a tree is a node, by its place, or, below 0, a leaf, by its place among those that are in pairs. */
 class Join {
   readonly #left: PartOfTree
   readonly #right: PartOfTree
@@ -47,40 +47,34 @@ class Join {
   }
 
   #roots(which: 'ipv4Roots' | 'ipv6Roots'): Int32Array {
-    const roots = new Int32Array(ROOTS)
-    const { words } = this.#leaves
-    for (let i = 0; i < ROOTS; i++) {
-      const joined = this.#joined(this.#left.ofRoot(which, i), this.#right.ofRoot(which, i))
-      const at = wordsAt(joined)
-      roots[i] = joined >= 0 ? joined : this.#rootLeaves.placeOfWords(words[at], words[at + 1])
-    }
-    return roots
-  }
-
-  /** Of two leaves the place of the one that says both; otherwise the number of the pair. */
-  #joined(left: number, right: number): number {
-    if (left >= 0 || right >= 0) return this.#pairs.numberOf(left, right)
-    const { words } = this.#leaves
-    const [atLeft, atRight] = [wordsAt(left), wordsAt(right)]
-    return this.#leaves.placeOfWords(words[atLeft] | words[atRight], words[atLeft + 1] | words[atRight + 1])
+    const [left, right] = [this.#left, this.#right]
+    return Int32Array.from({ length: ROOTS }, (_, i) => {
+      left.beginAtRoot(which, i)
+      right.beginAtRoot(which, i)
+      if (!areLeaves(left, right)) return this.#pairs.numberOf(left.part(), right.part())
+      return this.#rootLeaves.placeOfWords(left.firstWord | right.firstWord, left.secondWord | right.secondWord)
+    })
   }
 
   /** For the node of a pair; answers how many there were. */
   #addRanges(leftPart: number, rightPart: number): number {
-    const [left, right, words] = [this.#left, this.#right, this.#leaves.words]
+    const [left, right] = [this.#left, this.#right]
     left.begin(leftPart)
     right.begin(rightPart)
     for (let ranges = 1, start = 0; ; ranges++) {
-      const joined = this.#joined(left.part, right.part)
-      const at = wordsAt(joined)
-      if (joined >= 0) this.#writer.addRange(start, 0, joined)
-      else this.#writer.addRange(start, words[at], words[at + 1])
+      if (areLeaves(left, right)) {
+        this.#writer.addRange(start, left.firstWord | right.firstWord, left.secondWord | right.secondWord)
+      } else this.#writer.addRange(start, 0, this.#pairs.numberOf(left.part(), right.part()))
       start = Math.min(left.end, right.end)
       if (start === END) return ranges
       if (left.end === start) left.next()
       if (right.end === start) right.next()
     }
   }
+}
+
+function areLeaves(left: PartOfTree, right: PartOfTree): boolean {
+  return left.firstWord !== 0 && right.firstWord !== 0
 }
 
 const END = 1 << STEP_BITS
@@ -91,8 +85,9 @@ class PartOfTree {
   readonly #leaves: Leaves
   #range = 0
   #rangesEnd = 0
-  /** Where the range that we are at leads. */
-  part = 0
+  /** Where the range that we are at leads: the words of a leaf, or 0 and the place of a node. */
+  firstWord = 0
+  secondWord = 0
   /** Where the next range begins. */
   end = END
 
@@ -101,16 +96,25 @@ class PartOfTree {
     this.#leaves = leaves
   }
 
-  ofRoot(which: 'ipv4Roots' | 'ipv6Roots', i: number): number {
+  beginAtRoot(which: 'ipv4Roots' | 'ipv6Roots', i: number): void {
     const { leaves, [which]: roots } = this.#database
     const at = wordsAt(roots[i])
-    return roots[i] >= 0 ? roots[i] : this.#leaves.placeOfWords(leaves[at], leaves[at + 1])
+    this.firstWord = roots[i] < 0 ? leaves[at] : 0
+    this.secondWord = roots[i] < 0 ? leaves[at + 1] : roots[i]
+  }
+
+  /** As it is in a pair. */
+  part(): number {
+    return this.firstWord === 0 ? this.secondWord : this.#leaves.placeOfWords(this.firstWord, this.secondWord)
   }
 
   begin(part: number): void {
-    this.part = part
     this.end = END
-    if (part < 0) return
+    if (part < 0) {
+      this.firstWord = this.#leaves.words[wordsAt(part)]
+      this.secondWord = this.#leaves.words[wordsAt(part) + 1]
+      return
+    }
     const { first, end } = rangesOf(this.#database.nodes, part)
     this.#range = first - LEAF_INTS
     this.#rangesEnd = end
@@ -120,8 +124,8 @@ class PartOfTree {
   next(): void {
     const { nodes } = this.#database
     const range = (this.#range += LEAF_INTS)
-    const isLeaf = (nodes[range] & LEAF) !== 0
-    this.part = isLeaf ? this.#leaves.placeOfWords(nodes[range] & ~0xffff, nodes[range + 1]) : nodes[range + 1]
+    this.firstWord = (nodes[range] & LEAF) === 0 ? 0 : nodes[range] & ~0xffff
+    this.secondWord = nodes[range + 1]
     const next = range + LEAF_INTS
     this.end = next < this.#rangesEnd ? nodes[next] & 0xffff : END
   }

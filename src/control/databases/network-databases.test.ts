@@ -7,6 +7,7 @@ import { mmdb } from '../../../test/harness/mmdb.ts'
 import { countryNumber } from '../../lib/country-code.ts'
 import { parseIp } from '../../lib/ip.ts'
 import { ConfigError } from '../config/problem.ts'
+import { entangledMmdb } from './entangled-mmdb-for-test.ts'
 import { NetworkDatabases } from './network-databases.ts'
 
 const CLIENT = parseIp('192.0.2.1')!
@@ -75,6 +76,34 @@ describe('databases in force', () => {
     assert.equal(third.lookUp('country', CLIENT), countryNumber('FR'))
     assert.equal(third.lookUp('asn', CLIENT), 64_496)
     assert.equal(third.of('asn')?.memory, first.of('asn')?.memory)
+  })
+
+  test('two files that are too much together are an error, and later keep what was read before', async () => {
+    const [country, asn] = [fileWith(entangledMmdb(1)), fileWith(entangledMmdb(2))]
+    const config = configFor({ country, asn })
+    await assert.rejects(NetworkDatabases.read(config), (error: unknown) => {
+      return (
+        error instanceof ConfigError && /asnDatabase: .*cannot be used together with .*country/.test(error.format())
+      )
+    })
+    writeFileSync(country, german)
+    const first = await NetworkDatabases.read(config)
+    writeFileSync(country, entangledMmdb(1))
+    const second = await NetworkDatabases.read(config, first)
+    assert.match(second.of('country')?.problem ?? '', /cannot be used together/)
+    assert.equal(second.lookUp('country', CLIENT), countryNumber('DE'))
+    assert.equal(second.of('asn')?.problem, undefined)
+    // It stays so as long as they do; either file may be what mends it.
+    const third = await NetworkDatabases.read(config, second)
+    assert.deepEqual([third.memory, third.of('country')?.problem], [first.memory, second.of('country')?.problem])
+    const problems = ({ all }: NetworkDatabases) => all.map(({ problem }) => problem)
+    writeFileSync(asn, german)
+    const fourth = await NetworkDatabases.read(config, third)
+    assert.deepEqual([...problems(fourth), fourth.lookUp('asn', CLIENT)], [undefined, undefined, 64_496])
+    writeFileSync(asn, entangledMmdb(2))
+    writeFileSync(country, french)
+    const last = await NetworkDatabases.read(config, third)
+    assert.deepEqual([...problems(last), last.lookUp('country', CLIENT)], [undefined, undefined, countryNumber('FR')])
   })
 
   test('a damaged file keeps what was read before, until it is right again', async () => {

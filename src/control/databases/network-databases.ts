@@ -24,6 +24,8 @@ export interface Database extends ReadDatabase {
   readonly noted: ConfigFile
   /** Why what is in force is older than the file; undefined when it is not. */
   readonly problem: string | undefined
+  /** Its file can be read, but not used beside the other one: with each change of that it is tried again. */
+  readonly isLeftOut?: true
 }
 
 export class NetworkDatabases {
@@ -49,7 +51,21 @@ export class NetworkDatabases {
       else all.push(database)
     }
     if (problems.length > 0) throw new ConfigError(problems)
-    return new NetworkDatabases(all, await joinedMemory(all, protect, before))
+    const joined = await joinedMemory(all, before)
+    if (typeof joined !== 'string') return new NetworkDatabases(all, joined)
+    const kept = before?.whyKept(all, joined)
+    if (kept !== undefined) return kept
+    throw new ConfigError([problemOf(protect.asnDatabase!, joined)])
+  }
+
+  /** These, where they are of the same files as others that cannot be used. */
+  whyKept(others: readonly Database[], problem: string): NetworkDatabases | undefined {
+    const kept = others.flatMap(({ kind, file, noted, memory }): Database[] => {
+      const own = this.of(kind)
+      if (own?.file !== file) return []
+      return own.memory === memory ? [own] : [{ ...own, noted, problem, isLeftOut: true }]
+    })
+    return kept.length === others.length ? new NetworkDatabases(kept, this.memory) : undefined
   }
 
   of(kind: DatabaseKind): Database | undefined {
@@ -100,7 +116,7 @@ async function fromFile(
 ): Promise<Database | string> {
   const noted = await noteConfigFile(file)
   const known = before?.file === file ? before : undefined
-  if (known?.noted.fingerprint === noted.fingerprint) return known
+  if (known?.noted.fingerprint === noted.fingerprint && known.isLeftOut !== true) return known
   try {
     return { kind, file, noted, ...(await readDatabase(file, kind)), problem: undefined }
   } catch (error) {
@@ -109,21 +125,21 @@ async function fromFile(
   }
 }
 
+/** What workers ask of all of these; the reason where they can't be joined. */
 async function joinedMemory(
   all: readonly Database[],
-  { asnDatabase }: DatabaseConfigs,
   before: NetworkDatabases | undefined,
-): Promise<SharedArrayBuffer | undefined> {
-  if (all.length < 2 || asnDatabase === undefined) return all[0]?.memory
+): Promise<SharedArrayBuffer | undefined | string> {
+  if (all.length < 2) return all[0]?.memory
   const [countries, asns] = all
   const isAsBefore = all.every(({ kind, memory }) => before?.of(kind)?.memory === memory)
   if (isAsBefore) return before?.memory
   try {
     return await joinDatabases(countries.memory, asns.memory)
   } catch (error) {
-    if (!(error instanceof MmdbError)) throw error
-    const message = `cannot be used beside ${countries.file}: the tree of one of them names the same nodes again and again`
-    throw new ConfigError([problemOf(asnDatabase, message)])
+    // A RangeError is from the engine: no Map and no memory is as large as that.
+    if (!(error instanceof MmdbError || error instanceof RangeError)) throw error
+    return `cannot be used together with ${countries.file}: what both say is too much (${error.message})`
   }
 }
 

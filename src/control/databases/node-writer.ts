@@ -46,8 +46,7 @@ export class NodeWriter {
   endNode(): void {
     const ranges = this.#ranges
     const count = ranges.length / LEAF_INTS
-    // Only even numbers of bits have room in a place.
-    const indexBits = count < RANGES_INDEXED_MIN ? 0 : 2 * Math.round(Math.log2(count / RANGES_PER_INDEX) / 2)
+    const indexBits = count < RANGES_INDEXED_MIN ? 0 : indexBitsFor(count)
     const size = (1 << indexBits) + 1 + ranges.length
     this.#intsLeft -= size
     if (this.#intsLeft < 0) throw new MmdbError(NAMED_AGAIN)
@@ -92,6 +91,11 @@ export class NodeWriter {
     }
     return (end - first) / LEAF_INTS
   }
+}
+
+/** Half of it has room in a place. */
+function indexBitsFor(ranges: number): number {
+  return 2 * Math.min(INDEX_MASK, Math.round(Math.log2(ranges / RANGES_PER_INDEX) / 2))
 }
 
 /** From `length` on: in no line more of the cache than it must be. */
