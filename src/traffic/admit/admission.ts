@@ -1,6 +1,6 @@
 /**
- * Step 2 of 6, after listen, before hello: yes or no from the client's address alone, the cheapest question first, and
- * nothing allocated before the verdict. One object for each worker, used by both engines. A client whose PROXY header is
+ * Step 2 of 6, after listen, before hello: yes or no from the client's address alone, the cheapest question first (but all
+ * that they look at is read before them, at once), and nothing allocated before the verdict. One object for each worker, used by both engines. A client whose PROXY header is
  * believed is judged again at hello, by the address in it.
  *
  *   judgeAddress        allow list, bans, deny list; finds what the        takes nothing
