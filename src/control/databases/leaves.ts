@@ -3,7 +3,7 @@ import { COUNTRY_SHIFT, LEAF, LEAF_INTS, UNKNOWN, UNKNOWN_LEAF } from '../../tra
 
 const TWO_TO_32 = 2 ** 32
 
-/** Leaves have equal places exactly where they say the same. A place is below 0; the two words begin at `wordsOf`. */
+/** Leaves have equal places exactly where they say the same. A place is below 0; its two words begin at `wordsAt`. */
 export class Leaves {
   readonly words = [LEAF, UNKNOWN]
   /** By country and AS as one number. */

@@ -82,15 +82,17 @@ describe('databases in force', () => {
     const [country, asn] = [fileWith(entangledMmdb(1)), fileWith(entangledMmdb(2))]
     const config = configFor({ country, asn })
     await assert.rejects(NetworkDatabases.read(config), (error: unknown) => {
-      return (
-        error instanceof ConfigError && /asnDatabase: .*cannot be used together with .*country/.test(error.format())
-      )
+      const text = error instanceof ConfigError ? error.format() : ''
+      return [
+        ['countryDatabase', asn],
+        ['asnDatabase', country],
+      ].every(([key, other]) => new RegExp(`protect.${key}: .* together with ${other}, .*fetch both again`).test(text))
     })
     writeFileSync(country, german)
     const first = await NetworkDatabases.read(config)
     writeFileSync(country, entangledMmdb(1))
     const second = await NetworkDatabases.read(config, first)
-    assert.match(second.of('country')?.problem ?? '', /cannot be used together/)
+    assert.match(second.of('country')?.problem ?? '', new RegExp(`together with ${asn},`))
     assert.equal(second.lookUp('country', CLIENT), countryNumber('DE'))
     assert.equal(second.of('asn')?.problem, undefined)
     // It stays so as long as they do; either file may be what mends it.

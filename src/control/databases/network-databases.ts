@@ -52,18 +52,18 @@ export class NetworkDatabases {
     }
     if (problems.length > 0) throw new ConfigError(problems)
     const joined = await joinedMemory(all, before)
-    if (typeof joined !== 'string') return new NetworkDatabases(all, joined)
-    const kept = before?.whyKept(all, joined)
+    if (joined !== TOO_MUCH) return new NetworkDatabases(all, joined)
+    const kept = before?.insteadOf(all)
     if (kept !== undefined) return kept
-    throw new ConfigError([problemOf(protect.asnDatabase!, joined)])
+    throw new ConfigError(configured(protect).map(([kind, config]) => problemOf(config, tooMuchText(kind, all))))
   }
 
-  /** These, where they are of the same files as others that cannot be used. */
-  whyKept(others: readonly Database[], problem: string): NetworkDatabases | undefined {
+  /** These, where they are of the same files as others that are too much together. */
+  insteadOf(others: readonly Database[]): NetworkDatabases | undefined {
     const kept = others.flatMap(({ kind, file, noted, memory }): Database[] => {
       const own = this.of(kind)
       if (own?.file !== file) return []
-      return own.memory === memory ? [own] : [{ ...own, noted, problem, isLeftOut: true }]
+      return own.memory === memory ? [own] : [{ ...own, noted, problem: tooMuchText(kind, others), isLeftOut: true }]
     })
     return kept.length === others.length ? new NetworkDatabases(kept, this.memory) : undefined
   }
@@ -125,11 +125,18 @@ async function fromFile(
   }
 }
 
-/** What workers ask of all of these; the reason where they can't be joined. */
+const TOO_MUCH = Symbol('too much together')
+
+function tooMuchText(kind: DatabaseKind, all: readonly Database[]): string {
+  const other = all.find((database) => database.kind !== kind)?.file
+  return `becomes too large together with ${other}, as no vendor's files do: one of them is damaged; fetch both again, or leave one out`
+}
+
+/** What workers ask of all of these. */
 async function joinedMemory(
   all: readonly Database[],
   before: NetworkDatabases | undefined,
-): Promise<SharedArrayBuffer | undefined | string> {
+): Promise<SharedArrayBuffer | undefined | typeof TOO_MUCH> {
   if (all.length < 2) return all[0]?.memory
   const [countries, asns] = all
   const isAsBefore = all.every(({ kind, memory }) => before?.of(kind)?.memory === memory)
@@ -139,7 +146,7 @@ async function joinedMemory(
   } catch (error) {
     // A RangeError is from the engine: no Map and no memory is as large as that.
     if (!(error instanceof MmdbError || error instanceof RangeError)) throw error
-    return `cannot be used together with ${countries.file}: what both say is too much (${error.message})`
+    return TOO_MUCH
   }
 }
 

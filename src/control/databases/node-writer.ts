@@ -9,10 +9,10 @@ export const INTS_FREE = 0x4_0000
 export const NAMED_AGAIN = 'is damaged: its tree names the same nodes again and again'
 
 /** From so many on a node has an index: they are in too many lines of the cache to be looked for in them. */
-export const RANGES_INDEXED_MIN = 9
+const RANGES_INDEXED_MIN = 9
 const RANGES_PER_INDEX = 2
 /** A node begins at a multiple of it. */
-const PLACES = INDEX_MASK + 1
+const NODE_STEP = INDEX_MASK + 1
 
 export class NodeWriter {
   /** As network-database.ts has them, but that a range leads to the number of a node until `leadToNodes`. */
@@ -100,7 +100,7 @@ function indexBitsFor(ranges: number): number {
 
 /** From `length` on: in no line more of the cache than it must be. */
 function placeFor(length: number, size: number): number {
-  const place = Math.ceil(length / PLACES) * PLACES
+  const place = Math.ceil(length / NODE_STEP) * NODE_STEP
   const isInTooMany = (place % LINE_INTS) + (size % LINE_INTS || LINE_INTS) > LINE_INTS
   return isInTooMany ? Math.ceil(place / LINE_INTS) * LINE_INTS : place
 }

@@ -1,7 +1,7 @@
 /**
  * Step 2 of 6, after listen, before hello: yes or no from the client's address alone, the cheapest question first (but all
- * that they look at is read before them, at once), and nothing allocated before the verdict. One object for each worker, used by both engines. A client whose PROXY header is
- * believed is judged again at hello, by the address in it.
+ * that they look at is read before them, at once), and nothing allocated before the verdict. One object for each worker,
+ * used by both engines. A client whose PROXY header is believed is judged again at hello, by the address in it.
  *
  *   judgeAddress        allow list, bans, deny list; finds what the        takes nothing
  *                       others of the same client need, too
@@ -193,7 +193,10 @@ export class Admission {
     return !lists.isAllowed(addressBytes, addressAt, family)
   }
 
-  /** By rates and counts, of the client of the last `judgeAddress`. What a refusal has taken so far is given back before it returns. */
+  /**
+   * By rates and counts, of the client of the last `judgeAddress`. What a refusal has taken so far is given back before it
+   * returns.
+   */
   takeSourcePlaces(service: Service, source: Source, nowMs: MonotonicMs): number {
     this.takeNoPlaces()
     if (this.isAllowed) return ADMITTED

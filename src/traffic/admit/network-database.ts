@@ -12,8 +12,8 @@
  *                             country above it in the first word, to the AS as it is
  *
  * A root that is negative leads to the leaf at ~place. A place of a node is where it begins, a multiple of 8, with half of b
- * (14 at most) in the lowest 3 bits. Ranges and not bits, because those of a small node are in one line of the cache or two, and one of
- * a large node is found by its index in two.
+ * (14 at most) in the lowest 3 bits. Ranges and not bits, because those of a small node are in one line of the cache or
+ * two, and one of a large node is found by its index in two.
  */
 import { FIRST_LINE_AT, LINE_INTS } from '../../lib/cache-line.ts'
 

@@ -6,27 +6,24 @@ import { NetworkDatabase, UNKNOWN } from './network-database.ts'
 export class NetworkRules {
   #memory: SharedArrayBuffer | undefined
   #database: NetworkDatabase | undefined
-  /** Of the last `find`: a number, or UNKNOWN; so it is without a database. */
-  country = UNKNOWN
-  asn = UNKNOWN
-
   /** Tables come often, with each change of a hostname; other databases seldom. */
   use(memory: SharedArrayBuffer | undefined): void {
     if (memory !== this.#memory) this.#database = memory === undefined ? undefined : new NetworkDatabase(memory)
     this.#memory = memory
   }
 
-  /** Leaves `country` and `asn`. */
+  /** For `country` and `asn`. */
   find(bytes: Uint8Array, at: number, family: 4 | 6): void {
-    const database = this.#database
-    if (database === undefined) {
-      this.country = UNKNOWN
-      this.asn = UNKNOWN
-      return
-    }
-    database.find(bytes, at, family)
-    this.country = database.country
-    this.asn = database.asn
+    this.#database?.find(bytes, at, family)
+  }
+
+  /** Of the last `find`: its number, or UNKNOWN, as all are without a database. */
+  get country(): number {
+    return this.#database === undefined ? UNKNOWN : this.#database.country
+  }
+
+  get asn(): number {
+    return this.#database === undefined ? UNKNOWN : this.#database.asn
   }
 }
 

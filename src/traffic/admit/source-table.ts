@@ -101,7 +101,10 @@ export class SourceTable {
   readonly #otherBuckets: number = 0
   readonly #seedHigh: number = 0
   readonly #seedLow: number = 0
-  /** Of the last `take`: what the connection gives back at its end, the place of its count; NO_HANDLE where it was refused or is not tracked. */
+  /**
+   * Of the last `take`: what the connection gives back at its end, the place of its count; NO_HANDLE where it was refused
+   * or is not tracked.
+   */
   handle = NO_HANDLE
   /** Of the last `take`: it was counted into the source's rate. */
   hasSpent = false
