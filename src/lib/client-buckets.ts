@@ -2,13 +2,14 @@
  * What tables of clients in shared memory have in common: buckets of 256 bytes with a lock each, found by a hash of the
  * address. A client is an IPv4 address, or the /64 of an IPv6 one: the words `high` and `low`, `low` being 0 for IPv4.
  *
- *   head      16 int32: seed of the hash, so that nobody outside can aim at a bucket; the others are the table's own
+ *   head      12 int32: seed of the hash, so that nobody outside can aim at a bucket; the others are the table's own
  *   bucket    64 int32: lock, 63 of the table's own
  */
 import { randomInt } from 'node:crypto'
+import { FIRST_LINE_AT, LINE_INTS } from './cache-line.ts'
 import { mix32, word } from './client-hash.ts'
 
-const HEAD_INTS = 16
+const HEAD_INTS = FIRST_LINE_AT
 const SEED = 0
 const BUCKET_INTS = 64
 /** A holder writes a few numbers; who waits for longer than this goes on without the table. */
@@ -27,6 +28,8 @@ export function makeClientBuckets(clientsMax: number, clientsPerBucket: number):
 export class ClientBuckets {
   protected readonly ints: Int32Array
   readonly #buckets: number
+  /** Means nothing. */
+  protected touched = 0
 
   constructor(memory: SharedArrayBuffer) {
     this.ints = new Int32Array(memory)
@@ -36,6 +39,14 @@ export class ClientBuckets {
   protected bucketAt(high: number, low: number, family: 4 | 6): number {
     const hash = mix32(mix32(high ^ this.ints[SEED]) ^ low ^ family) >>> 0
     return HEAD_INTS + Math.floor((hash / TWO_TO_32) * this.#buckets) * BUCKET_INTS
+  }
+
+  /** Begins to read a whole bucket, for who looks at it in a moment. */
+  protected touch(bucketAt: number): void {
+    let all = 0
+    for (let at = bucketAt; at < bucketAt + BUCKET_INTS; at += LINE_INTS) all |= this.ints[at]
+    // Kept, so that no compiler leaves the reads out.
+    this.touched = all
   }
 
   /** Where the bucket after this one begins; -1 after the last. Undefined begins. */

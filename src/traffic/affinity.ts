@@ -21,7 +21,7 @@ const ENTRIES_COUNTED = 8
 const ENTRY = { high: 0, low: 1, owner: 2, ends: 3 } as const
 /** Unit of the end. It wraps around every 497 days, so that only differences are looked at. */
 const ENDS_UNIT_MS = 10
-/** 32 bytes for each client and 64 more, as zero pages until they are used. */
+/** 32 bytes for each client and 48 more, as zero pages until they are used. */
 export function makeAffinityMemory(clientsMax: number): SharedArrayBuffer {
   return makeClientBuckets(clientsMax, ENTRIES_COUNTED)
 }

@@ -10,10 +10,10 @@ import {
   makeSourceMemory,
   NO_HANDLE,
   OVER_CONNECTIONS,
-  SOURCE,
   SourceTable,
   TAKEN,
 } from '../../src/traffic/admit/source-table.ts'
+import { SOURCE } from '../../src/traffic/admit/source-key.ts'
 
 const MIB = 1024 * 1024
 const MEMORY_BYTES = 64 * MIB

@@ -4,7 +4,8 @@
  */
 import { steadyMs } from '../../lib/clock.ts'
 import { NewcomersReader } from '../../traffic/admit/newcomers.ts'
-import { ALERT, SOURCE, SourceTable } from '../../traffic/admit/source-table.ts'
+import { ALERT, SourceTable } from '../../traffic/admit/source-table.ts'
+import { SOURCE } from '../../traffic/admit/source-key.ts'
 import { WORKER_STRIDE } from '../../traffic/counters.ts'
 import type { Tables } from '../../traffic/tables.ts'
 import type { Bans } from '../bans/bans.ts'

@@ -24,8 +24,18 @@ import { KnownClients } from './known-clients.ts'
 import { NewcomersWriter } from './newcomers.ts'
 import { UNKNOWN } from './network-database.ts'
 import { asksForNetworks, isKeptOut, NetworkRules } from './network-rules.ts'
-import { NO_HANDLE, OVER_CONNECTIONS, OVER_RATE, SOURCE, SourceTable, TAKEN } from './source-table.ts'
-import type { SourceKind } from './source-table.ts'
+import {
+  NO_HANDLE,
+  NOT_EXPECTED,
+  OVER_ATTACK_RATE,
+  OVER_CONNECTIONS,
+  OVER_RATE,
+  OVER_SERVICE_RATE,
+  SourceTable,
+  TAKEN,
+} from './source-table.ts'
+import { SOURCE } from './source-key.ts'
+import type { SourceKind } from './source-key.ts'
 import { STRIKE_CODES } from './strike-kinds.ts'
 import type { StrikesWriter } from './strikes.ts'
 import type { ListMemories, Rule, Service, SourceRule } from '../tables.ts'
@@ -107,6 +117,10 @@ export class Admission {
     family: 4,
   }
   readonly #sources: SourceTable
+  /** Of the last `judgeAddress`: where it is counted. */
+  #addressAt = NOT_EXPECTED
+  #prefixAt = NOT_EXPECTED
+  #asnAt = NOT_EXPECTED
   readonly #newcomers: NewcomersWriter
   readonly #known: KnownClients
   /** Of the last `takeSourcePlaces`: the budgets for an attack hold. */
@@ -157,12 +171,16 @@ export class Admission {
     const { perAddress, perPrefix, attack } = protect
     const sources = this.#sources
     const isStrict = sources.areBudgetsStrict(index)
+    this.#addressAt = NOT_EXPECTED
+    this.#prefixAt = NOT_EXPECTED
+    this.#asnAt = NOT_EXPECTED
     if (perAddress.rule !== 'off' || (isStrict && attack.perAddress.rule !== 'off')) {
-      sources.expect(index, SOURCE.address, addressBytes, addressAt, family)
+      this.#addressAt = sources.expect(index, SOURCE.address, addressBytes, addressAt, family)
     }
     if (perPrefix.rule !== 'off' || (isStrict && attack.perPrefix.rule !== 'off')) {
-      sources.expect(index, SOURCE.prefix, addressBytes, addressAt, family)
+      this.#prefixAt = sources.expect(index, SOURCE.prefix, addressBytes, addressAt, family)
     }
+    if (isStrict) this.#known.expect(addressBytes, addressAt, family)
     if (asksForNetworks(protect)) this.#findNetwork(service, source)
   }
 
@@ -171,7 +189,7 @@ export class Admission {
     networks.find(addressBytes, addressAt, family)
     if (protect.perAsn.rule === 'off' || networks.asn === UNKNOWN) return
     writeAsn(this.#asn.addressBytes, networks.asn)
-    this.#sources.expect(index, SOURCE.asn, this.#asn.addressBytes, 0, 4)
+    this.#asnAt = this.#sources.expect(index, SOURCE.asn, this.#asn.addressBytes, 0, 4)
   }
 
   /** By country and AS, those of the last `judgeAddress`. Not for a proxy in front, who may stand anywhere. Takes no place. */
@@ -205,14 +223,14 @@ export class Admission {
     this.#isStrict = sources.areBudgetsStrict(service.index) && !this.#isKnown(source, nowMs)
     const perAddress = limitsFor(this.#isStrict, service.protect.perAddress, service.protect.attack.perAddress)
     const perPrefix = limitsFor(this.#isStrict, service.protect.perPrefix, service.protect.attack.perPrefix)
-    const byAddress = this.#takePlace(service, SOURCE.address, perAddress, source, nowMs)
+    const byAddress = this.#takePlace(service, SOURCE.address, perAddress, source, nowMs, this.#addressAt)
     if (byAddress !== ADMITTED) {
       this.#strike(service, source)
       return byAddress
     }
     this.addressHandle = sources.handle
     const hasAddressSpent = sources.hasSpent
-    const byPrefix = this.#takePlace(service, SOURCE.prefix, perPrefix, source, nowMs)
+    const byPrefix = this.#takePlace(service, SOURCE.prefix, perPrefix, source, nowMs, this.#prefixAt)
     this.prefixHandle = sources.handle
     const hasPrefixSpent = sources.hasSpent
     const byAsn = byPrefix === ADMITTED ? this.#takeAsnPlace(service, nowMs) : byPrefix
@@ -250,7 +268,7 @@ export class Admission {
   #takeAsnPlace(service: Service, nowMs: MonotonicMs): number {
     const { perAsn } = service.protect
     if (perAsn.rule !== 'off' && this.#networks.asn !== UNKNOWN) {
-      return this.#takePlace(service, SOURCE.asn, perAsn, this.#asn, nowMs)
+      return this.#takePlace(service, SOURCE.asn, perAsn, this.#asn, nowMs, this.#asnAt)
     }
     this.#sources.takeNothing()
     return ADMITTED
@@ -271,14 +289,31 @@ export class Admission {
     return this.#known.has(addressBytes, addressAt, family, nowMs)
   }
 
-  #takePlace(service: Service, kind: SourceKind, limits: SourceRule, source: Source, nowMs: MonotonicMs): number {
+  #takePlace(
+    service: Service,
+    kind: SourceKind,
+    limits: SourceRule,
+    source: Source,
+    nowMs: MonotonicMs,
+    expectedAt: number,
+  ): number {
     if (limits.rule === 'off') {
       this.#sources.takeNothing()
       return ADMITTED
     }
     const { addressBytes, addressAt, family } = source
     const takesAnyway = limits.rule === 'watch'
-    const found = this.#sources.take(service.index, kind, addressBytes, addressAt, family, limits, takesAnyway, nowMs)
+    const found = this.#sources.take(
+      service.index,
+      kind,
+      addressBytes,
+      addressAt,
+      family,
+      limits,
+      takesAnyway,
+      nowMs,
+      expectedAt,
+    )
     this.#found = found
     if (found !== TAKEN) return this.broken(service, limits.rule, this.#reasonFor(service, kind, limits, found))
     // There is none for an AS.
@@ -301,16 +336,18 @@ export class Admission {
   }
 
   #takeServiceRate(service: Service, nowMs: MonotonicMs): number {
-    if (this.#isStrict) {
-      const { rule, rate } = service.protect.attack.newConnections
-      const isBroken =
-        rule !== 'off' && rate !== null && !this.#sources.takeServiceRate(service.index, rate, true, nowMs)
-      if (isBroken && this.broken(service, rule, 'refused-attack') !== ADMITTED) return REFUSED_ATTACK
+    const { index, protect } = service
+    const { newConnections, attack } = protect
+    const attackRule = this.#isStrict ? attack.newConnections.rule : 'off'
+    const rate = newConnections.rule === 'off' ? null : newConnections.rate
+    const attackRate = attackRule === 'off' ? null : attack.newConnections.rate
+    const over = this.#sources.takeServiceRates(index, rate, attackRate, attackRule === 'on', nowMs)
+    if (over === 0) return ADMITTED
+    if ((over & OVER_ATTACK_RATE) !== 0 && this.broken(service, attackRule, 'refused-attack') !== ADMITTED) {
+      return REFUSED_ATTACK
     }
-    const { rule, rate } = service.protect.newConnections
-    if (rule === 'off' || rate === null) return ADMITTED
-    if (this.#sources.takeServiceRate(service.index, rate, false, nowMs)) return ADMITTED
-    return this.broken(service, rule, 'refused-service-rate')
+    if ((over & OVER_SERVICE_RATE) === 0) return ADMITTED
+    return this.broken(service, newConnections.rule, 'refused-service-rate')
   }
 
   /** Once for each client that comes, when it is known whether it is let in. What allow lists name is nobody's attack. */

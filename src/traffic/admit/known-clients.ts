@@ -39,7 +39,7 @@ export function isUseful(reasonCode: number, bytesToUpstream: number, bytesToCli
   return bytesToUpstream + bytesToClient >= USEFUL_BYTES_MIN || ms >= USEFUL_MS_MIN
 }
 
-/** 21.3 bytes for each client and 64 more, as zero pages until they are used. */
+/** 21.3 bytes for each client and 48 more, as zero pages until they are used. */
 export function makeKnownClientsMemory(clientsMax: number): SharedArrayBuffer {
   return makeClientBuckets(clientsMax, ENTRIES_COUNTED)
 }
@@ -58,6 +58,11 @@ export class KnownClients extends ClientBuckets {
   /** Entries in use, those among them that are too old to count. */
   get count(): number {
     return Atomics.load(this.ints, HEAD.clients)
+  }
+
+  /** Begins to read what `has` will look at. */
+  expect(bytes: Uint8Array, at: number, family: 4 | 6): void {
+    this.touch(this.bucketAt(word(bytes, at), lowWord(bytes, at, family), family))
   }
 
   /** A lock that is not to be had makes a stranger of the client. */

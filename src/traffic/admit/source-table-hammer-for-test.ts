@@ -3,7 +3,8 @@ import { isMainThread, workerData } from 'node:worker_threads'
 import { monotonicMs } from '../../lib/clock.ts'
 import { WORKER_STRIDE } from '../counters.ts'
 import { rateLimit } from './rate-limit.ts'
-import { NO_HANDLE, OVER_CONNECTIONS, SOURCE, SourceTable, TAKEN } from './source-table.ts'
+import { NO_HANDLE, OVER_CONNECTIONS, SourceTable, TAKEN } from './source-table.ts'
+import { SOURCE } from './source-key.ts'
 
 export interface HammerStart {
   readonly index: number

@@ -8,16 +8,8 @@ import { WORKER, WORKER_STRIDE } from '../counters.ts'
 import { EARLY_MS_MAX, rateLimit } from './rate-limit.ts'
 import type { RateLimit } from './rate-limit.ts'
 import { type HammerStart, REPORT, REPORT_INTS } from './source-table-hammer-for-test.ts'
-import {
-  makeSourceMemory,
-  NO_HANDLE,
-  OVER_CONNECTIONS,
-  OVER_RATE,
-  SOURCE,
-  type SourceKind,
-  SourceTable,
-  TAKEN,
-} from './source-table.ts'
+import { makeSourceMemory, NO_HANDLE, OVER_CONNECTIONS, OVER_RATE, SourceTable, TAKEN } from './source-table.ts'
+import { SOURCE, type SourceKind } from './source-key.ts'
 
 const MIB = 1024 * 1024
 
@@ -148,11 +140,22 @@ describe('the table of sources', () => {
   test('the rate of a service is its own', () => {
     const { table } = tableOf()
     const rate = rateLimit(100, 1000, 2)
-    const ask = (service: number, nowMs: number) => table.takeServiceRate(service, rate, false, nowMs)
+    const ask = (service: number, nowMs: number) => table.takeServiceRates(service, rate, null, false, nowMs) === 0
     assert.deepEqual(
       [ask(0, 50), ask(0, 50), ask(0, 50), ask(3, 50), ask(0, 60), ask(0, 60)],
       [true, true, false, true, true, false],
     )
+  })
+
+  test('the rate for an attack is asked first; who is refused for it spends nothing, who is only watched does', () => {
+    const { table } = tableOf()
+    const [slow, slower] = [rateLimit(1, 1000, 3), rateLimit(1, 1000, 1)]
+    const ask = (attackRefuses: boolean) => table.takeServiceRates(0, slow, slower, attackRefuses, 50)
+    assert.deepEqual(
+      [ask(true), ask(true), ask(true), ask(false), ask(false), ask(false), ask(true)],
+      [0, 2, 2, 2, 2, 2 + 1, 2],
+    )
+    assert.equal(table.takeServiceRates(0, null, null, true, 50), 0)
   })
 
   test('lets in without counting whoever finds its bucket full of open connections, and says so', () => {
@@ -217,7 +220,7 @@ describe('the table of sources', () => {
     assert.equal(take('192.0.2.1', { connectionsMax: 1 }), TAKEN)
     assert.equal(table.handle, NO_HANDLE)
     new Int32Array(memory)[12] = 1
-    assert.equal(table.takeServiceRate(0, rateLimit(1, 1000, 1), false, 0), true)
+    assert.equal(table.takeServiceRates(0, rateLimit(1, 1000, 1), null, false, 0), 0)
     assert.equal(counts[WORKER.sourcesUntracked], 2)
   })
 })

@@ -27,23 +27,27 @@
 import { randomInt } from 'node:crypto'
 import { FIRST_LINE_AT } from '../../lib/cache-line.ts'
 import { lockWithin, unlock } from '../../lib/mutex.ts'
-import { mix32, word } from '../../lib/client-hash.ts'
+import { mix32 } from '../../lib/client-hash.ts'
 import { WORKER } from '../counters.ts'
 import type { MonotonicMs } from '../node-wide.ts'
 import { isWithinRate, spend } from './rate-limit.ts'
 import type { RateLimit } from './rate-limit.ts'
-
-/** What is counted as one source. */
-export const SOURCE = { address: 0, prefix: 1, asn: 2 } as const
-export type SourceKind = (typeof SOURCE)[keyof typeof SOURCE]
+import { highWord, isOfAsn, lowWord, ownerOf, SOURCE, type SourceKind } from './source-key.ts'
 
 /** What `take` found. */
 export const TAKEN = 0
 export const OVER_CONNECTIONS = 1
 export const OVER_RATE = 2
 
+/** What `takeServiceRates` found; both is their sum. */
+export const OVER_SERVICE_RATE = 1
+export const OVER_ATTACK_RATE = 2
+
 /** In place of a handle: nothing is to be given back. */
 export const NO_HANDLE = -1
+
+/** In place of where a source's bucket is. */
+export const NOT_EXPECTED = -1
 
 export interface SourceLimits {
   /** Open at once; 0 is no limit. */
@@ -126,10 +130,10 @@ export class SourceTable {
   }
 
   /**
-   * Begins to read what `take` will look at: memory answers late, but answers several questions in the time of one. The
-   * lock of `take` would let none of the other lines be read before it is there.
+   * Begins to read what `take` will look at, and says where that is: memory answers late, but answers several questions in
+   * the time of one. The lock of `take` would let none of the other lines be read before it is there.
    */
-  expect(serviceIndex: number, kind: SourceKind, bytes: Uint8Array, at: number, family: 4 | 6): void {
+  expect(serviceIndex: number, kind: SourceKind, bytes: Uint8Array, at: number, family: 4 | 6): number {
     const ints = this.#ints
     const bucket = this.#bucketAt(
       highWord(kind, bytes, at, family),
@@ -139,6 +143,7 @@ export class SourceTable {
     // Of each line that `take` reads; kept, so that no compiler leaves the reads out.
     this.expected =
       ints[bucket] | ints[bucket + BUCKET.owner] | ints[bucket + BUCKET.open] | ints[bucket + BUCKET_INTS - 1]
+    return bucket
   }
 
   /** Places for sources of this kind. Addresses and prefixes share theirs. */
@@ -149,6 +154,7 @@ export class SourceTable {
   /**
    * Takes a place for a connection of this source, unless that is over its limits: then says which one. With
    * `takesAnyway` it is taken nevertheless, and only the answer tells; its rate then stays as a refusal would leave it.
+   * `expectedAt` is what `expect` has said of it, NOT_EXPECTED without.
    */
   take(
     serviceIndex: number,
@@ -159,12 +165,13 @@ export class SourceTable {
     limits: SourceLimits,
     takesAnyway: boolean,
     nowMs: MonotonicMs,
+    expectedAt = NOT_EXPECTED,
   ): number {
     this.takeNothing()
     const high = highWord(kind, bytes, at, family)
     const low = lowWord(kind, bytes, at, family)
     const owner = ownerOf(serviceIndex, kind, family)
-    const bucketAt = this.#bucketAt(high, low, owner)
+    const bucketAt = expectedAt === NOT_EXPECTED ? this.#bucketAt(high, low, owner) : expectedAt
     if (!lockWithin(this.#ints, bucketAt + BUCKET.lock, LOCK_MS_MAX)) return this.#letInUntracked()
     const entry = this.#entryFor(bucketAt, high, low, owner, nowMs)
     const found = entry === -1 ? this.#letInUntracked() : this.#takeEntry(bucketAt, entry, limits, takesAnyway, nowMs)
@@ -196,18 +203,39 @@ export class SourceTable {
     this.give(handle)
   }
 
-  /** Of the service itself; false when one more is over it. A lock that is not to be had lets the client in. */
-  takeServiceRate(serviceIndex: number, rate: RateLimit, isStrict: boolean, nowMs: MonotonicMs): boolean {
+  /**
+   * Of the service itself: which of its rates one more is over, that of everybody, that of strangers in an attack, or both; 0
+   * is none. A rate that is null is not asked. Where `attackRefuses`, who is over the one for an attack spends nothing. A lock
+   * that is not to be had lets the client in.
+   */
+  takeServiceRates(
+    serviceIndex: number,
+    rate: RateLimit | null,
+    attackRate: RateLimit | null,
+    attackRefuses: boolean,
+    nowMs: MonotonicMs,
+  ): number {
+    if (rate === null && attackRate === null) return 0
     const at = HEAD_INTS + serviceIndex * SERVICE_INTS
     if (!lockWithin(this.#ints, at, LOCK_MS_MAX)) {
       this.#counts[WORKER.sourcesUntracked] += 1
-      return true
+      return 0
     }
-    const fullAt = (at + (isStrict ? SERVICE_ATTACK_FULL_AT : SERVICE_FULL_AT)) / 2
-    const isWithin = isWithinRate(this.#floats[fullAt], rate, nowMs)
-    if (isWithin) this.#floats[fullAt] = spend(this.#floats[fullAt], rate, nowMs)
+    let over = 0
+    if (attackRate !== null && !this.#takeRate((at + SERVICE_ATTACK_FULL_AT) / 2, attackRate, nowMs)) {
+      over = OVER_ATTACK_RATE
+    }
+    const goesOn = over === 0 || !attackRefuses
+    if (rate !== null && goesOn && !this.#takeRate((at + SERVICE_FULL_AT) / 2, rate, nowMs)) over |= OVER_SERVICE_RATE
     unlock(this.#ints, at)
-    return isWithin
+    return over
+  }
+
+  #takeRate(fullAt: number, rate: RateLimit, nowMs: MonotonicMs): boolean {
+    const fullAtMs = this.#floats[fullAt]
+    if (!isWithinRate(fullAtMs, rate, nowMs)) return false
+    this.#floats[fullAt] = spend(fullAtMs, rate, nowMs)
+    return true
   }
 
   /** Whether the stricter budgets hold at the service now; control says so. */
@@ -348,7 +376,7 @@ export class SourceTable {
       mix32(
         (Math.imul(high ^ (high >>> 16), this.#seedHigh) + Math.imul(low ^ (low >>> 16), this.#seedLow)) ^ owner,
       ) >>> 0
-    if ((owner & OWNER_KIND) === OWNER_ASN) {
+    if (isOfAsn(owner)) {
       return (this.#bucketsAt + (((hash / TWO_TO_32) * this.#asnBuckets) | 0) * BUCKET_INTS) | 0
     }
     return (this.#othersAt + (((hash / TWO_TO_32) * this.#otherBuckets) | 0) * BUCKET_INTS) | 0
@@ -367,23 +395,4 @@ export class SourceTable {
 /** Place among the float64. */
 function fullAtOf(bucketAt: number, entry: number): number {
   return (bucketAt + BUCKET.fullAt) / 2 + entry
-}
-
-function highWord(kind: SourceKind, bytes: Uint8Array, at: number, family: 4 | 6): number {
-  const high = word(bytes, at)
-  return kind === SOURCE.prefix && family === 4 ? high & 0xffff_ff00 : high
-}
-
-function lowWord(kind: SourceKind, bytes: Uint8Array, at: number, family: 4 | 6): number {
-  if (family === 4) return 0
-  const low = word(bytes, at + 4)
-  return kind === SOURCE.prefix ? low & 0xffff_0000 : low
-}
-
-const OWNER_KIND = 0b110
-const OWNER_ASN = SOURCE.asn << 1
-
-/** Never 0, which is an entry that nobody has used. */
-function ownerOf(serviceIndex: number, kind: SourceKind, family: 4 | 6): number {
-  return ((serviceIndex + 1) << 3) | (kind << 1) | (family === 6 ? 1 : 0)
 }
