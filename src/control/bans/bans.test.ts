@@ -77,6 +77,18 @@ function running(changes: Partial<BanRules> = {}, options: Partial<BansOptions> 
 }
 
 describe('bans of a running node', () => {
+  test('who is banned no more is not listed, and covered by nothing, before the next tick', async () => {
+    const { bans, clock } = running()
+    await bans.add({ prefixes: ['192.0.2.1', '192.0.2.0/24'], ...BY_HAND }, 'me')
+    const covering = () => bans.covering({ family: 4, bytes: parseIp('192.0.2.1')!, prefixLength: 32 }).length
+    clock.nowMs += BY_HAND.ttlMs - 1
+    assert.deepEqual([bans.list(10).length, covering()], [2, 2])
+    clock.nowMs += 1
+    assert.deepEqual([bans.list(10).length, covering()], [0, 0])
+    bans.tick()
+    assert.equal(bans.view().total, 0)
+  })
+
   test('strikes of all workers are read, and who is banned is in the table when the tick is over', () => {
     const { bans, strike, found, told, closings, clock, table } = running()
     strike('192.0.2.1')

@@ -284,15 +284,16 @@ export class Bans {
     return { bans: bans.length, stored: bans.length === 0 || (await this.#storeNow()) }
   }
 
-  /** Newest first. */
+  /** Newest first. Workers let in who is banned no more before the next tick: it is not listed either. */
   list(bansMax: number, origin?: BanOrigin): readonly Ban[] {
-    const all = [...this.#book.all()].reverse()
-    return (origin === undefined ? all : all.filter((ban) => ban.origin === origin)).slice(0, bansMax)
+    const nowMs = this.#nowMs()
+    const isListed = (ban: Ban) => ban.untilMs > nowMs && (origin === undefined || ban.origin === origin)
+    return [...this.#book.all()].filter(isListed).reverse().slice(0, bansMax)
   }
 
   /** The bans that an address or prefix is under, widest first. */
   covering(network: Network): readonly Ban[] {
-    return this.#book.covering(network)
+    return this.#book.covering(network).filter(({ untilMs }) => untilMs > this.#nowMs())
   }
 
   view(): BansView {

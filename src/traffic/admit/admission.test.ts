@@ -318,6 +318,20 @@ describe('admission under attack', () => {
     assert.deepEqual([asked.judge('198.51.100.1'), asked.judge('198.51.100.1')], ['admitted', 'admitted'])
   })
 
+  test('budgets that come to hold between two questions are of the client that is asked about', () => {
+    const budget = { rule: 'on', connectionsMax: 1, rate: null } as const
+    const attack = { ...PLAIN_PROTECT.attack, perAddress: budget }
+    const { admission, service, sources, judge } = admissionFor({ attack })
+    sources.setAlert(0, ALERT.attack)
+    assert.equal(judge('192.0.2.1'), 'admitted')
+    sources.setAlert(0, ALERT.none)
+    const next = sourceOf('203.0.113.1')
+    admission.judgeAddress(service, next, 1000)
+    sources.setAlert(0, ALERT.attack)
+    assert.equal(admission.takeSourcePlaces(service, next, 1000), ADMITTED)
+    assert.deepEqual([judge('203.0.113.1'), judge('192.0.2.1')], ['refused-attack', 'refused-attack'])
+  })
+
   test('nobody becomes known in an attack, but where an operator wants the budgets', () => {
     const { admission, sources, service } = admissionFor({})
     const can = [ALERT.none, ALERT.attack, ALERT.forced].map((alert) => {

@@ -6,6 +6,7 @@ import { NetworkDatabase, UNKNOWN } from './network-database.ts'
 export class NetworkRules {
   #memory: SharedArrayBuffer | undefined
   #database: NetworkDatabase | undefined
+
   /** Tables come often, with each change of a hostname; other databases seldom. */
   use(memory: SharedArrayBuffer | undefined): void {
     if (memory !== this.#memory) this.#database = memory === undefined ? undefined : new NetworkDatabase(memory)

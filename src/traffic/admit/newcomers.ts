@@ -51,15 +51,8 @@ export class NewcomersWriter extends NewcomerRing {
     this.ints[i] = (serviceIndex << 2) | (isRefused ? REFUSED : 0) | (family === 6 ? IS_IPV6 : 0)
     this.ints[i + 1] = word(bytes, at)
     this.ints[i + 2] = family === 6 ? word(bytes, at + 4) : 0
-    publish(this.header, WRITTEN, written + 1)
+    Atomics.store(this.header, WRITTEN, written + 1)
   }
-}
-
-/** After all that was written before: x86-64 lets no write become visible before an earlier one. */
-const ARE_WRITES_IN_ORDER = process.arch === 'x64'
-const publish = (ints: Int32Array, at: number, value: number): void => {
-  if (ARE_WRITES_IN_ORDER) ints[at] = value
-  else Atomics.store(ints, at, value)
 }
 
 export class NewcomersReader extends NewcomerRing {
