@@ -42,7 +42,7 @@ export const METRICS = {
   },
   tidegate_sources_untracked_total: {
     type: 'counter',
-    help: 'Clients that were let in without being counted for protect, as protect.memory had no place for their source, or another thread held it for too long.',
+    help: 'Clients that were let in without being counted for protect, as protect.memory had no place for their source, or another thread held it for too long, or it had 262,143 connections already.',
     labels: [],
   },
   tidegate_sources_forgotten_total: {

@@ -11,6 +11,7 @@ import { word } from '../lib/client-hash.ts'
 import type { MonotonicMs } from './node-wide.ts'
 import type { Service } from './tables.ts'
 
+const BUCKET_INTS = 64
 /** Int32 places of the head. */
 const HEAD = { forgotten: 1 } as const
 const ENTRY_INTS = 4
@@ -23,7 +24,7 @@ const ENTRY = { high: 0, low: 1, owner: 2, ends: 3 } as const
 const ENDS_UNIT_MS = 10
 /** 32 bytes for each client and 48 more, as zero pages until they are used. */
 export function makeAffinityMemory(clientsMax: number): SharedArrayBuffer {
-  return makeClientBuckets(clientsMax, ENTRIES_COUNTED)
+  return makeClientBuckets(clientsMax, ENTRIES_COUNTED, BUCKET_INTS)
 }
 
 /** How many clients were forgotten before their time, since the table is there; wraps around at 2^32. */
@@ -72,6 +73,10 @@ export class Affinity {
 }
 
 export class AffinityTable extends ClientBuckets {
+  constructor(memory: SharedArrayBuffer) {
+    super(memory, BUCKET_INTS)
+  }
+
   /** The candidate's addressIndex, or -1. */
   find(bytes: Uint8Array, at: number, family: 4 | 6, nowMs: MonotonicMs): number {
     const high = word(bytes, at)

@@ -1,7 +1,8 @@
 /** `services[].protect.attack`: when a service is called under attack, and what holds then. docs/attacks.md says how to choose. */
 import { z } from 'zod'
 import { choice, count, countOr, duration, RULES } from './leaf.ts'
-import { newConnectionsRate, RATE_KEYS, rateOrOff, SOURCE_CONNECTIONS_MAX } from './source-limits-schema.ts'
+import { SOURCE_CONNECTIONS_MAX } from '../../traffic/admit/source-table.ts'
+import { newConnectionsRate, RATE_KEYS, rateOrOff } from './source-limits-schema.ts'
 
 const FACTOR_MAX = 1_000
 const SOURCES_MAX = 10_000_000

@@ -3,10 +3,9 @@ import { z } from 'zod'
 import { choice, count, countOr, leaf, RULES } from './leaf.ts'
 import { parseRate } from '../../lib/rate.ts'
 import type { Rate } from '../../lib/rate.ts'
+import { SOURCE_CONNECTIONS_MAX } from '../../traffic/admit/source-table.ts'
 import { read, unread } from './reading.ts'
 
-/** More than a machine holds open. */
-export const SOURCE_CONNECTIONS_MAX = 10_000_000
 const BURST_MAX = 10_000_000
 
 const burst = (description: string) => count(1, BURST_MAX, description).optional()

@@ -38,6 +38,7 @@ import { SOURCE } from './source-key.ts'
 import type { SourceKind } from './source-key.ts'
 import { STRIKE_CODES } from './strike-kinds.ts'
 import type { StrikesWriter } from './strikes.ts'
+import { warmUpSources } from './warm-up.ts'
 import type { ListMemories, Rule, Service, SourceRule } from '../tables.ts'
 
 /** Anything else that a question returns is the code of the reason for which the client is refused. */
@@ -86,6 +87,7 @@ export interface AdmissionParts {
 
 /** Of a worker that starts. */
 export function workerAdmission(start: WorkerStart, counters: Counters, strikes: StrikesWriter): Admission {
+  warmUpSources()
   const { tables, bansMemory, sourceMemory, newcomersMemory, knownClientsMemory } = start
   const admission = new Admission({
     counters,

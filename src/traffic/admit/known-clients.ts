@@ -4,7 +4,7 @@
  * address (of IPv6 the /64), kept whole: nobody is known for what another did.
  *
  *   head      16 int32: that of client-buckets.ts; clients known
- *   bucket    64 int32: lock, 21 entries of 3
+ *   bucket    32 int32: lock, 10 entries of 3, 1 unused
  *   entry     the client's address: 32 bits and 0, or the 64 bits of the /64; when it was last useful, in seconds, and its
  *             family; 0 is a free entry
  */
@@ -13,11 +13,12 @@ import { word } from '../../lib/client-hash.ts'
 import { CLOSE_REASON_CODES } from '../close-reason.ts'
 import type { MonotonicMs } from '../node-wide.ts'
 
+const BUCKET_INTS = 32
 const HEAD = { clients: 1 } as const
 const ENTRY_INTS = 3
-const ENTRIES = 21
-/** Of the 21: with so many on average, clients share out so unevenly that few buckets overflow. */
-const ENTRIES_COUNTED = 12
+const ENTRIES = 10
+/** Of the 10: with so many on average, clients share out so unevenly that few buckets overflow. */
+const ENTRIES_COUNTED = 4
 const ENTRY = { high: 0, low: 1, seen: 2 } as const
 /** An address may be another's after a while. */
 export const KNOWN_FOR_MS = 7 * 24 * 60 * 60_000
@@ -39,9 +40,9 @@ export function isUseful(reasonCode: number, bytesToUpstream: number, bytesToCli
   return bytesToUpstream + bytesToClient >= USEFUL_BYTES_MIN || ms >= USEFUL_MS_MIN
 }
 
-/** 21.3 bytes for each client and 48 more, as zero pages until they are used. */
+/** 32 bytes for each client and 48 more, as zero pages until they are used. */
 export function makeKnownClientsMemory(clientsMax: number): SharedArrayBuffer {
-  return makeClientBuckets(clientsMax, ENTRIES_COUNTED)
+  return makeClientBuckets(clientsMax, ENTRIES_COUNTED, BUCKET_INTS)
 }
 
 export interface KnownClient {
@@ -55,6 +56,10 @@ export interface KnownClient {
 
 /** One thread's view. */
 export class KnownClients extends ClientBuckets {
+  constructor(memory: SharedArrayBuffer) {
+    super(memory, BUCKET_INTS)
+  }
+
   /** Entries in use, those among them that are too old to count. */
   get count(): number {
     return Atomics.load(this.ints, HEAD.clients)
@@ -70,7 +75,8 @@ export class KnownClients extends ClientBuckets {
     const high = word(bytes, at)
     const low = lowWord(bytes, at, family)
     const bucketAt = this.bucketAt(high, low, family)
-    if (!this.lock(bucketAt)) return false
+    // Without the lock: nearly all who come in a flood are strangers, and entries never move.
+    if (this.#entryOf(bucketAt, high, low, family) === -1 || !this.lock(bucketAt)) return false
     const entryAt = this.#entryOf(bucketAt, high, low, family)
     const isKnown = entryAt !== -1 && nowMs - secondsOf(this.ints[entryAt + ENTRY.seen]) * 1000 <= KNOWN_FOR_MS
     this.unlock(bucketAt)

@@ -16,7 +16,7 @@ export function lowWord(kind: SourceKind, bytes: Uint8Array, at: number, family:
   return kind === SOURCE.prefix ? low & 0xffff_0000 : low
 }
 
-/** Never 0, which is an entry that nobody has used. */
+/** Never 0, which is an entry that nobody has used. Of 2,000 services, as control makes room for, in 14 bits. */
 export function ownerOf(serviceIndex: number, kind: SourceKind, family: 4 | 6): number {
   return ((serviceIndex + 1) << 3) | (kind << 1) | (family === 6 ? 1 : 0)
 }

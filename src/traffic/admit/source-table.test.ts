@@ -8,7 +8,15 @@ import { WORKER, WORKER_STRIDE } from '../counters.ts'
 import { EARLY_MS_MAX, rateLimit } from './rate-limit.ts'
 import type { RateLimit } from './rate-limit.ts'
 import { type HammerStart, REPORT, REPORT_INTS } from './source-table-hammer-for-test.ts'
-import { makeSourceMemory, NO_HANDLE, OVER_CONNECTIONS, OVER_RATE, SourceTable, TAKEN } from './source-table.ts'
+import {
+  makeSourceMemory,
+  NO_HANDLE,
+  OVER_CONNECTIONS,
+  OVER_RATE,
+  SOURCE_CONNECTIONS_MAX,
+  SourceTable,
+  TAKEN,
+} from './source-table.ts'
 import { SOURCE, type SourceKind } from './source-key.ts'
 
 const MIB = 1024 * 1024
@@ -159,20 +167,38 @@ describe('the table of sources', () => {
   })
 
   test('lets in without counting whoever finds its bucket full of open connections, and says so', () => {
-    const { table, counts, take } = tableOf(makeSourceMemory(256, 1))
-    assert.equal(table.entriesFor(SOURCE.address), 10)
+    const { table, counts, take } = tableOf(makeSourceMemory(192, 1))
+    assert.equal(table.entriesFor(SOURCE.address), 9)
     const limit = { connectionsMax: 1 }
-    for (let i = 0; i < 10; i++) assert.equal(take(ipv4(i), limit), TAKEN)
+    for (let i = 0; i < 9; i++) assert.equal(take(ipv4(i), limit), TAKEN)
     const { handle } = table
     for (let i = 0; i < 3; i++) {
       assert.equal(take('192.0.2.1', limit), TAKEN)
       assert.equal(table.handle, NO_HANDLE)
     }
     assert.equal(counts[WORKER.sourcesUntracked], 3)
-    for (let i = 0; i < 10; i++) assert.equal(take(ipv4(i), limit), OVER_CONNECTIONS)
+    for (let i = 0; i < 9; i++) assert.equal(take(ipv4(i), limit), OVER_CONNECTIONS)
     table.give(handle)
     assert.equal(take('192.0.2.1', limit), TAKEN)
     assert.equal(take('192.0.2.1', limit), OVER_CONNECTIONS)
+  })
+
+  test('counts no more of one source than its place has room for, and harms nobody beside it', () => {
+    const { table, counts, take, open } = tableOf(makeSourceMemory(192, 2000))
+    const most = { service: 1999, kind: SOURCE.prefix, rate: rateLimit(1, 1000, SOURCE_CONNECTIONS_MAX + 2) }
+    for (let i = 0; i < SOURCE_CONNECTIONS_MAX; i++) take('2001:db8::1', most)
+    const { handle } = table
+    take('2001:db8:1::1', most)
+    assert.equal(take('2001:db8::1', most), TAKEN)
+    assert.deepEqual([table.handle, counts[WORKER.sourcesUntracked]], [NO_HANDLE, 1])
+    assert.equal(take('2001:db8::1', most), TAKEN)
+    assert.equal(take('2001:db8::1', most), OVER_RATE, 'its rate holds all the same')
+    assert.equal(open('2001:db8::1', SOURCE.prefix, 1999), SOURCE_CONNECTIONS_MAX)
+    assert.equal(open('2001:db8:1::1', SOURCE.prefix, 1999), 1)
+    table.give(handle)
+    assert.equal(open('2001:db8::1', SOURCE.prefix, 1999), SOURCE_CONNECTIONS_MAX - 1)
+    const overAll = { ...most, rate: null, connectionsMax: SOURCE_CONNECTIONS_MAX }
+    assert.deepEqual([take('2001:db8::1', overAll), take('2001:db8::1', overAll)], [TAKEN, OVER_CONNECTIONS])
   })
 
   test('ASes have places of their own, which no flood of addresses takes', () => {
@@ -194,17 +220,17 @@ describe('the table of sources', () => {
   })
 
   test('gives away an entry whose rate has recovered, and counts it when none has', () => {
-    const { table, counts, take } = tableOf(makeSourceMemory(256, 1))
+    const { table, counts, take } = tableOf(makeSourceMemory(192, 1))
     const rate = rateLimit(1, 1000, 5)
     const come = (text: string, nowMs: number): number => {
       const found = take(text, { rate, nowMs })
       table.give(table.handle)
       return found
     }
-    // The tenth is deepest in its burst; the others are full again after 1 s.
-    for (let i = 0; i < 9; i++) come(ipv4(i), 10_000 + i)
+    // The last is deepest in its burst; the others are full again after 1 s.
+    for (let i = 0; i < 8; i++) come(ipv4(i), 10_000 + i)
     for (let i = 0; i < 5; i++) come(ipv4(9), 10_000)
-    for (let i = 100; i < 109; i++) come(ipv4(i), 12_000)
+    for (let i = 100; i < 108; i++) come(ipv4(i), 12_000)
     assert.equal(counts[WORKER.sourcesForgotten], 0)
     for (let i = 200; i < 250; i++) come(ipv4(i), 12_001)
     assert.equal(counts[WORKER.sourcesForgotten], 50)
@@ -213,10 +239,10 @@ describe('the table of sources', () => {
   })
 
   test('a lock that nobody gives back costs the count, never the client', () => {
-    const memory = makeSourceMemory(256, 1)
+    const memory = makeSourceMemory(192, 1)
     const { table, counts, take } = tableOf(memory)
     // Behind the head, one service and the bucket of ASes.
-    new Int32Array(memory)[12 + 16 + 64] = 1
+    new Int32Array(memory)[12 + 16 + 48] = 1
     assert.equal(take('192.0.2.1', { connectionsMax: 1 }), TAKEN)
     assert.equal(table.handle, NO_HANDLE)
     new Int32Array(memory)[12] = 1

@@ -5,19 +5,20 @@
  *
  *   head       12 int32    seeds of the hash, so that nobody outside can aim at a bucket; services
  *   services   16 int32 each: lock, alert, full times of its own rate and of the one in attacks (float64), unused
- *   buckets    64 int32 each, 256 bytes:
- *                lock, 3 unused | 10 × high | 10 × low | 10 × owner | 10 × open | 10 × full time (float64)
+ *   buckets    48 int32 each, 192 bytes:
+ *                lock, 1 unused | 9 × high | 9 × low | 9 × owner and open | 1 unused | 9 × full time (float64)
  *
- * A bucket is in four whole lines of the cache (lib/cache-line.ts). The first sixteenth of them is for ASes alone: no flood
+ * A bucket is in three whole lines of the cache (lib/cache-line.ts). The first sixteenth of them is for ASes alone: no flood
  * of addresses takes their places, and those of the ASes that most clients come from stay in a cache.
  *
  * An entry with open connections is never given to another source, so its place is a handle with which a connection
  * gives back what it took in one atomic step. An entry without is worth no more than its full time (rate-limit.ts):
  * once that has passed, to forget it changes nothing. The errors, all of them in favour of the client:
  *
- *   untracked   all 10 entries of the bucket have open connections, or its lock was not to be had in time: the client is
+ *   untracked   all 9 entries of the bucket have open connections, or its lock was not to be had in time: the client is
  *               let in and not counted. With n sources that have connections in b buckets, a newcomer meets this with
- *               the probability P(Poisson(n / b) ≥ 10); docs/protect/limits.md has the numbers.
+ *               the probability P(Poisson(n / b) ≥ 9); docs/protect/limits.md has the numbers. A source of more than
+ *               SOURCE_CONNECTIONS_MAX has the others uncounted.
  *   forgotten   all entries were in use, and the one whose rate had recovered furthest was given away too early: that
  *               source, which has no connection open, begins with a full burst.
  *
@@ -25,7 +26,7 @@
  * otherwise. Workers read their clock once a turn, so a client may be judged as if it came a turn earlier.
  */
 import { randomInt } from 'node:crypto'
-import { FIRST_LINE_AT } from '../../lib/cache-line.ts'
+import { FIRST_LINE_AT, LINE_INTS } from '../../lib/cache-line.ts'
 import { lockWithin, unlock } from '../../lib/mutex.ts'
 import { mix32 } from '../../lib/client-hash.ts'
 import { WORKER } from '../counters.ts'
@@ -59,6 +60,8 @@ export interface SourceLimits {
 export const ALERT = { none: 0, attack: 1, forced: 2 } as const
 export type Alert = (typeof ALERT)[keyof typeof ALERT]
 
+const UNLIMITED: SourceLimits = { connectionsMax: 0, rate: null }
+
 const HEAD_INTS = FIRST_LINE_AT
 const HEAD = { seedHigh: 0, seedLow: 1, services: 2 } as const
 const SERVICE_INTS = 16
@@ -66,18 +69,21 @@ const SERVICE_ALERT = 1
 const SERVICE_FULL_AT = 2
 /** Of its own: who is held to the stricter rate may not use up the one of the others. */
 const SERVICE_ATTACK_FULL_AT = 4
-const BUCKET_INTS = 64
-const ENTRIES = 10
-/** Int32 places in a bucket; the highs stand in the cache line of the lock. */
-const BUCKET = { lock: 0, high: 4, low: 14, owner: 24, open: 34, fullAt: 44 } as const
+const BUCKET_INTS = 48
+const ENTRIES = 9
+const BUCKET = { lock: 0, high: 2, low: 11, owned: 20, fullAt: 30 } as const
+/** Of the word that says whose an entry is and how many it has open, the count has the lower bits. */
+const OPEN_BITS = 18
+const OPEN_MASK = (1 << OPEN_BITS) - 1
+export const SOURCE_CONNECTIONS_MAX = OPEN_MASK
 const TWO_TO_32 = 2 ** 32
 /** Of so many buckets one is for ASes; there is one at least, and one for the others. */
 const BUCKETS_PER_ASN_BUCKET = 16
 /**
- * What is done under a lock takes well below a microsecond. A holder may be off its core for some turns of the scheduler,
- * and is waited for so long; one that has died is not.
+ * What is done under a lock takes well below a microsecond. A holder may be off its core for some turns of the scheduler
+ * (of WAIT_MS, lib/mutex.ts), and is waited for so long; one that has died is not.
  */
-const LOCK_MS_MAX = 50
+const LOCK_WAITS_MAX = 10
 
 export const SOURCE_MEMORY_BYTES_MIN = 1024 * 1024
 
@@ -135,14 +141,10 @@ export class SourceTable {
    */
   expect(serviceIndex: number, kind: SourceKind, bytes: Uint8Array, at: number, family: 4 | 6): number {
     const ints = this.#ints
-    const bucket = this.#bucketAt(
-      highWord(kind, bytes, at, family),
-      lowWord(kind, bytes, at, family),
-      ownerOf(serviceIndex, kind, family),
-    )
+    const owner = ownerOf(serviceIndex, kind, family)
+    const bucket = this.#bucketAt(highWord(kind, bytes, at, family), lowWord(kind, bytes, at, family), owner)
     // Of each line that `take` reads; kept, so that no compiler leaves the reads out.
-    this.expected =
-      ints[bucket] | ints[bucket + BUCKET.owner] | ints[bucket + BUCKET.open] | ints[bucket + BUCKET_INTS - 1]
+    this.expected = ints[bucket] | ints[bucket + LINE_INTS] | ints[bucket + BUCKET_INTS - 1]
     return bucket
   }
 
@@ -172,7 +174,7 @@ export class SourceTable {
     const low = lowWord(kind, bytes, at, family)
     const owner = ownerOf(serviceIndex, kind, family)
     const bucketAt = expectedAt === NOT_EXPECTED ? this.#bucketAt(high, low, owner) : expectedAt
-    if (!lockWithin(this.#ints, bucketAt + BUCKET.lock, LOCK_MS_MAX)) return this.#letInUntracked()
+    if (!lockWithin(this.#ints, bucketAt + BUCKET.lock, LOCK_WAITS_MAX)) return this.#letInUntracked()
     const entry = this.#entryFor(bucketAt, high, low, owner, nowMs)
     const found = entry === -1 ? this.#letInUntracked() : this.#takeEntry(bucketAt, entry, limits, takesAnyway, nowMs)
     unlock(this.#ints, bucketAt + BUCKET.lock)
@@ -188,14 +190,14 @@ export class SourceTable {
   /** At the end of a connection. Needs no lock: while it is open, the entry is its source's. */
   give(handle: number): void {
     if (handle === NO_HANDLE) return
-    if (Atomics.sub(this.#ints, handle, 1) === 1) this.#counts[WORKER.sourcesTracked] -= 1
+    if ((Atomics.sub(this.#ints, handle, 1) & OPEN_MASK) === 1) this.#counts[WORKER.sourcesTracked] -= 1
   }
 
   /** For a client that a later step has refused: what it spent is given back too. */
   undo(handle: number, hasSpent: boolean, { rate }: SourceLimits): void {
     if (handle !== NO_HANDLE && hasSpent && rate !== null) {
       const bucketAt = this.#bucketOf(handle)
-      if (lockWithin(this.#ints, bucketAt + BUCKET.lock, LOCK_MS_MAX)) {
+      if (lockWithin(this.#ints, bucketAt + BUCKET.lock, LOCK_WAITS_MAX)) {
         this.#floats[this.#fullAtOfHandle(handle)] -= rate.intervalMs
         unlock(this.#ints, bucketAt + BUCKET.lock)
       }
@@ -217,7 +219,7 @@ export class SourceTable {
   ): number {
     if (rate === null && attackRate === null) return 0
     const at = HEAD_INTS + serviceIndex * SERVICE_INTS
-    if (!lockWithin(this.#ints, at, LOCK_MS_MAX)) {
+    if (!lockWithin(this.#ints, at, LOCK_WAITS_MAX)) {
       this.#counts[WORKER.sourcesUntracked] += 1
       return 0
     }
@@ -260,7 +262,7 @@ export class SourceTable {
   isBeyond(handle: number, hasSpent: boolean, taken: SourceLimits, limits: SourceLimits, nowMs: MonotonicMs): boolean {
     if (handle === NO_HANDLE) return false
     const { connectionsMax, rate } = limits
-    if (connectionsMax > 0 && Atomics.load(this.#ints, handle) > connectionsMax) return true
+    if (connectionsMax > 0 && (Atomics.load(this.#ints, handle) & OPEN_MASK) > connectionsMax) return true
     const spentMs = hasSpent && taken.rate !== null ? taken.rate.intervalMs : 0
     const fullAtMs = this.#floats[this.#fullAtOfHandle(handle)] - spentMs
     return rate !== null && !isWithinRate(fullAtMs, rate, nowMs)
@@ -268,12 +270,7 @@ export class SourceTable {
 
   /** Open connections of a source now; for commands and tests. */
   openOf(serviceIndex: number, kind: SourceKind, bytes: Uint8Array, at: number, family: 4 | 6): number {
-    const high = highWord(kind, bytes, at, family)
-    const low = lowWord(kind, bytes, at, family)
-    const owner = ownerOf(serviceIndex, kind, family)
-    const bucketAt = this.#bucketAt(high, low, owner)
-    const entry = this.#find(bucketAt, high, low, owner)
-    return entry === -1 ? 0 : Atomics.load(this.#ints, bucketAt + BUCKET.open + entry)
+    return this.look(serviceIndex, kind, bytes, at, family, UNLIMITED, 0).open
   }
 
   /** What `take` would find for a source now, TAKEN for one that is not in the table; takes nothing. For commands. */
@@ -292,7 +289,7 @@ export class SourceTable {
     const bucketAt = this.#bucketAt(high, low, owner)
     const entry = this.#find(bucketAt, high, low, owner)
     if (entry === -1) return { open: 0, verdict: TAKEN }
-    const open = Atomics.load(this.#ints, bucketAt + BUCKET.open + entry)
+    const open = Atomics.load(this.#ints, bucketAt + BUCKET.owned + entry) & OPEN_MASK
     if (connectionsMax > 0 && open >= connectionsMax) return { open, verdict: OVER_CONNECTIONS }
     const isOver = rate !== null && !isWithinRate(this.#floats[fullAtOf(bucketAt, entry)], rate, nowMs)
     return { open, verdict: isOver ? OVER_RATE : TAKEN }
@@ -305,16 +302,20 @@ export class SourceTable {
     takesAnyway: boolean,
     nowMs: MonotonicMs,
   ): number {
-    const openAt = bucketAt + BUCKET.open + entry
+    const ownedAt = bucketAt + BUCKET.owned + entry
+    const open = this.#ints[ownedAt] & OPEN_MASK
     const fullAt = fullAtOf(bucketAt, entry)
     const fullAtMs = this.#floats[fullAt]
     let found = TAKEN
     // Only who holds the lock adds, so that plain reads are right: a connection that ends meanwhile may be seen or not.
-    if (connectionsMax > 0 && this.#ints[openAt] >= connectionsMax) found = OVER_CONNECTIONS
+    if (connectionsMax > 0 && open >= connectionsMax) found = OVER_CONNECTIONS
     else if (rate !== null && !isWithinRate(fullAtMs, rate, nowMs)) found = OVER_RATE
     if (found !== TAKEN && !takesAnyway) return found
-    if (Atomics.add(this.#ints, openAt, 1) === 0) this.#counts[WORKER.sourcesTracked] += 1
-    this.handle = openAt
+    if (open === OPEN_MASK) this.#letInUntracked()
+    else {
+      if ((Atomics.add(this.#ints, ownedAt, 1) & OPEN_MASK) === 0) this.#counts[WORKER.sourcesTracked] += 1
+      this.handle = ownedAt
+    }
     if (found === TAKEN && rate !== null) {
       this.hasSpent = true
       this.#floats[fullAt] = spend(fullAtMs, rate, nowMs)
@@ -337,7 +338,7 @@ export class SourceTable {
     if (this.#floats[fullAt] > nowMs) this.#counts[WORKER.sourcesForgotten] += 1
     this.#ints[bucketAt + BUCKET.high + entry] = high
     this.#ints[bucketAt + BUCKET.low + entry] = low
-    this.#ints[bucketAt + BUCKET.owner + entry] = owner
+    this.#ints[bucketAt + BUCKET.owned + entry] = owner << OPEN_BITS
     this.#floats[fullAt] = 0
     return entry
   }
@@ -346,7 +347,7 @@ export class SourceTable {
     const ints = this.#ints
     for (let entry = 0; entry < ENTRIES; entry++) {
       if (ints[bucketAt + BUCKET.high + entry] !== high) continue
-      if (ints[bucketAt + BUCKET.owner + entry] !== owner) continue
+      if (ints[bucketAt + BUCKET.owned + entry] >>> OPEN_BITS !== owner) continue
       if (ints[bucketAt + BUCKET.low + entry] === low) return entry
     }
     return -1
@@ -362,7 +363,7 @@ export class SourceTable {
     for (let entry = 0; entry < ENTRIES; entry++) {
       const fullAtMs = this.#floats[fullAtOf(bucketAt, entry)]
       if (fullAtMs >= leastMs) continue
-      if (this.#ints[bucketAt + BUCKET.open + entry] !== 0) continue
+      if ((this.#ints[bucketAt + BUCKET.owned + entry] & OPEN_MASK) !== 0) continue
       if (fullAtMs <= nowMs) return entry
       least = entry
       leastMs = fullAtMs
@@ -388,7 +389,7 @@ export class SourceTable {
 
   #fullAtOfHandle(handle: number): number {
     const bucketAt = this.#bucketOf(handle)
-    return fullAtOf(bucketAt, handle - bucketAt - BUCKET.open)
+    return fullAtOf(bucketAt, handle - bucketAt - BUCKET.owned)
   }
 }
 

@@ -51,6 +51,23 @@ describe('HeldBytes', () => {
     assert.equal(total(), 80)
   })
 
+  it('never tells of more than the limit, not while one is being ended either', () => {
+    const { held, owners, total } = setUp(100)
+    const told: number[] = []
+    for (const owner of owners) {
+      const end = owner.end.bind(owner)
+      owner.end = (reason) => {
+        told.push(total())
+        end(reason)
+        told.push(total())
+      }
+    }
+    held.add(owners[0], 30)
+    held.add(owners[1], 30)
+    held.add(owners[2], 100)
+    assert.deepEqual(told, [60, 60, 60, 100])
+  })
+
   it('an owner that was empty in between is not the oldest any more', () => {
     const { held, owners } = setUp(100)
     held.add(owners[0], 40)

@@ -45,8 +45,9 @@ export class HeldBytes<Owner extends Holder> {
     this.remove(owner, this.#bytesByOwner.get(owner) ?? 0)
   }
 
+  /** What goes beyond the limit is freed at once: nobody is told of it. */
   #change(bytes: number): void {
     this.#bytes += bytes
-    this.#counters.worker[WORKER.spillBytes] = this.#bytes
+    if (this.#bytes <= this.#bytesMax) this.#counters.worker[WORKER.spillBytes] = this.#bytes
   }
 }
