@@ -23,8 +23,8 @@ export interface SteadyClientsLoad {
   readonly port: number
   readonly perSecond: number
   readonly sources: Sources
-  /** Said before the request: a PROXY header. */
-  readonly header?: string
+  /** PROXY headers, of which each visit says the next before its request. */
+  readonly headers?: readonly string[]
   /** Who is not served by then has failed. Lost SYNs come again after 1 and 3 s. */
   readonly patienceMs: number
 }
@@ -51,6 +51,7 @@ interface Window {
 
 interface Visit {
   readonly fd: number
+  readonly request: Buffer
   readonly sinceMs: number
   readonly window: Window
   hasAsked: boolean
@@ -66,7 +67,7 @@ const load = JSON.parse(process.argv[2]) as SteadyClientsLoad
 const target = socketAddress(load.host, load.port)
 const from = socketAddress('127.0.0.1', 0)
 const sources = new SourceRound(load.sources)
-const request = Buffer.from(`${load.header ?? ''}${ANSWER_BYTES}\n`)
+const requests = (load.headers ?? ['']).map((header) => Buffer.from(`${header}${ANSWER_BYTES}\n`))
 const readySet = new ReadySet()
 /** Oldest first. */
 const visits = new Map<number, Visit>()
@@ -109,7 +110,8 @@ function begin(nowMs: number): void {
   const fd = connectBetween(from, target, { noDelay: true })
   if (fd < 0) return count(window, errnoName(fd))
   window.underWay++
-  visits.set(fd, { fd, sinceMs: nowMs, window, hasAsked: false, receivedBytes: 0 })
+  const request = requests[begun % requests.length]
+  visits.set(fd, { fd, request, sinceMs: nowMs, window, hasAsked: false, receivedBytes: 0 })
   readySet.addEdges(fd)
 }
 
@@ -132,7 +134,7 @@ function turn(): void {
 
 function goOn(visit: Visit, nowMs: number): void {
   if (!visit.hasAsked) {
-    const sent = sendOrErrno(visit.fd, request, request.length)
+    const sent = sendOrErrno(visit.fd, visit.request, visit.request.length)
     if (sent < 0) return errnoName(sent) === 'EAGAIN' ? undefined : end(visit, errnoName(sent))
     visit.hasAsked = true
   }
