@@ -1,6 +1,6 @@
 /**
- * What tables of clients in shared memory have in common: buckets of whole lines of the cache with a lock each, found by a hash of the
- * address. A client is an IPv4 address, or the /64 of an IPv6 one: the words `high` and `low`, `low` being 0 for IPv4.
+ * What tables of clients in shared memory have in common: buckets of whole lines of the cache with a lock each, found by
+ * a hash of the address. A client is an IPv4 address, or the /64 of an IPv6 one: the words `high` and `low`, `low` being 0 for IPv4.
  *
  *   head      12 int32: seed of the hash, so that nobody outside can aim at a bucket; the others are the table's own
  *   bucket    as many int32 as the table wants: lock, the others its own
