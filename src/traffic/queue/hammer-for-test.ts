@@ -22,6 +22,8 @@ export interface HammerStart {
   readonly visits: number
   /** One in so many clients that wait leaves instead of being served; 0 is none. */
   readonly leaves: number
+  /** Also where nobody waits, which an engine does not ask for. */
+  readonly alwaysJoins: boolean
   readonly placesMax: number
 }
 
@@ -79,10 +81,14 @@ class Hammer {
     }
   }
 
-  /** As an engine does it: without the queue while nobody waits. */
+  /** As an engine does it, without the queue while nobody waits, unless all are to join. */
   async #isServed(): Promise<boolean> {
-    const { service } = this.#start
-    if (!this.#room.isAnyoneWaiting(service) && this.#states.takeServicePlace(0, service.maxConnections)) {
+    const { service, alwaysJoins } = this.#start
+    if (
+      !alwaysJoins &&
+      !this.#room.isAnyoneWaiting(service) &&
+      this.#states.takeServicePlace(0, service.maxConnections)
+    ) {
       if (this.#chooser.choose(service, null, 0, 0) !== FULL) return true
       this.#states.giveServicePlaceBack(0)
       this.#room.noteFreed(service)

@@ -20,10 +20,11 @@ interface Hammering {
   readonly upstreamMax: number
   readonly serviceMax: number
   readonly leaves: number
+  readonly alwaysJoins?: boolean
 }
 
 /** Real threads on one queue, without control, which would put right what they lose; what they report at the end. */
-async function hammer({ upstreamMax, serviceMax, leaves }: Hammering) {
+async function hammer({ upstreamMax, serviceMax, leaves, alwaysJoins = false }: Hammering) {
   const memory = SharedQueue.make(THREADS * CLIENTS, 1)
   const shape = { services: 1, upstreams: 1 }
   const share = { ...PLAIN_SHARE, maxConnections: upstreamMax }
@@ -42,6 +43,7 @@ async function hammer({ upstreamMax, serviceMax, leaves }: Hammering) {
     clients: CLIENTS,
     visits: VISITS,
     leaves,
+    alwaysJoins,
     placesMax: upstreamMax === 0 ? serviceMax : upstreamMax,
   }
   const entry = new URL('hammer-for-test.ts', import.meta.url)
@@ -80,13 +82,30 @@ describe('four threads on one queue', () => {
           assert.equal(tooMany, 0)
           assert.deepEqual([queue.count, states.upstreamConnections(0), states.serviceConnections(0)], [0, 0, 0])
           assert.ok(tickets.length > 0)
-          // With one place, who is served writes its ticket before the next one can be.
-          if (limits.upstreamMax + limits.serviceMax === 1) {
-            assert.deepEqual(
-              tickets,
-              tickets.toSorted((a, b) => a - b),
-            )
-          }
+        },
+      )
+    }
+  }
+
+  // Not where some come past the queue: a place that one of these gives back calls somebody else than the one it was
+  // freed for, and whose thread is off its core then is overtaken.
+  for (const [what, limits] of [
+    ['the upstream', { upstreamMax: 1, serviceMax: 0 }],
+    ['the service', { upstreamMax: 0, serviceMax: 1 }],
+  ] as const) {
+    for (const leaves of [0, 3]) {
+      test(
+        `one place at ${what}, one in ${leaves} leaves: who came first is served first`,
+        { timeout: 60_000 },
+        async () => {
+          const { served, left, tickets } = await hammer({ ...limits, leaves, alwaysJoins: true })
+          assert.equal(served + left, ALL)
+          assert.ok(tickets.length > 0)
+          // Who is served writes its ticket before the next one can be.
+          assert.deepEqual(
+            tickets,
+            tickets.toSorted((a, b) => a - b),
+          )
         },
       )
     }

@@ -27,6 +27,7 @@ class Scene {
   readonly queue: SharedQueue
   readonly wakes = new WorkerWakes(new SharedArrayBuffer(WorkerWakes.bytes(WORKERS)))
   readonly rooms: WaitingRoom[]
+  readonly #chooser: Chooser
   readonly waiters = new Map<string, Waiter>()
   #owners = 0
 
@@ -44,7 +45,14 @@ class Scene {
     this.service = serviceForTest([], { candidates, queue, ...changes })
     const nodeWide = new NodeWide(new SharedArrayBuffer(NodeWide.bytes(upstreams)))
     const chooser = new Chooser(nodeWide, this.states)
+    this.#chooser = chooser
     this.rooms = Array.from({ length: WORKERS }, (_, i) => new WaitingRoom(i, this.wakes, this.states, chooser))
+  }
+
+  /** Both places, without the queue. */
+  takePast(): number {
+    assert.ok(this.states.takeServicePlace(0, this.service.maxConnections))
+    return this.#chooser.choose(this.service, null, 0, NOW_MS)
   }
 
   /** The result of joining; who waits is kept by its name. `address` is IPv4 or the first 64 bits of an IPv6 one. */
@@ -132,6 +140,27 @@ describe('the waiting room', () => {
     assert.equal(scene.answer('a'), 0)
     scene.free()
     assert.deepEqual(scene.called(), ['b'])
+  })
+
+  test('who is called in a worker that is off its core is waited for by nobody', () => {
+    const scene = new Scene(1)
+    for (const [name, worker] of [
+      ['first', 0],
+      ['slow', 1],
+      ['b', 0],
+    ] as const) {
+      scene.join(name, worker)
+    }
+    scene.free()
+    // Somebody who had seen an empty queue takes the place now, past it, and gives it back.
+    assert.equal(scene.takePast(), 0)
+    scene.free()
+    assert.deepEqual(scene.called(), ['b', 'slow'])
+    assert.equal(scene.answer('b'), 0)
+    assert.equal(scene.answer('slow'), WAITS)
+    scene.free()
+    assert.deepEqual(scene.called(), ['slow'])
+    assert.equal(scene.answer('slow'), 0)
   })
 
   test('a place that came free while everybody was called is there for the next to come', () => {
